@@ -1,5 +1,5 @@
-"""Fixtures for every folder of tests: the embedded S3 server, one for each pytest process (so one
-for each worker of xdist).
+"""Fixtures for all test folders: the embedded S3 server, one for each pytest process (so one for
+each xdist worker).
 """
 
 from __future__ import annotations

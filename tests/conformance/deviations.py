@@ -1,8 +1,8 @@
-"""Where a store is known to differ from S3: store, test, reason. A test of DEVIATIONS must fail
-there; when it passes, its row must go.
+"""Where a store is known to differ from S3: store, test, reason. A test in DEVIATIONS must fail
+there; once it passes, its row must be removed.
 
-The name of a test may hold its parameters, as in `test_a_key_survives[two-slashes]`; without them
-all of its variants are meant.
+The name of a test may contain its parameters, as in `test_a_key_survives[two-slashes]`; without
+them, all of its variants are meant.
 """
 
 REFUSES_KEY = "it keeps files under paths, and refuses or changes such a key"
@@ -77,7 +77,7 @@ RACES: dict[str, dict[str, str]] = {
     },
     "ministack": {},
 }
-"""Where a store may differ, or may not, as chance will have it. No outcome of such a test says
-anything, so it is skipped there. What these stores do promise has a test of its own:
+"""Where a store may or may not differ, by chance. The outcome of these tests means nothing, so they
+are skipped. What these stores do promise has its own tests:
 `test_who_writes_at_once_is_told_the_truth` and `test_who_completes_at_once_is_told_the_truth`.
 """

@@ -111,7 +111,7 @@ class MemoryHarness:
 
 @dataclass
 class SmallPages:
-    """A store's reader, which asks for small pages of listings."""
+    """Reads a store's listings in small pages."""
 
     reader: CurlReader
     page_size: int
@@ -122,7 +122,7 @@ class SmallPages:
 
 
 class ServerHarness:
-    """Anything that speaks S3 over HTTP. What it sets up, it sets up with boto3 alone, but for many
+    """Anything that speaks S3 over HTTP. It is set up with boto3 alone, except for large numbers of
     plain keys.
     """
 
@@ -176,7 +176,9 @@ class ServerHarness:
         )
 
     def put_empty(self, bucket: str, keys: Iterable[str]) -> None:
-        """Many at once, of plain names. boto3 would take ten times as long as the server."""
+        """Puts many plain keys in parallel, which would take boto3 ten times as long as the
+        server.
+        """
         settings = self.store._clients.settings
         client = ObstoreS3(
             bucket,
@@ -206,17 +208,15 @@ class ServerHarness:
 
 
 def make_bucket_name() -> str:
-    """Tests share a server, and workers of xdist may share none; no two buckets of a session have
-    one name.
+    """A name that no other bucket of the session has: tests share a server, and xdist workers may
+    share one too.
     """
     return f"conformance-{os.getpid()}-{next(NUMBERS)}"
 
 
 @contextmanager
 def run_emulator(name: str) -> Iterator[ClientSettings]:
-    """Starts moto or ministack, and stops it at the end. Skips the test where they are not
-    installed.
-    """
+    """Starts moto or ministack, and stops it at the end. Skips the test if it is not installed."""
     with ExitStack() as stack:
         try:
             running = stack.enter_context(run_server(name))

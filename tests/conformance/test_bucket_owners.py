@@ -1,4 +1,4 @@
-"""What servers other than AWS's do with a bucket owner that is not the expected one."""
+"""How servers other than AWS treat an unexpected bucket owner."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.server
 
 FOREIGN = "999988887777"
 HEEDS: dict[str, bool] = {"seaweedfs": False, "moto": False, "ministack": False}
-"""Whether a server refuses, measured. AWS does."""
+"""Whether a server refuses, as measured. AWS does."""
 
 SETTINGS = {
     "seaweedfs": "embedded_settings",
@@ -40,8 +40,8 @@ CALLS: dict[str, Callable[[ObjectStore, str], object]] = {
 
 @pytest.mark.parametrize("server", HEEDS)
 def test_a_bucket_of_another_account(server: str, request: pytest.FixtureRequest) -> None:
-    """Where a server heeds the header, every request is refused; where it does not, none is, and
-    nothing else of the request suffers.
+    """A server that supports the header refuses every request; one that does not refuses none, and
+    otherwise handles the requests as usual.
     """
     settings: ClientSettings = request.getfixturevalue(SETTINGS[server])
     bucket = make_bucket_name()

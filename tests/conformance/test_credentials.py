@@ -1,4 +1,4 @@
-"""A server that checks signatures tells wrong credentials from everything else."""
+"""A server that checks signatures reports wrong credentials as exactly that."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CALLS: list[Callable[[ObjectStore], object]] = [
 
 
 def test_wrong_credentials(embedded_settings: ClientSettings, embedded_store: S3Store) -> None:
-    """A wrong secret and an unknown key are refused by every method, and nothing is done."""
+    """Every method refuses a wrong secret and an unknown key, and does nothing."""
     embedded_store._s3.create_bucket(Bucket="conformance-credentials")
     for wrong in (
         replace(embedded_settings, secret_key="wrong"),
@@ -48,5 +48,5 @@ def test_wrong_credentials(embedded_settings: ClientSettings, embedded_store: S3
 
 
 def test_secrets_are_not_shown(embedded_settings: ClientSettings) -> None:
-    """The settings can be printed without giving the secret away."""
+    """Printing the settings does not reveal the secret."""
     assert str(embedded_settings.secret_key) not in repr(embedded_settings)

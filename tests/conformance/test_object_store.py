@@ -1,4 +1,4 @@
-"""One suite that every object store passes: ours in memory, and S3's language over HTTP."""
+"""One suite that every object store passes: the store in memory, and S3 servers over HTTP."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ KEYS = {
     "separators": "nonascii-control-\x85-\u2028",
     "longest-unicode": "ü" * 100 + "/" + "d/" * 411 + "k",
     "longest": "d/" * 511 + "kk",
-    # obstore cannot hold these; they must come out as exact as the others.
+    # obstore cannot handle these; they must come out as exactly as the others.
     "two-slashes": "a//b",
     "slash-first": "/leading",
     "only-slashes": "//",
@@ -84,7 +84,9 @@ def upload_part(store: ObjectStore, upload: Upload, number: int, data: bytes) ->
 
 
 def write_at_once(store: ObjectStore, bucket: str, key: str, count: int) -> list[bytes]:
-    """So many write other bytes to one key; gives the bytes of those that succeeded."""
+    """Writes different bytes to one key from this many threads; returns the bytes of those that
+    succeeded.
+    """
     put(store, bucket, "warm", b"")
     barrier = Barrier(count)
 
@@ -102,7 +104,7 @@ def write_at_once(store: ObjectStore, bucket: str, key: str, count: int) -> list
 
 
 def complete_at_once(store: ObjectStore, bucket: str, key: str, count: int) -> list[bytes]:
-    """So many complete an upload of other bytes to one key; gives the bytes of those that
+    """Completes this many uploads of different bytes to one key; returns the bytes of those that
     succeeded.
     """
     uploads = [store.create_multipart_upload(bucket, key, options=OPTIONS) for _ in range(count)]
@@ -125,7 +127,7 @@ def complete_at_once(store: ObjectStore, bucket: str, key: str, count: int) -> l
 
 
 def data_of_versions(store: ObjectStore, bucket: str, key: str) -> list[bytes]:
-    """Of a page of them."""
+    """The data of each version in a page."""
     return [
         store.get_object(bucket, key, version_id=each.version_id).data
         for each in store.list_object_versions(bucket, prefix=key).objects
@@ -173,7 +175,7 @@ def incompressible(size_bytes: int, seed: int = 0) -> bytes:
 class TestKeys:
     @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
     def test_a_key_survives(self, lab: Harness, key: str) -> None:
-        """Every key that S3 allows comes back from every listing, and reads, copies and deletes
+        """Every key that S3 allows comes back from every listing; reads, copies and deletes affect
         exactly its own object.
         """
         bucket = lab.create_bucket(versioning="Enabled")
@@ -214,7 +216,7 @@ class TestKeys:
         "key", ["/a", "a/", "/a/", "a//", "./a", "a/.", "x/../a", "a\n", "a ", "A", "%61"]
     )
     def test_another_key_is_never_read(self, lab: Harness, key: str) -> None:
-        """A key that differs from an object's only by what some clients normalise away reads
+        """A key that differs from an object's key only by what some clients normalise reads
         nothing.
         """
         bucket = lab.create_bucket()
@@ -225,8 +227,8 @@ class TestKeys:
             lab.store.get_object_checked(bucket, key)
 
     def test_listings_are_in_the_order_of_utf8_bytes(self, lab: Harness) -> None:
-        """Keys come in the order of their UTF-8 bytes, which is neither that of UTF-16 nor that of
-        any language.
+        """Keys are listed in the order of their UTF-8 bytes, which differs from the order of UTF-16
+        and of any language.
         """
         plain, versioned = lab.create_bucket(), lab.create_bucket(versioning="Enabled")
         keys = ["a", "B", "ä", "z", "\uff5e", "\U0001f600", "a0", "~"]
@@ -242,8 +244,8 @@ class TestKeys:
     def test_a_slash_is_a_character_like_any_other(
         self, lab: Harness, versioning: str | None
     ) -> None:
-        """Names beside a "folder" of the same name stand where their bytes put them, and a listing
-        goes on behind each of them.
+        """Names next to a "folder" of the same name are listed in byte order, and a listing can
+        continue after each of them.
         """
         bucket = lab.create_bucket(versioning=versioning)
         keys = sorted(
@@ -275,14 +277,14 @@ class TestKeys:
 
 class TestListing:
     def test_an_empty_bucket_lists_nothing(self, lab: Harness) -> None:
-        """Nothing is listed where nothing is, and no further page is promised."""
+        """An empty bucket lists nothing and promises no further page."""
         bucket = lab.create_bucket()
         assert lab.store.list_objects(bucket) == Page(objects=())
         assert lab.store.list_object_versions(bucket) == Page(objects=())
         assert lab.store.list_prefixes(bucket, prefix="") == Page(objects=())
 
     def test_fields_of_a_listed_object(self, lab: Harness) -> None:
-        """A listing tells size, ETag without quotes, class and a UTC time; the version only where
+        """A listing gives size, ETag without quotes, class and a UTC time; a version only if
         versions are listed.
         """
         bucket = lab.create_bucket()
@@ -300,8 +302,8 @@ class TestListing:
 
     @pytest.mark.parametrize("page_size", [1, 2, 3, 4, 6, 7, 8])
     def test_pages_of_objects_join(self, lab: Harness, page_size: int) -> None:
-        """However the pages are cut, every key is listed once and in order, and no page is empty or
-        too long.
+        """However pages are cut, every key is listed once and in order, and no page is empty or too
+        long.
         """
         lab.set_page_size(page_size)
         bucket = lab.create_bucket()
@@ -314,7 +316,7 @@ class TestListing:
         assert len(pages) == -(-len(keys) // page_size)
 
     def test_a_listing_begins_behind_any_key(self, lab: Harness) -> None:
-        """`start` is exclusive, need not exist, and may lie before, inside or behind the prefix."""
+        """`start` is exclusive, need not exist, and may lie before, inside or after the prefix."""
         bucket = lab.create_bucket(versioning="Enabled")
         for key in ("a", "p/1", "p/2", "p/3", "q"):
             lab.put(bucket, key)
@@ -364,8 +366,8 @@ class TestListing:
         assert all(1 <= len(page.objects) + len(page.markers) <= page_size for page in pages)
 
     def test_a_thousand_and_one(self, lab: Harness) -> None:
-        """Without a page size of ours S3's own holds: a thousand entries. moto takes three seconds
-        for so many.
+        """Without a page size, S3's own applies: a thousand entries. moto takes three seconds for
+        this many.
         """
         bucket = lab.create_bucket()
         lab.put_empty(bucket, (f"k{number:04d}" for number in range(1_001)))
@@ -378,8 +380,8 @@ class TestListing:
 
     @pytest.mark.parametrize("page_size", [1, 2, 1_000])
     def test_prefixes(self, lab: Harness, page_size: int) -> None:
-        """All "folders" under a prefix come at once, each once, and with them the objects that lie
-        directly there.
+        """All "folders" under a prefix are listed, each once, together with the objects directly
+        there.
         """
         lab.set_page_size(page_size)
         bucket = lab.create_bucket()
@@ -395,7 +397,7 @@ class TestListing:
         assert lab.store.list_prefixes(bucket, prefix="nothing/") == Page(objects=())
 
     def test_a_missing_bucket(self, lab: Harness) -> None:
-        """Every listing of a bucket that is not there raises NoSuchBucket."""
+        """Every listing of a missing bucket raises NoSuchBucket."""
         for list_page in (lab.store.list_objects, lab.store.list_object_versions):
             with pytest.raises(NoSuchBucket, match="no-such-bucket"):
                 list_page("no-such-bucket")
@@ -455,8 +457,8 @@ class TestVersions:
         assert lab.store.get_object(bucket, "k").data == b"1"
 
     def test_the_null_version(self, lab: Harness) -> None:
-        """What was written before versioning has the version id "null", and can be read and deleted
-        by it.
+        """An object written before versioning has the version id "null", and can be read and
+        deleted by it.
         """
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"old")
@@ -508,7 +510,7 @@ class TestVersions:
 
 class TestReading:
     def test_conditions(self, lab: Harness) -> None:
-        """An object is read only while its ETag is the asked one."""
+        """An object is read only if it has the given ETag."""
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"1")
         (listed,) = lab.store.list_objects(bucket).objects
@@ -522,9 +524,7 @@ class TestReading:
         )
 
     def test_what_is_told_of_one_version(self, lab: Harness) -> None:
-        """HeadObject tells of exactly the asked version, and only while its ETag is the asked
-        one.
-        """
+        """HeadObject describes exactly the requested version, and only if it has the given ETag."""
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "k", b"1")
         lab.put(bucket, "k", b"22")
@@ -547,7 +547,7 @@ class TestReading:
 
     def test_what_is_not_there(self, lab: Harness) -> None:
         """A missing object or version is NotFound, and the error names it; a missing bucket is
-        something else.
+        another error.
         """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "k", b"1")
@@ -566,7 +566,7 @@ class TestReading:
             lab.store.head_object(bucket, "missing")
 
     def test_ranges(self, lab: Harness) -> None:
-        """A range is [first, last), may end behind the object's end, and must not begin there."""
+        """A range is [first, last), may end after the object's end, and must not begin there."""
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"0123456789")
         for byte_range in ((0, 1), (0, 10), (3, 7), (9, 10), (5, 99)):
@@ -583,8 +583,8 @@ class TestReading:
 
     @pytest.mark.parametrize("key", ["k", "k\tk"])
     def test_bytes_are_never_decoded(self, lab: Harness, key: str) -> None:
-        """An object with Content-Encoding gzip is read as the gzip bytes that are stored, with all
-        that was stored with it.
+        """An object with Content-Encoding gzip is read as the stored gzip bytes, with all its
+        metadata.
         """
         bucket = lab.create_bucket()
         data = gzip.compress(b'{"Records":[]}', mtime=0)
@@ -613,8 +613,8 @@ class TestReading:
             assert body.version_id is None
 
     def test_many_are_read_as_one_by_one(self, lab: Harness) -> None:
-        """Each in its place with all that is told of it, or with the error that it has by
-        itself.
+        """Each answer is in its place and complete, or has the error that a single read
+        would have.
         """
         bucket = lab.create_bucket(versioning="Enabled")
         for number in range(120):
@@ -641,8 +641,8 @@ class TestReading:
         assert lab.store.get_object_checked(bucket, "k")[0].data == data
 
     def test_a_stored_checksum_vouches_for_the_body(self, lab: Harness) -> None:
-        """Where S3 stores a checksum, a checked read compares it and says so; where it stores none,
-        it does not claim to have.
+        """If S3 stores a checksum, a checked read compares it and says so; otherwise it does not
+        claim to have done so.
         """
         bucket = lab.create_bucket()
         put(lab.store, bucket, "with", b"abc")
@@ -668,8 +668,8 @@ class TestReading:
 class TestRestoring:
     @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
     def test_a_restore_is_seen(self, lab: Harness, storage_class: str) -> None:
-        """HeadObject tells of a restore once it was asked for, and not before; the object stays
-        what and where it was.
+        """HeadObject shows a restore once it was requested, and not before; the object itself does
+        not change.
         """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "a b+ü", b"frozen", storage_class=storage_class)
@@ -680,7 +680,7 @@ class TestRestoring:
         assert after.restore is not None
 
     def test_a_restore_takes_its_time(self, lab: Harness) -> None:
-        """A restore of hours is under way at first, and the object cannot be read until it is
+        """A restore of hours is in progress at first, and the object cannot be read until it is
         done.
         """
         bucket = lab.create_bucket()
@@ -691,7 +691,7 @@ class TestRestoring:
             lab.store.get_object(bucket, "k")
 
     def test_asking_again_is_no_error(self, lab: Harness) -> None:
-        """A restore that is under way, or done, may be asked for again."""
+        """A restore that is in progress or done may be requested again."""
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"frozen", storage_class="GLACIER")
         for _ in range(3):
@@ -699,9 +699,7 @@ class TestRestoring:
         assert lab.store.head_object(bucket, "k").restore is not None
 
     def test_nothing_to_thaw(self, lab: Harness) -> None:
-        """An object that can be read is not restored, one that is not there neither, and the error
-        is not ObjectFrozen.
-        """
+        """Restoring a readable or a missing object fails, and the error is not ObjectFrozen."""
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"warm")
         with pytest.raises(StoreError) as caught:
@@ -714,9 +712,7 @@ class TestRestoring:
 
 class TestPut:
     def test_what_is_told_of_a_written_object(self, lab: Harness) -> None:
-        """A written object has the size, checksum, class, type and metadata that it was written
-        with.
-        """
+        """A written object keeps its size, checksum, class, type and metadata."""
         bucket = lab.create_bucket(versioning="Enabled")
         data = bytearray(incompressible(100_000))
         options = WriteOptions(
@@ -742,8 +738,8 @@ class TestPut:
         assert (body.content_type, body.content_encoding) == ("application/gzip", "gzip")
 
     def test_no_object_is_overwritten(self, lab: Harness) -> None:
-        """A key that exists is left as it is; one whose newest entry is a delete marker counts as
-        not there.
+        """An existing key is left as it is; a key whose newest entry is a delete marker counts as
+        missing.
         """
         bucket = lab.create_bucket(versioning="Enabled")
         put(lab.store, bucket, "k", b"first")
@@ -756,14 +752,14 @@ class TestPut:
         assert lab.store.get_object(bucket, "k").data == b"third"
 
     def test_what_may_be_replaced_is(self, lab: Harness) -> None:
-        """Where the options say so, and only there."""
+        """Objects are replaced if the options say so, and only then."""
         bucket, replacing = lab.create_bucket(), WriteOptions(may_replace=True)
         for data in (b"first", b"second"):
             lab.store.put_object(bucket, "k", data, crc64nvme=crc64nvme(data), options=replacing)
         assert lab.store.get_object(bucket, "k").data == b"second"
 
     def test_wrong_bytes_are_refused(self, lab: Harness) -> None:
-        """Bytes that do not match the checksum that goes with them are not stored."""
+        """Bytes that do not match their checksum are not stored."""
         bucket = lab.create_bucket()
         with pytest.raises(StoreError) as caught:
             lab.store.put_object(
@@ -773,8 +769,8 @@ class TestPut:
         assert lab.store.list_objects(bucket).objects == ()
 
     def test_one_of_sixteen_writers_wins(self, lab: Harness) -> None:
-        """However many write the same key at once, one succeeds, all others learn it, and the
-        winner's bytes are there. SeaweedFS takes some seconds to let one after the other in.
+        """However many write the same key at the same time, one succeeds, all others are told, and
+        the winner's bytes are stored. SeaweedFS takes some seconds to let them in one by one.
         """
         bucket = lab.create_bucket(versioning="Enabled")
         winners = write_at_once(lab.store, bucket, "k", 16)
@@ -782,14 +778,14 @@ class TestPut:
         assert len(lab.store.list_object_versions(bucket, prefix="k").objects) == 1
 
     def test_who_writes_at_once_is_told_the_truth(self, lab: Harness) -> None:
-        """However many win: what is there, in all versions, is theirs, and nobody else's."""
+        """However many succeed, the stored versions are theirs and no one else's."""
         bucket = lab.create_bucket(versioning="Enabled")
         winners = write_at_once(lab.store, bucket, "k", 16)
         assert sorted(data_of_versions(lab.store, bucket, "k")) == sorted(winners)
         assert lab.store.get_object(bucket, "k").data in winners
 
     def test_a_missing_bucket(self, lab: Harness) -> None:
-        """Nothing is written to a bucket that is not there, and none is made."""
+        """Nothing is written to a missing bucket, and none is created."""
         with pytest.raises(NoSuchBucket):
             put(lab.store, "no-such-bucket", "k", b"1")
         with pytest.raises(NoSuchBucket):
@@ -799,7 +795,7 @@ class TestPut:
 class TestMultipart:
     def test_parts_sent_and_copied(self, lab: Harness) -> None:
         """Sent and copied parts join to exactly their bytes, and the store knows the CRC64NVME of
-        the whole, or says that it does not.
+        the whole or says that it does not.
         """
         bucket = lab.create_bucket(versioning="Enabled")
         target = lab.create_bucket()
@@ -861,7 +857,7 @@ class TestMultipart:
         assert lab.store.head_object(bucket, "k").crc64nvme == crc64nvme(data)
 
     def test_a_source_that_changed_is_not_copied(self, lab: Harness) -> None:
-        """A part is copied only from the very version and ETag that were listed."""
+        """A part is copied only from the listed version and ETag."""
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "k", b"1")
         (source,) = lab.store.list_object_versions(bucket).objects
@@ -875,8 +871,8 @@ class TestMultipart:
         lab.store.abort_multipart_upload(upload)
 
     def test_small_parts_are_refused(self, lab: Harness) -> None:
-        """A part under 5 MiB may only be the last one; the upload stays open, for whoever must
-        abort it.
+        """Only the last part may be smaller than 5 MiB; the upload stays open until it is
+        aborted.
         """
         bucket = lab.create_bucket()
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
@@ -910,7 +906,7 @@ class TestMultipart:
         assert lab.store.list_objects(bucket).objects == ()
 
     def test_parts_out_of_order_are_refused(self, lab: Harness) -> None:
-        """Parts must be given in the order of their numbers, lest the object is not what was
+        """Parts must be given in the order of their numbers, so that the object is what was
         meant.
         """
         bucket = lab.create_bucket()
@@ -932,9 +928,7 @@ class TestMultipart:
         ids=["size", "crc"],
     )
     def test_a_wrong_whole_is_refused(self, lab: Harness, size_bytes: int, crc: int) -> None:
-        """An upload whose joined size or checksum is not the expected one never becomes an
-        object.
-        """
+        """An upload with an unexpected total size or checksum never becomes an object."""
         bucket = lab.create_bucket()
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
         part = upload_part(lab.store, upload, 1, b"content!")
@@ -956,7 +950,7 @@ class TestMultipart:
         assert lab.store.get_object(bucket, "k").data == b"second"
 
     def test_completing_overwrites_nothing(self, lab: Harness) -> None:
-        """Where the key exists by the time of completing, it stays as it is, and the upload stays
+        """If the key exists by the time of completing, it is left as it is, and the upload stays
         open until it is aborted.
         """
         bucket = lab.create_bucket(versioning="Enabled")
@@ -976,20 +970,24 @@ class TestMultipart:
         assert len(lab.store.list_object_versions(bucket).objects) == 1
 
     def test_one_of_eight_completions_wins(self, lab: Harness) -> None:
-        """Of several uploads of the same key that are completed at once, one becomes the object."""
+        """Of several uploads of one key that are completed at the same time, one becomes the
+        object.
+        """
         bucket = lab.create_bucket(versioning="Enabled")
         winners = complete_at_once(lab.store, bucket, "k", 8)
         assert winners == [lab.store.get_object(bucket, "k").data]
 
     def test_who_completes_at_once_is_told_the_truth(self, lab: Harness) -> None:
-        """However many win: what is there, in all versions, is theirs, and nobody else's."""
+        """However many succeed, the stored versions are theirs and no one else's."""
         bucket = lab.create_bucket(versioning="Enabled")
         winners = complete_at_once(lab.store, bucket, "k", 8)
         assert sorted(data_of_versions(lab.store, bucket, "k")) == sorted(winners)
         assert lab.store.get_object(bucket, "k").data in winners
 
     def test_aborting(self, lab: Harness) -> None:
-        """An aborted upload is gone; aborting it again is no error, using it again is NotFound."""
+        """An aborted upload is gone; aborting it again is not an error, using it again is
+        NotFound.
+        """
         bucket = lab.create_bucket()
         upload = lab.store.create_multipart_upload(bucket, "k", options=OPTIONS)
         part = upload_part(lab.store, upload, 1, b"x")
@@ -1028,8 +1026,8 @@ class TestMultipart:
 
 class TestDeleting:
     def test_exactly_the_named_versions_go(self, lab: Harness) -> None:
-        """Of all versions of all keys the named ones are gone afterwards, and no delete marker is
-        left behind.
+        """Exactly the named versions of all keys are gone afterwards, and no delete marker
+        is left.
         """
         bucket = lab.create_bucket(versioning="Enabled")
         for key in ("a", "b c+%41", "<&>"):
@@ -1049,8 +1047,8 @@ class TestDeleting:
         assert after.markers == ()
 
     def test_by_etag_only_the_listed_object_goes(self, lab: Harness) -> None:
-        """In a bucket without versions an object that was overwritten since it was listed is
-        refused and stays.
+        """In a bucket without versions, deleting an object that was overwritten since it was listed
+        is refused.
         """
         bucket = lab.create_bucket()
         lab.put(bucket, "same", b"1")
@@ -1064,7 +1062,7 @@ class TestDeleting:
         assert lab.store.get_object(bucket, "changed").data == b"2"
 
     def test_a_null_version_that_was_overwritten_stays(self, lab: Harness) -> None:
-        """While versioning is suspended a null version goes only as long as its ETag is still the
+        """While versioning is suspended, a null version is deleted only if its ETag is still the
         listed one.
         """
         bucket = lab.create_bucket(versioning="Enabled")
@@ -1080,7 +1078,7 @@ class TestDeleting:
         assert lab.store.get_object(bucket, "changed").data == b"2"
 
     def test_what_is_gone_already_is_no_failure(self, lab: Harness) -> None:
-        """Deleting the same again, by version or by ETag, refuses nothing."""
+        """Repeating a deletion, by version or by ETag, refuses nothing."""
         versioned, plain = lab.create_bucket(versioning="Enabled"), lab.create_bucket()
         lab.put(versioned, "k", b"1")
         lab.put(plain, "k", b"1")
@@ -1092,8 +1090,8 @@ class TestDeleting:
         assert lab.store.list_object_versions(versioned) == Page(objects=())
 
     def test_retained_versions_are_reported(self, lab: Harness) -> None:
-        """What Object Lock retains is reported, entry by entry, and stays; the others of the batch
-        go.
+        """Each version retained by Object Lock is reported and stays; the others in the batch are
+        deleted.
         """
         bucket = lab.create_bucket(versioning="Enabled", has_lock=True)
         for key in ("free", "locked"):
@@ -1106,8 +1104,8 @@ class TestDeleting:
         assert lab.store.list_object_versions(bucket).objects == (locked,)
 
     def test_batches(self, lab: Harness) -> None:
-        """A thousand entries go in one call; more are refused before anything is touched, and none
-        is nothing. moto takes three seconds for so many.
+        """A call deletes up to a thousand entries; more are refused before anything is touched, and
+        an empty call does nothing. moto takes three seconds for this many.
         """
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put_empty(bucket, (f"k/{number:04d}" for number in range(1_000)))
@@ -1123,13 +1121,13 @@ class TestDeleting:
         assert all_versions(lab, bucket) == []
 
     def test_a_missing_bucket(self, lab: Harness) -> None:
-        """Deleting in a bucket that is not there is an error, not a success."""
+        """Deleting in a missing bucket is an error, not a success."""
         with pytest.raises(NoSuchBucket):
             lab.store.delete_objects("no-such-bucket", [Deletion("k", "v")])
 
 
 def test_errors_hold_no_contents(lab: Harness) -> None:
-    """No error's text holds contents of an object, and each is one line that names operation,
+    """No error's text contains an object's contents, and each is one line that names operation,
     bucket and key.
     """
     bucket = lab.create_bucket()

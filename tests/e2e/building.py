@@ -1,6 +1,4 @@
-"""`sam build` for the interpreter and processor of this machine, and the template that comes out of
-it.
-"""
+"""`sam build` for the interpreter and processor of this machine, and the resulting template."""
 
 from __future__ import annotations
 
@@ -19,12 +17,12 @@ from tests.support.waiting import SECONDS_MAX
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 RIC_PYTHON = ROOT / ".venv-ric" / "bin" / "python"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
-"""Linux's names of processors -> Lambda's."""
+"""Linux's processor names -> Lambda's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the functions are built for. `python` is the version of .venv-ric, because that
+    """What the functions are built for. `python` is the version in .venv-ric, because that
     interpreter runs them.
     """
 
@@ -34,8 +32,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class BuiltTemplate:
-    """What `sam build` left: the template, its intrinsic functions in their long form, and the
-    folder that its relative paths start in.
+    """The result of `sam build`: the template with long-form intrinsic functions, and the folder
+    that its relative paths start in.
     """
 
     template: dict[str, Any]
@@ -48,8 +46,8 @@ class BuiltTemplate:
 
 
 def this_machine() -> Machine:
-    """Asks the interpreter that the functions will run under. Raises KeyError on a processor that
-    Lambda does not have.
+    """Asks the interpreter that the functions will run under. Raises KeyError if Lambda does not
+    have this processor.
     """
     question = "import sys; print('%d.%d' % sys.version_info[:2])"
     answer = subprocess.run(
@@ -63,8 +61,8 @@ def this_machine() -> Machine:
 
 
 def build(machine: Machine, folder: Path) -> None:
-    """Runs `sam build --parallel` as a user does, with the two build parameters set, into a folder
-    of its own.
+    """Runs `sam build --parallel` as a user does, with both build parameters set, into its own
+    folder.
     """
     command = [
         str(SAM),
@@ -102,7 +100,7 @@ def build(machine: Machine, folder: Path) -> None:
 
 
 def read_built(folder: Path) -> BuiltTemplate:
-    """What `build` left in the folder."""
+    """Reads what `build` left in the folder."""
     return BuiltTemplate(yaml_parse((folder / "template.yaml").read_text(encoding="utf-8")), folder)
 
 

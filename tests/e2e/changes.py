@@ -1,12 +1,12 @@
 """What is changed in the built template so that the local AWS can run it, and what the local AWS
-leaves out without a word.
+silently leaves out.
 
     adapt(template, is_enforcing=False)      a new template; the given one stays as it is
     adapt_definition(definition)             the same, of a state machine's definition
     CHANGES, LEFT_OUT                        the two lists; each row names the tests that cover what
-                                             is lost
+                                             is missing
 
-Both lists stand in docs/internals/deployment-test.md, and a test compares them.
+Both lists are in docs/internals/deployment-test.md, and a test compares them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PROGRAMS = {
     "bootstrap": BOOTSTRAP,
     "e2e_runtime.py": Path(__file__).with_name("runtime.py").read_text(encoding="utf-8"),
 }
-"""What each zip gets."""
+"""Added to each zip."""
 
 CUSTOM_RUNTIME = "provided.al2023"
 
@@ -45,8 +45,8 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of what is changed. `covered_by`: `<file under tests>::<function>`, the tests of what
-    this test cannot see because of it.
+    """One thing that is changed. `covered_by`: `<file under tests>::<function>`, the tests that
+    cover what this test cannot see because of the change.
     """
 
     what: str
@@ -58,14 +58,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One row of what the local AWS accepts and then does not do, or does otherwise."""
+    """Something that the local AWS accepts and then does not do, or does differently."""
 
     what: str
     covered_by: tuple[str, ...]
 
 
 def adapt(template: Template, *, is_enforcing: bool = False) -> Template:
-    """A copy of the template with all changes. Raises AssertionError where a change meets what it
+    """A copy of the template with all changes. Raises AssertionError if a change meets something it
     does not know.
     """
     adapted = copy.deepcopy(template)
@@ -96,9 +96,9 @@ def _make_alarms_plain(template: Template) -> None:
 
 
 def adapt_definition(definition: str) -> str:
-    """A state machine's, as text: it gets numbers for the bounds of its maps, since the local AWS
-    reads no paths there; and tries again a call without room by the name that it has here, not for
-    longer than a test may take.
+    """The same for a state machine's definition, as text. Maps get numbers as bounds, since the
+    local AWS does not read paths there. A call without room is retried under the error name used
+    here, and not for longer than a test may take.
     """
     throttled, attempts = '"ErrorEquals": ["Lambda.TooManyRequestsException"]', '"MaxAttempts": 500'
     assert definition.count(throttled) == definition.count(attempts) > 0
@@ -126,8 +126,8 @@ def _drop_misjudged_denials(template: Template) -> None:
 
 
 def is_misjudged(statement: Template) -> bool:
-    """A denial without TLS (there is none on loopback), or without If-None-Match (which the local
-    AWS never sees).
+    """A denial without TLS (loopback has none), or without If-None-Match (which the local AWS never
+    sees).
     """
     if statement.get("Effect") != "Deny":
         return False

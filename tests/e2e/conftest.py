@@ -1,5 +1,5 @@
-"""One build for all tests, also where several processes run them; a local AWS of its own for each
-file of tests, with the stack deployed into it.
+"""One build for all tests, even across processes; a separate local AWS for each test file, with the
+stack deployed into it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def machine() -> Machine:
 
 @pytest.fixture(scope="session")
 def built(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> BuiltTemplate:
-    """The template as `sam build` leaves it. The first process that needs it builds; the others
+    """The template built by `sam build`. The first process that needs it builds; the others
     wait.
     """
     session = tmp_path_factory.getbasetemp()
@@ -58,7 +58,7 @@ def built(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> BuiltTe
 def aws(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LocalAws]:
-    """A file of tests that sets IS_ENFORCING gets one that checks permissions."""
+    """A test file that sets IS_ENFORCING gets a local AWS that checks permissions."""
     folder = tmp_path_factory.mktemp(request.path.stem)
     with LocalAws(folder, is_enforcing=getattr(request.module, "IS_ENFORCING", False)) as running:
         _LOGS.append(running.log_path)

@@ -1,5 +1,5 @@
-"""Deploys a built template through CloudFormation: artifacts into a bucket, a change set, and
-waiting until it is done.
+"""Deploys a built template through CloudFormation: uploads artifacts, creates a change set and
+waits until it is done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WAIT = {"Delay": 1, "MaxAttempts": SECONDS_MAX}
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A stack that is up. `resources`: logical id -> physical id."""
+    """A deployed stack. `resources`: logical id -> physical id."""
 
     aws: LocalAws
     outputs: Mapping[str, str]
@@ -51,9 +51,7 @@ class Deployment:
 
 
 def deploy(aws: LocalAws, built: BuiltTemplate, parameters: Mapping[str, str]) -> Deployment:
-    """Creates the stack, or changes it where it is there. Raises AssertionError with the events of
-    what failed.
-    """
+    """Creates or updates the stack. Raises AssertionError with the events of what failed."""
     template = adapt(built.template, is_enforcing=aws.is_enforcing)
     _upload_artifacts(aws, template, built.folder)
     cloudformation = aws.client("cloudformation")
@@ -111,9 +109,7 @@ def _reasons(cloudformation: Any) -> str:
 
 
 def _upload_template(aws: LocalAws, template: dict[str, Any]) -> str:
-    """Its address. A template of more than 51,200 bytes can be given in no other way, and ours has
-    more.
-    """
+    """Returns its address. A template over 51,200 bytes, like ours, can only be passed this way."""
     aws.client("s3").put_object(
         Bucket=ARTIFACTS, Key="template.json", Body=json.dumps(template).encode()
     )
@@ -121,8 +117,8 @@ def _upload_template(aws: LocalAws, template: dict[str, Any]) -> str:
 
 
 def _upload_artifacts(aws: LocalAws, template: dict[str, Any], folder: Path) -> None:
-    """What `sam package` does: puts local paths into a bucket, and their addresses into the
-    template.
+    """Does what `sam package` does: uploads local paths into a bucket and puts their addresses into
+    the template.
     """
     s3 = aws.client("s3")
     create_bucket(ARTIFACTS, aws, is_versioned=False)

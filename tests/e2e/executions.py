@@ -1,4 +1,4 @@
-"""Starts executions of the state machines, waits for them, and reads what they say."""
+"""Starts executions of the state machines, waits for them and reads their results."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Execution:
 
     @property
     def message(self) -> str:
-        """What the function that failed the execution said: a failed task's cause is its error as
-        JSON.
+        """The message of the function that failed the execution: a failed task's cause is its error
+        as JSON.
         """
         try:
             return str(json.loads(self.cause)["errorMessage"])
@@ -37,8 +37,8 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class MapChild:
-    """One item of a Distributed Map. `errors` are those of all attempts of its tasks, also of such
-    as were called again.
+    """One item of a Distributed Map. `errors` are those of all attempts of its tasks, including
+    retried ones.
     """
 
     status: str
@@ -51,9 +51,7 @@ class MapChild:
 def run(
     deployment: Deployment, machine: str, given: Mapping[str, Any], *, expect: str = "SUCCEEDED"
 ) -> Execution:
-    """Starts the state machine of this logical id and waits until it has ended, which must be as
-    expected.
-    """
+    """Starts the state machine with this logical id and waits until it has ended as expected."""
     execution = wait(deployment, start(deployment, machine, given))
     said = f"{execution.status} {execution.error}: {execution.cause}"
     assert execution.status == expect, f"{machine} ended as {said}\n" + "\n".join(
@@ -63,7 +61,7 @@ def run(
 
 
 def start(deployment: Deployment, machine: str, given: Mapping[str, Any]) -> str:
-    """The ARN of the execution."""
+    """Returns the ARN of the execution."""
     states = deployment.aws.client("stepfunctions")
     answer = states.start_execution(
         stateMachineArn=deployment.state_machine(machine), input=json.dumps(given)
@@ -72,7 +70,7 @@ def start(deployment: Deployment, machine: str, given: Mapping[str, Any]) -> str
 
 
 def scheduled_input(deployment: Deployment, schedule: str) -> dict[str, Any]:
-    """What the schedule of this logical id gives to what it starts."""
+    """The input that the schedule with this logical id passes on."""
     found = deployment.aws.client("scheduler").get_schedule(Name=deployment.resources[schedule])
     given: dict[str, Any] = json.loads(found["Target"]["Input"])
     return given
@@ -85,7 +83,7 @@ def stop(deployment: Deployment, arn: str) -> None:
 
 
 def wait(deployment: Deployment, arn: str) -> Execution:
-    """Raises AssertionError where it does not end in time."""
+    """Raises AssertionError if it does not end in time."""
     states = deployment.aws.client("stepfunctions")
     deadline = time.monotonic() + SECONDS_MAX
     while time.monotonic() < deadline:
@@ -121,8 +119,8 @@ def failed_children(deployment: Deployment, execution: Execution) -> list[MapChi
 
 
 def wait_until_quiet(deployment: Deployment, machine: str) -> None:
-    """Until no execution of the state machine runs any more, also none that another execution
-    started.
+    """Waits until no execution of the state machine is running, including ones started by another
+    execution.
     """
     states = deployment.aws.client("stepfunctions")
     arn = deployment.state_machine(machine)

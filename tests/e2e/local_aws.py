@@ -1,10 +1,9 @@
-"""The local AWS: ministack as a child process, on loopback, with nothing of the caller's
-environment.
+"""The local AWS: ministack as a child process, on loopback, without the caller's environment.
 
     with LocalAws(directory, access_key="test") as aws:
         aws.client("s3").list_buckets()
 
-It runs what it is given as real processes of this machine, so it listens on 127.0.0.1 only.
+It runs functions as real processes on this machine, so it listens only on 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ LOG_TAIL_BYTES = 4_000
 
 @dataclass(slots=True)
 class LocalAws:
-    """A context manager around one process. `is_enforcing` makes it check IAM policies for
-    everybody but the account's root.
+    """A context manager around one process. With `is_enforcing` it checks IAM policies for everyone
+    except the account's root.
 
     It is an `Endpoint` for the lab's upload. An access key of twelve digits is the root of the
-    account of that number.
+    account with that number.
     """
 
     directory: Path
@@ -52,7 +51,7 @@ class LocalAws:
     secret_key: str = field(default="test", repr=False)
     session_token: str | None = None
     daemon: FakeDaemon = field(default_factory=FakeDaemon, repr=False)
-    """What the functions send to X-Ray arrives here."""
+    """Receives what the functions send to X-Ray."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
@@ -92,12 +91,12 @@ class LocalAws:
 
     @property
     def output_path(self) -> Path:
-        """What the functions wrote: `<function name>.<process id>`, by tests.e2e.runtime."""
+        """Output of the functions: `<function name>.<process id>`, written by tests.e2e.runtime."""
         return self.directory / "output"
 
     @property
     def environment(self) -> dict[str, str]:
-        """For programs that are pointed at it: the AWS configuration and nothing else of AWS's."""
+        """For programs that should use it: the AWS configuration and no other AWS variables."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return kept | {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -125,7 +124,7 @@ class LocalAws:
         )
 
     def stop(self) -> None:
-        """Ends the process, by its id, and removes its functions' code. What was written stays."""
+        """Ends the process by its id and removes its functions' code. The output stays."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -139,14 +138,14 @@ class LocalAws:
         shutil.rmtree(self.directory / "tmp", ignore_errors=True)
 
     def kill_function_at(self, text: str) -> None:
-        """The first function that writes a line with this text dies of SIGKILL there."""
+        """The first function that writes a line with this text is killed by SIGKILL there."""
         (self.output_path / "kill").write_text(text)
 
     def log_tail(self) -> str:
         return self.log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
 
     def _environment(self, port: int) -> dict[str, str]:
-        """Functions inherit all of it, so there are no credentials in it, no proxies, no home."""
+        """Functions inherit all of it, so it has no credentials, no proxies and no home."""
         enforcing = {"AUTH": "true"} if self.is_enforcing else {}
         return enforcing | {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -162,8 +161,8 @@ class LocalAws:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "LOG_LEVEL": "INFO",
-            "SFN_WAIT_SCALE": "0.02",  # the waits between retries, shortened
-            # functions of custom runtimes get it only from here
+            "SFN_WAIT_SCALE": "0.02",  # shortened waits between retries
+            # functions with custom runtimes get it only from here
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_XRAY_DAEMON_ADDRESS": self.daemon.address,

@@ -1,5 +1,5 @@
-"""Turns built folders into the zips that Lambda is given. The same bytes for the same folder, so
-ten equal functions are one object.
+"""Turns built folders into the zips that Lambda is given. The same folder gives the same bytes, so
+ten equal functions share one object.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def fingerprint(folder: Path) -> str:
-    """The same for two folders that hold the same names with the same files or the same bytes."""
+    """Equal for two folders that contain the same names with the same files or the same bytes."""
     digest = hashlib.sha256()
     for name, path in list_files(folder):
         digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
@@ -43,8 +43,8 @@ def fingerprint(folder: Path) -> str:
 
 
 def make_artifact(folder: Path, programs: Mapping[str, str]) -> Artifact:
-    """`programs` are executable files that are added: name -> text. Not compressed: it goes from
-    one process to another on this machine.
+    """`programs` are executable files to add: name -> text. Not compressed: it only goes from one
+    process to another on this machine.
     """
     buffer = io.BytesIO()
     unzipped = 0

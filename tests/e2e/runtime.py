@@ -1,13 +1,13 @@
-"""Goes into each function's zip, and is what its `bootstrap` starts: Lambda's own runtime client,
-all of whose output goes to a file, too.
+"""Added to each function's zip and started by its `bootstrap`: Lambda's own runtime client, with
+all output copied to a file.
 
-The local AWS takes what a function has said once its pipe was silent for 5 ms, which on a busy
-machine is before all has come through. A line in a file is there as soon as it is written.
+The local AWS reads a function's output once its pipe has been silent for 5 ms, which on a busy
+machine is too early. A line in a file is there as soon as it is written.
 
-Where a file `kill` lies beside it, the function dies right after the first line that has its text.
+If there is a file `kill` next to it, the function dies right after the first line with its text.
 
-Each invocation gets a trace as Lambda makes it: the function's own segment is Lambda's, and stands
-in `traces/`; what the function sends are subsegments of it. The local AWS has no X-Ray.
+Each invocation gets a trace as on Lambda: the function's own segment is made by Lambda and stored
+in `traces/`; the function sends subsegments of it. The local AWS has no X-Ray.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from awslambdaric.__main__ import main
 
 FOLDER = Path(os.environ["E2E_OUTPUT"])
 UNSAMPLED = "VerifyFunction"
-"""In real traces it is chance; here it is known whose are not sampled."""
+"""In real traces sampling is random; here it is known which functions are not sampled."""
 
 
 class Both:
@@ -50,7 +50,7 @@ class Both:
 
 
 def die_where_told(text: str) -> None:
-    """Of several processes only the one that takes the order away."""
+    """Only the process that removes the order dies."""
     order = FOLDER / "kill"
     try:
         if order.read_text() in text:
@@ -61,7 +61,7 @@ def die_where_told(text: str) -> None:
 
 
 def begin_trace(_given: str | None) -> None:
-    """Lambda's runtime client calls it before each invocation, with the header that it got
+    """Lambda's runtime client calls it before each invocation, with the header it received
     (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
     """
     function = os.environ["AWS_LAMBDA_FUNCTION_NAME"]

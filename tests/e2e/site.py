@@ -1,5 +1,5 @@
-"""A synthetic organisation in the local AWS, with the aggregator deployed beside it, and what there
-is to be checked about them.
+"""A synthetic organisation in the local AWS with the aggregator deployed next to it, and what can
+be checked about them.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from log_aggregator_lab.organisation.synthetic import ManifestEntry, SyntheticOb
 from log_aggregator_lab.upload import create_buckets, upload
 
 IN_PLACE_PREFIX = "AggregatedLogs"
-"""The template's default of FinalAggregationPrefix."""
+"""The template's default for FinalAggregationPrefix."""
 
 Inventory = dict[tuple[str, str, str], tuple[str, int]]
 """(bucket, key, version id) -> (ETag, size); a delete marker has the ETag ""."""
 
 
 def one_day(seed: int = 1) -> OrganisationSpec:
-    """A few hundred objects of one day, of four accounts, in the Control Tower bucket (versioned)
+    """A few hundred objects of one day, from four accounts, in the Control Tower bucket (versioned)
     and three auxiliary ones.
     """
     return in_few_buckets(
@@ -70,7 +70,7 @@ def one_day(seed: int = 1) -> OrganisationSpec:
 
 
 def many_days(seed: int, days: int) -> OrganisationSpec:
-    """A few main logs, and flow logs, on each of many days."""
+    """A few main logs and flow logs on each of many days."""
     return in_few_buckets(
         OrganisationSpec(
             seed,
@@ -84,8 +84,8 @@ def many_days(seed: int, days: int) -> OrganisationSpec:
 
 
 def in_few_buckets(spec: OrganisationSpec) -> OrganisationSpec:
-    """Load balancer, WAF, DNS, GuardDuty and the organisation's own logs lie beside the flow logs:
-    who has one bucket for each reads the same code.
+    """Load balancer, WAF, DNS, GuardDuty and the organisation's own logs share the flow-log bucket:
+    one bucket for each would run the same code.
     """
     shared = spec.flow_bucket
     return replace(
@@ -100,7 +100,7 @@ def in_few_buckets(spec: OrganisationSpec) -> OrganisationSpec:
 
 @dataclass(slots=True)
 class Site:
-    """An organisation, the stack that looks after it, and everything that was put."""
+    """An organisation, the stack that handles its logs, and everything that was put."""
 
     aws: LocalAws
     spec: OrganisationSpec
@@ -113,7 +113,7 @@ class Site:
 
     @property
     def destination(self) -> str:
-        """The common destination bucket. Raises KeyError where each bucket keeps its own packs."""
+        """The common destination bucket. Raises KeyError if each bucket keeps its own packs."""
         return self.deployment.resources["CommonDestinationBucket"]
 
     @property
@@ -135,7 +135,7 @@ class Site:
         )
 
     def put(self, objects: Iterable[SyntheticObject]) -> list[ManifestEntry]:
-        """Puts more logs, and remembers them."""
+        """Puts more logs and remembers them."""
         entries = list(upload(objects, self.aws, concurrency=8).entries)
         self.entries += entries
         return entries
@@ -146,8 +146,8 @@ class Site:
         last: date | None = None,
         entries: Iterable[ManifestEntry] | None = None,
     ) -> CheckResult:
-        """Every log of the days comes back from a pack byte for byte, everything else is where it
-        was: compared with what was put.
+        """Checks that every log of the days comes back from a pack byte for byte and that
+        everything else is where it was.
         """
         wanted = self.entries if entries is None else entries
         return check_originals(
@@ -161,8 +161,8 @@ class Site:
         )
 
     def inventory(self, buckets: Iterable[str] | None = None) -> Inventory:
-        """Every version and delete marker in the sources' buckets and the destination, but for
-        custody records: each run leaves one.
+        """Every version and delete marker in the source and destination buckets, except custody
+        records: each run writes one.
         """
         s3 = self.aws.client("s3")
         found: Inventory = {}
@@ -185,7 +185,7 @@ class Site:
         return [upload["Key"] for answer in answers for upload in answer.get("Uploads", [])]
 
     def client_of(self, role: str) -> Any:
-        """An S3 client that may do what this role may."""
+        """An S3 client with the permissions of this role."""
         arn = f"arn:aws:iam::{ACCOUNT}:role/{self.deployment.resources[role]}"
         found = self.aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="e2e")[
             "Credentials"
@@ -198,8 +198,8 @@ class Site:
         ).client("s3")
 
     def call(self, *arguments: str, code: int = 0) -> str:
-        """Runs the command line against the local AWS to its end, which must come with this exit
-        code; gives its output.
+        """Runs the command line against the local AWS, expects this exit code and returns its
+        output.
         """
         command = [sys.executable, "-m", "log_aggregator", *arguments]
         environment = self.aws.environment | {
@@ -226,7 +226,9 @@ def make_site(
     objects: Iterable[SyntheticObject],
     parameters: Mapping[str, str] | None = None,
 ) -> Site:
-    """Buckets with logs in them first, as in life; then the stack, and what is declared for it."""
+    """Makes the buckets with their logs first, as in real life, then the stack and its
+    declarations.
+    """
     create_buckets(spec, aws)
     entries = list(upload(objects, aws, concurrency=8).entries)
     deployment = deploy(aws, built, stack_parameters(spec, machine) | dict(parameters or {}))
@@ -246,14 +248,14 @@ def read_json(site: Site, address: str) -> dict[str, Any]:
 
 
 def foreign_key(group: Group) -> str:
-    """The key of something that lies among a group's packs. Where it is no pack the group's ledger
-    cannot be read, and the group fails.
+    """The key of a foreign object among a group's packs. Since it is not a pack, the group's ledger
+    cannot be read and the group fails.
     """
     return f"packs/{group.path}somebody-elses.json.gz"
 
 
 def remove(site: Site, key: str) -> None:
-    """All versions of a key in the destination bucket."""
+    """Deletes all versions of a key in the destination bucket."""
     s3 = site.aws.client("s3")
     for version in s3.list_object_versions(Bucket=site.destination, Prefix=key)["Versions"]:
         s3.delete_object(
@@ -262,8 +264,8 @@ def remove(site: Site, key: str) -> None:
 
 
 def stack_parameters(spec: OrganisationSpec, machine: Machine) -> dict[str, str]:
-    """What a user of this organisation would set, and little concurrency, because all functions
-    share this machine.
+    """What a user of this organisation would set, with low concurrency because all functions share
+    this machine.
     """
     others = [name for name in spec.buckets if name != spec.control_tower_bucket]
     return {

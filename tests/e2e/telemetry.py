@@ -1,8 +1,8 @@
-"""What the functions wrote: log lines of theirs, as JSON, metrics in the Embedded Metric Format,
-and what they sent to X-Ray.
+"""What the functions wrote: their log lines as JSON, metrics in the Embedded Metric Format, and
+what they sent to X-Ray.
 
-The local AWS makes no metrics of the lines, and does not keep all of them, so they are read the way
-CloudWatch Logs reads them, from the files that `tests.e2e.runtime` writes.
+The local AWS makes no metrics from the lines and does not keep all of them, so they are read as
+CloudWatch Logs would read them, from the files written by `tests.e2e.runtime`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AWS_METRICS = (
     "Errors",
     "Throttles",
 )
-"""Metrics that AWS's own services write; alarms may look at them, too."""
+"""Metrics written by AWS's own services, which alarms may also use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Datum:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One invocation: the function's own segment, which is Lambda's, and all subsegments of the
+    """One invocation: the function's own segment, written by Lambda, and all subsegments of the
     trace.
     """
 
@@ -51,7 +51,7 @@ class Trace:
 
     @property
     def is_whole(self) -> bool:
-        """Each subsegment hangs under another or under the segment, and began no earlier."""
+        """Each subsegment belongs to another one or to the segment, and did not begin earlier."""
         above = {each["id"]: each for each in (self.segment, *self.subsegments)}
         return len(above) == 1 + len(self.subsegments) and all(
             each["parent_id"] in above
@@ -61,8 +61,8 @@ class Trace:
 
 
 def read_traces(deployment: Deployment) -> list[Trace]:
-    """Of all invocations so far. Checks on the way that X-Ray takes what arrived, and that nothing
-    arrived of another trace.
+    """All invocations so far. Also checks that X-Ray would accept what arrived, and that nothing of
+    another trace arrived.
     """
     datagrams = deployment.aws.daemon.read_all()
     assert [problem for datagram in datagrams for problem in find_problems(datagram)] == []
@@ -82,7 +82,7 @@ def read_traces(deployment: Deployment) -> list[Trace]:
 
 
 def read_lines(deployment: Deployment, function: str) -> list[str]:
-    """Every line of the function of this logical id."""
+    """Every line of the function with this logical id."""
     files = deployment.aws.output_path.glob(f"{deployment.functions[function]}.*")
     return [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -93,7 +93,7 @@ def read_records(deployment: Deployment, function: str) -> list[dict[str, Any]]:
 
 
 def read_metrics(deployment: Deployment, function: str) -> Iterator[Datum]:
-    """Checks the format on the way:
+    """Also checks the format:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html.
     """
     for record in read_records(deployment, function):
@@ -114,7 +114,7 @@ def read_metrics(deployment: Deployment, function: str) -> Iterator[Datum]:
 
 
 def sum_metrics(deployment: Deployment, function: str, run: str | None = None) -> dict[str, float]:
-    """Name -> sum of all values that this function wrote, of one run or of all."""
+    """Name -> sum of all values that this function wrote, for one run or for all."""
     sums: dict[str, float] = defaultdict(float)
     for datum in read_metrics(deployment, function):
         if run is None or datum.line.get("run") == run:

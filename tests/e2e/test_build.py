@@ -1,4 +1,4 @@
-"""What `sam build` makes."""
+"""What `sam build` produces."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.waiting import SECONDS_MAX
 
 
 def test_all_functions_share_one_artifact(built: BuiltTemplate) -> None:
-    """Equal folders, so that one zip goes into S3, one for the functions that read or write
-    Parquet, and one for what makes pages; they are far smaller than Lambda allows.
+    """The folders are equal, so S3 gets one zip, one for the functions that read or write Parquet,
+    and one for those that make pages; all are far smaller than Lambda's limit.
     """
     folders = {
         name: built.folder / properties["CodeUri"] for name, properties in built.functions.items()
@@ -34,9 +34,7 @@ def test_all_functions_share_one_artifact(built: BuiltTemplate) -> None:
 
 
 def test_no_test_code_goes_to_lambda(built: BuiltTemplate) -> None:
-    """The package without its laboratory and its command line, and without bytecode of another
-    interpreter.
-    """
+    """The package without its lab and command line, and without another interpreter's bytecode."""
     names = {name for name, _ in list_files(built.folder / "DeleteFunction")}
     assert "log_aggregator/handlers/delete.py" in names
     assert [
@@ -55,8 +53,8 @@ COMPILED = ("_awscrt", "msgspec/_core", "pycurl", "zlib_ng/zlib_ng")
 
 @pytest.mark.parametrize("architecture", ELF_MACHINES)
 def test_libraries_are_of_the_processor(architecture: str, tmp_path: Path) -> None:
-    """Of either that Lambda has, for its Python, whatever this machine's are. Those of this
-    machine's are imported by the functions that run here; the others cannot be.
+    """For both of Lambda's processors and for its Python, whatever this machine has. The libraries
+    for this machine are imported by the functions run here; the others cannot be.
     """
     command = [sys.executable, str(ROOT / "deployment" / "artifact.py")]
     command += [str(tmp_path / "made"), "--source", str(ROOT / "src")]

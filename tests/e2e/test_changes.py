@@ -1,4 +1,4 @@
-"""What is changed for the local AWS, and that the page about it says so."""
+"""What is changed for the local AWS, and that its page says so."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def make_template() -> dict[str, Any]:
 
 
 def test_only_what_must_be_is_changed() -> None:
-    """The runtime, and the alarm on an expression; policies stay whole; the given template is not
-    touched.
+    """The runtime, and the alarm on an expression; policies stay complete; the given template is
+    not touched.
     """
     template = make_template()
     adapted = adapt(template)
@@ -85,7 +85,7 @@ def test_only_what_must_be_is_changed() -> None:
 
 
 def test_with_permissions_enforced_two_denials_go() -> None:
-    """Only denials, and only those that the local AWS misjudges; every permission and every other
+    """Only denials that the local AWS misjudges are dropped; every permission and every other
     denial stays.
     """
     adapted = adapt(make_template(), is_enforcing=True)
@@ -105,7 +105,7 @@ def test_an_unknown_runtime_is_not_changed_silently() -> None:
 
 @pytest.mark.parametrize("row", [*CHANGES, *LEFT_OUT], ids=lambda row: row.what)
 def test_each_row_is_covered_elsewhere_and_written_down(row: Change | LeftOut) -> None:
-    """Every test that a row names is there, and the row stands in the page."""
+    """Every test named in a row exists, and the row is on the page."""
     assert row.covered_by
     for name in row.covered_by:
         file, _, function = name.partition("::")

@@ -1,4 +1,4 @@
-"""A day of an organisation, from the deployed stack's first run to its later ones."""
+"""A day of an organisation, from the first run of the deployed stack to its later ones."""
 
 from __future__ import annotations
 
@@ -37,19 +37,17 @@ class Done:
     before: Inventory
     after: Inventory
     search_key: str
-    """The ARN of the KMS key of what is searched."""
+    """The ARN of the KMS key for search."""
 
     @property
     def result(self) -> dict[str, Any]:
-        """The run's whole result, out of the work bucket."""
+        """The run's whole result, from the work bucket."""
         return read_json(self.site, self.execution.output["result"])
 
 
 @pytest.fixture(scope="module")
 def done(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Done:
-    """The organisation's day is there, the stack is deployed, and has been run once for this
-    day.
-    """
+    """The organisation's day exists, the stack is deployed and has run once for this day."""
     day = (datetime.now(UTC) - timedelta(days=DAYS_AGO)).date()
     spec = replace(one_day(seed=3), first_day=day)
     create_bucket(SELF_LOGGING, aws, is_versioned=True)
@@ -71,8 +69,8 @@ def done(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Done:
 
 
 def test_every_original_is_in_a_pack_and_gone(done: Done) -> None:
-    """Each log of the day comes back byte for byte and with its metadata, and is gone from its
-    bucket; all else is where it was.
+    """Each log of the day comes back byte for byte with its metadata and is gone from its bucket;
+    everything else is where it was.
     """
     check = done.site.check()
     assert check.problems == []
@@ -82,8 +80,8 @@ def test_every_original_is_in_a_pack_and_gone(done: Done) -> None:
 
 
 def test_nothing_but_originals_is_deleted(done: Done) -> None:
-    """What left the source buckets is exactly the logs of the day, and old delete markers of
-    theirs; the destination only grew.
+    """Exactly the day's logs and their old delete markers are gone from the source buckets; the
+    destination only grew.
     """
     logs = {(entry.bucket, entry.key) for entry in done.site.entries if entry.purpose in PACKED}
     gone = {(bucket, key) for (bucket, key, _) in set(done.before) - set(done.after)}
@@ -93,8 +91,8 @@ def test_nothing_but_originals_is_deleted(done: Done) -> None:
 
 
 def test_packs_and_indexes_stand_side_by_side(done: Done) -> None:
-    """Each pack has its index and each index its pack; packs lie in the storage class of the
-    parameter, indexes stay warm.
+    """Each pack has its index and each index its pack; packs have the configured storage class,
+    indexes stay warm.
     """
     s3 = done.site.aws.client("s3")
     packs, indexes = done.site.list_keys("packs/"), done.site.list_keys("indexes/")
@@ -111,15 +109,15 @@ def test_packs_and_indexes_stand_side_by_side(done: Done) -> None:
 
 
 def test_main_and_auxiliary_items_all_succeeded(done: Done) -> None:
-    """Every item of every map came to its end at the first attempt or the next, of both kinds."""
+    """Every item of every map succeeded at the first or second attempt, for both kinds of logs."""
     assert failed_children(done.site.deployment, done.execution) == []
     assert done.execution.output["objects"]["deleted"] == done.result["objects"]["packed"]
     assert done.result["failures"] == []
 
 
 def test_the_command_line_reads_what_the_stack_wrote(done: Done, tmp_path: Path) -> None:
-    """`verify` finds all packs good, and `extract` brings a CloudTrail digest back: the shell and
-    the Lambdas have one format.
+    """`verify` finds all packs good, and `extract` returns a CloudTrail digest: shell and Lambda
+    use one format.
     """
     where = ("--destination-bucket", done.site.destination)
     packs = len(done.site.list_keys("packs/"))
@@ -137,8 +135,8 @@ def test_the_command_line_reads_what_the_stack_wrote(done: Done, tmp_path: Path)
 
 
 def test_a_search_finds_what_the_function_merged(done: Done) -> None:
-    """An access key of the day, looked for in the tables alone, is found in the pack that holds it;
-    and every pack with terms is in a table.
+    """An access key of the day, searched for in the tables alone, is found in its pack; every pack
+    with terms is in a table.
     """
     site, where = done.site, ("--destination-bucket", done.site.destination)
     pack = next(key for key in site.list_keys("packs/") if "/CloudTrail/" in key)
@@ -154,8 +152,8 @@ def test_a_search_finds_what_the_function_merged(done: Done) -> None:
 
 
 def test_what_is_searched_has_its_own_key(done: Done) -> None:
-    """Terms and tables are encrypted with the key of search, packs and indexes as the bucket does
-    it.
+    """Terms and tables are encrypted with the search key, packs and indexes with the bucket's
+    default.
     """
     s3, site = done.site.aws.client("s3"), done.site
     keys = {
@@ -170,8 +168,8 @@ def test_what_is_searched_has_its_own_key(done: Done) -> None:
 
 
 def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
-    """The run's metrics are the result's numbers; the groups' add up to them; what alarms look at
-    is written.
+    """The run's metrics equal the result's numbers; the groups' metrics add up to them; all metrics
+    used by alarms are written.
     """
     deployment = done.site.deployment
     run_of_day = telemetry.sum_metrics(
@@ -197,7 +195,7 @@ def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
         run_of_day[f"Seconds{step}"] > 0
         for step in ("Listing", "Combining", "Verifying", "Deleting")
     )
-    # A day that was named is no night: the scheduled runs below write the metrics of nights.
+    # A run for a named day is not a night: the scheduled runs below write the metrics of nights.
     assert "NightsDone" not in run_of_day
     merged = telemetry.sum_metrics(
         deployment, "MergeTermsFunction", run=done.execution.output["run"]
@@ -212,8 +210,8 @@ def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
 
 
 def test_logs_are_json_and_hold_no_contents(done: Done) -> None:
-    """Every line of every function is a JSON object; ours name their step and all but the first
-    function's their run; none has contents.
+    """Every line of every function is a JSON object; ours name their step and, except the first
+    function's, their run; none contains log contents.
     """
     names = (
         "PrepareFunction",
@@ -240,9 +238,9 @@ def test_logs_are_json_and_hold_no_contents(done: Done) -> None:
 
 
 def test_x_ray_gets_what_the_functions_did(done: Done) -> None:
-    """Every sampled invocation arrives, as subsegments under the segment that Lambda makes: the
-    function's step, and under it a span for each group, which can be searched for by what the group
-    is. Of what is not sampled nothing arrives, and contents of logs never do.
+    """Every sampled invocation arrives as subsegments of the segment that Lambda makes: the
+    function's step, with a span for each group that can be searched for by the group's properties.
+    Nothing of an unsampled invocation arrives, and never any log contents.
     """
     traces = telemetry.read_traces(done.site.deployment)
     assert all(bool(trace.subsegments) == trace.segment["is_sampled"] for trace in traces)
@@ -280,8 +278,8 @@ def test_x_ray_gets_what_the_functions_did(done: Done) -> None:
 
 
 def test_a_mistake_is_told_by_its_place(done: Done) -> None:
-    """What Lambda's own runtime client makes of an error that nobody foresaw: a name that the
-    errors' page has, the place, and no frames but the handler's.
+    """For an unexpected error, Lambda's own runtime client reports a name that is on the errors
+    page, the place, and no frames except the handler's.
     """
     answer = done.site.aws.client("lambda").invoke(
         FunctionName=done.site.deployment.functions["PlanFunction"], Payload=b"{}"
@@ -295,7 +293,7 @@ def test_a_mistake_is_told_by_its_place(done: Done) -> None:
 
 
 def spans_of(traces: list[telemetry.Trace], name: str) -> list[dict[str, Any]]:
-    """The annotations of the spans of this name."""
+    """The annotations of all spans with this name."""
     return [
         each["annotations"]
         for trace in traces
@@ -305,7 +303,7 @@ def spans_of(traces: list[telemetry.Trace], name: str) -> list[dict[str, Any]]:
 
 
 def test_a_dry_run_says_what_is_there_to_do(done: Done) -> None:
-    """Nothing is changed; the result counts what a run over the neighbouring days would pack."""
+    """Nothing changes; the result counts what a run over the neighbouring days would pack."""
     before = done.site.inventory()
     days = {
         "start_date": str(done.site.day - timedelta(days=1)),
@@ -319,7 +317,7 @@ def test_a_dry_run_says_what_is_there_to_do(done: Done) -> None:
 
 
 def test_a_second_execution_changes_nothing(done: Done) -> None:
-    """The same day again: no pack, no deletion, every version of every object as it was."""
+    """The same day again: no pack, no deletion, every version of every object as before."""
     before = done.site.inventory()
     second = run(done.site.deployment, "CombineLogFilesSM", {"date": str(done.site.day)})
     assert second.output["packs"] == 0
@@ -328,7 +326,7 @@ def test_a_second_execution_changes_nothing(done: Done) -> None:
 
 
 def test_the_chain_of_custody_is_unbroken(done: Done) -> None:
-    """Every execution left its record, the one above too, and each names the one before."""
+    """Every execution left a record, including the one above, and each names the previous one."""
     told = json.loads(
         done.site.call("custody", "verify", "--json", "--destination-bucket", done.site.destination)
     )
@@ -336,8 +334,8 @@ def test_the_chain_of_custody_is_unbroken(done: Done) -> None:
 
 
 def test_late_logs_by_bucket_and_by_look_back(done: Done) -> None:
-    """With `bucket_name` only that bucket is worked on; what the weekly schedule starts takes up
-    the rest, into additional packs.
+    """With `bucket_name` only that bucket is processed; the run started by the weekly schedule
+    packs the rest into additional packs.
     """
     site, packs = done.site, set(done.site.list_keys("packs/"))
     entries = site.put(late(site.spec))
@@ -381,7 +379,7 @@ def test_late_logs_by_bucket_and_by_look_back(done: Done) -> None:
 
 
 def test_the_hourly_emptying(done: Done) -> None:
-    """The self-logging bucket loses its access logs, all versions; what is no access log stays; no
+    """All versions of access logs are deleted from the self-logging bucket; other objects stay; no
     other bucket is touched.
     """
     s3 = done.site.aws.client("s3")
@@ -404,7 +402,7 @@ def test_the_hourly_emptying(done: Done) -> None:
 
 
 def test_the_months_evidence(done: Done) -> None:
-    """What the stack does by itself for an auditor: a drill brings all members back, and a page
+    """What the stack does for an auditor by itself: a drill recovers all its members, and a page
     says so. No pack changes.
     """
     before = set(done.site.list_keys("packs/"))
@@ -431,5 +429,5 @@ def invoke(done: Done, name: str) -> dict[str, Any]:
 
 
 def other_days_are_logs_too(entry: ManifestEntry) -> ManifestEntry:
-    """For a run over the days around, too."""
+    """For a run over the surrounding days, too."""
     return replace(entry, purpose=Purpose.LOG) if entry.purpose is Purpose.OTHER_DAY else entry

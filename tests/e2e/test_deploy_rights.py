@@ -1,4 +1,4 @@
-"""./deploy of somebody who may not, against a local AWS that checks permissions."""
+"""./deploy by someone without the permission, against a local AWS that checks permissions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOOK = ["cloudformation:Describe*", "cloudformation:List*", "s3:List*", "s3:Get*
 def test_who_may_not_deploy_learns_it_before_the_build(
     actions: list[str], denied: str, aws: LocalAws, machine: Machine, tmp_path: Path
 ) -> None:
-    """A dry run, too; the missing action is named."""
+    """Also in a dry run; the missing action is named."""
     iam, name = aws.client("iam"), f"user-{len(actions)}"
     policy = {"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
     iam.create_user(UserName=name)

@@ -1,4 +1,4 @@
-"""./deploy against the local AWS, as a user calls it."""
+"""./deploy against the local AWS, as called by a user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STACK = "dry"
 
 @pytest.fixture
 def config(aws: LocalAws, tmp_path: Path) -> Path:
-    """samconfig.toml out of the example file, for buckets that are there."""
+    """samconfig.toml made from the example file, with existing buckets."""
     spec = one_day()
     create_buckets(spec, aws)
     text = (ROOT / "samconfig.toml.example").read_text(encoding="utf-8")
@@ -51,8 +51,8 @@ def deploy(aws: LocalAws, machine: Machine, *arguments: str) -> subprocess.Compl
 def test_dry_run_prints_a_change_set_and_leaves_nothing(
     aws: LocalAws, machine: Machine, config: Path
 ) -> None:
-    """Every resource is announced; afterwards there is no stack, no change set, no new bucket but
-    the one for the functions' code.
+    """Every resource is announced; afterwards there is no stack, no change set and no new bucket
+    except the one for the functions' code.
     """
     buckets = _buckets(aws)
     done = deploy(aws, machine, "--dry-run", "--config-file", str(config))
@@ -77,9 +77,7 @@ def test_dry_run_prints_a_change_set_and_leaves_nothing(
 
 
 def test_a_bucket_that_is_not_there(aws: LocalAws, machine: Machine, config: Path) -> None:
-    """Its name is said, the exit code is that of a wrong setting, and nothing was built or
-    touched.
-    """
+    """It is named, the exit code is that of a wrong setting, and nothing was built or touched."""
     done = deploy(
         aws,
         machine,

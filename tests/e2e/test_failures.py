@@ -1,4 +1,4 @@
-"""What fails keeps its originals and fails the run; everything else is done; and once the reason is
+"""Failed groups keep their originals and fail the run; everything else is done; once the cause is
 gone, the next run finishes.
 """
 
@@ -31,7 +31,7 @@ from log_aggregator_lab.organisation.synthetic import ManifestEntry
 
 @pytest.fixture
 def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
-    """An organisation whose flow-log bucket has Object Lock; nothing has been run."""
+    """An organisation whose flow-log bucket has Object Lock, before any run."""
     spec = replace(one_day(seed=5), objects=40, oddities=OddityCounts())
     place = {"LocationConstraint": aws.region}
     aws.client("s3").create_bucket(
@@ -43,8 +43,8 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
 def test_failures_keep_originals_and_fail_the_run(
     site: Site, built: BuiltTemplate, machine: Machine
 ) -> None:
-    """One story, because each chapter needs the one before: too much, a bad pack, retained
-    originals, and the mended run.
+    """One story, because each part needs the one before: too many objects, a bad pack, retained
+    originals, and the run after the fix.
     """
     _too_much_touches_nothing(site, built, machine)
     _wrong_input_touches_nothing(site)
@@ -60,8 +60,8 @@ def test_failures_keep_originals_and_fail_the_run(
 
 
 def _too_much_touches_nothing(site: Site, built: BuiltTemplate, machine: Machine) -> None:
-    """Beyond ObjectsMax the run fails with LimitExceeded before anything is written. Also: a stack
-    that is up can be updated.
+    """Above ObjectsMax the run fails with LimitExceeded before anything is written. Also: a
+    deployed stack can be updated.
     """
     before = site.inventory()
     parameters = stack_parameters(site.spec, machine)
@@ -75,8 +75,8 @@ def _too_much_touches_nothing(site: Site, built: BuiltTemplate, machine: Machine
 
 
 def _wrong_input_touches_nothing(site: Site) -> None:
-    """A word that is not known, a date that is none, a bucket that the stack does not name:
-    SettingsError, which says what is allowed.
+    """An unknown word, an invalid date, a bucket that the stack does not name: SettingsError, which
+    says what is allowed.
     """
     before = site.inventory()
     for given, word in (
@@ -91,10 +91,10 @@ def _wrong_input_touches_nothing(site: Site) -> None:
 
 
 def _killed_functions_are_called_again(site: Site) -> None:
-    """A function is killed when its work is done and it has not said so; the state machine calls
-    it again, and the run does its work.
+    """A function is killed after its work but before its answer; the state machine calls it again,
+    and the run finishes.
 
-    Only for the bucket of access logs, so that the other chapters have something left to do.
+    Only for the access-log bucket, so that the other parts have something left to do.
     """
     site.aws.kill_function_at('"message": "ends", "step": "combine"')
     ended = run(
@@ -113,7 +113,7 @@ def _killed_functions_are_called_again(site: Site) -> None:
 
 
 def _break_a_group(site: Site) -> Group:
-    """Something lies among the packs of a group that is none: the ledger of this group cannot be
+    """An object that is not a pack lies among a group's packs: the ledger of this group cannot be
     read.
     """
     group = Group(site.spec.control_tower_bucket, "CloudTrail", site.spec.account_ids[0], site.day)
@@ -158,7 +158,9 @@ def _run_with_failures(site: Site, broken: Group, retained: list[ManifestEntry])
 
 
 def _all_else_is_done(site: Site, broken: Group, retained: list[ManifestEntry]) -> None:
-    """The other groups, and the other originals of the held group; the held ones are packed."""
+    """The other groups, and the other originals of the held group, are done; the held ones are
+    packed.
+    """
     others = [
         entry for entry in site.entries if not is_of_group(entry, broken) and entry not in retained
     ]
@@ -179,7 +181,7 @@ def _release(site: Site, retained: list[ManifestEntry]) -> None:
 
 
 def is_of_group(entry: ManifestEntry, group: Group) -> bool:
-    """By the key: CloudTrail logs (not digests, not Insights) of the group's account."""
+    """By key: CloudTrail logs (not digests or Insights) of the group's account."""
     return (
         entry.bucket == group.bucket
         and f"/{group.account}/CloudTrail/" in entry.key
@@ -188,7 +190,7 @@ def is_of_group(entry: ManifestEntry, group: Group) -> bool:
 
 
 def run_name(message: str) -> str:
-    """Out of `... s3://<work bucket>/runs/<run>/result.json`."""
+    """From `... s3://<work bucket>/runs/<run>/result.json`."""
     return message.partition("/runs/")[2].partition("/result.json")[0]
 
 

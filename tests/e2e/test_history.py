@@ -1,4 +1,6 @@
-"""ProcessHistoricalMainLogsSM: windows of days, stopped, started again, and one that fails."""
+"""ProcessHistoricalMainLogsSM: windows of days, stopped and started again, including one that
+fails.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +32,14 @@ HISTORY, RUN = "ProcessHistoricalMainLogsSM", "CombineLogFilesSM"
 
 @pytest.fixture
 def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
-    """Main logs, and auxiliary ones, of so many days that they are three windows."""
+    """Main and auxiliary logs on enough days for three windows."""
     spec = many_days(seed=7, days=DAYS)
     return make_site(aws, built, machine, spec, generate(spec), {"HistoryConcurrency": "1"})
 
 
 def test_history_stopped_and_started_again(site: Site) -> None:
-    """Stopped in the middle nothing is lost; a window that fails fails the whole and stops no
-    other; in the end all is done, once.
+    """A stop in the middle loses nothing; a failed window fails the whole and stops no other; in
+    the end everything is done once.
     """
     last = site.day + timedelta(days=DAYS - 1)
     given = {
@@ -88,8 +90,8 @@ def test_history_stopped_and_started_again(site: Site) -> None:
 
 
 def _stop_in_the_middle(site: Site, given: dict[str, str]) -> None:
-    """Once the first pack is there. AWS starts no function any more for what is stopped; the local
-    AWS would, so it is kept from it.
+    """Once the first pack exists. AWS starts no more functions for a stopped execution; the local
+    AWS would, so it is prevented.
     """
     arn = start(site.deployment, HISTORY, given)
     wait_until(lambda: site.list_keys("packs/"))
@@ -105,7 +107,7 @@ def _stop_in_the_middle(site: Site, given: dict[str, str]) -> None:
 
 
 def _look_at_running(site: Site) -> list[Execution]:
-    """As `status --stack` looks, without the time that a process takes to begin."""
+    """Does what `status --stack` does, without the time a process takes to start."""
     aws = site.aws
     viewer = connect_executions(
         Connection(None, aws.region, aws.endpoint_url, aws.access_key, aws.secret_key)
@@ -115,7 +117,7 @@ def _look_at_running(site: Site) -> list[Execution]:
 
 
 def _check_status(site: Site) -> None:
-    """`status` shows what became of the four histories, and of the runs of their windows."""
+    """`status` shows the result of the four histories and of the runs of their windows."""
     work = site.deployment.outputs["WorkBucketName"]
     options = ("--stack", STACK, "--work-bucket", work, "--destination-bucket", site.destination)
     told = json.loads(site.call("status", *options, "--json"))
@@ -136,6 +138,6 @@ def _no_functions(site: Site) -> Iterator[None]:
 
 
 def _left(site: Site, entries: list[ManifestEntry]) -> list[ManifestEntry]:
-    """Those that are still in their bucket."""
+    """Objects that are still in their bucket."""
     there = {(bucket, key) for (bucket, key, _) in site.inventory(site.spec.buckets)}
     return [entry for entry in entries if (entry.bucket, entry.key) in there]

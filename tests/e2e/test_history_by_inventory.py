@@ -1,5 +1,5 @@
-"""ProcessHistoricalMainLogsSM by an S3 Inventory: its files are sorted by a function of their own,
-in CSV and in Parquet.
+"""ProcessHistoricalMainLogsSM with an S3 Inventory: its files are sorted by a separate function, in
+CSV and in Parquet.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ HISTORY = "ProcessHistoricalMainLogsSM"
 
 
 def test_history_by_an_inventory(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> None:
-    """The first window by an inventory in CSV, all three by one in Parquet of the same time; once
-    more there is nothing to do.
+    """The first window with an inventory in CSV, all three with one in Parquet of the same time; a
+    further run has nothing to do.
     """
     spec = many_days(seed=8, days=DAYS)
     site = make_site(aws, built, machine, spec, generate(spec), {"InventoryBuckets": INVENTORIES})
@@ -60,7 +60,7 @@ def test_history_by_an_inventory(aws: LocalAws, built: BuiltTemplate, machine: M
 
 
 def _take_inventory(site: Site, source: str, file_format: Format) -> str:
-    """As S3 would write one of the source now; gives where it is."""
+    """Writes an inventory of the source as S3 would now; returns its place."""
     spec = InventorySpec(
         source,
         INVENTORIES,

@@ -1,8 +1,8 @@
-"""With permissions enforced: each stage does its work in a shell under exactly the policy that
-`iam-policy` prints, and is refused what the others do.
+"""With permissions enforced: each stage works in a shell with exactly the policy that `iam-policy`
+prints, and is refused what other stages do.
 
-The local AWS knows no policy variables, so the account stands in their place here; and it takes
-every bucket to be of whoever asks, so that `aws:ResourceAccount` always holds. KMS is not enforced.
+The local AWS has no policy variables, so the account replaces them here; and it treats every bucket
+as the caller's, so `aws:ResourceAccount` always matches. KMS is not enforced.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TARGET = "all-aggregated-logs-111122223333-eu-west-1"
 
 @dataclass
 class Shell:
-    """A synthetic organisation's buckets, a settings file for them, and a user for each stage."""
+    """A synthetic organisation's buckets, their settings file, and a user for each stage."""
 
     aws: LocalAws
     folder: Path
@@ -58,7 +58,7 @@ class Shell:
         return self.folder / "aggregator.toml"
 
     def make_user(self, name: str, *stages: Stage) -> dict[str, str]:
-        """Gives the environment of a user who has the policy of these stages and no other."""
+        """Returns the environment of a user who has the policy of these stages and no other."""
         options = [word for stage in stages for word in ("--stage", stage.value)]
         printed = self.call({}, "iam-policy", *options, "--config", str(self.config), "--json")
         assert printed.returncode == 0, printed.stderr
@@ -91,7 +91,7 @@ class Shell:
         return self.call_as_json(credentials, *arguments, "--date", str(self.spec.first_day))
 
     def call_as_json(self, credentials: dict[str, str], *arguments: str) -> dict[str, Any]:
-        """What it says with --json, which must be that nothing failed."""
+        """Its --json output, which must contain no failure."""
         done = self.call(credentials, *arguments, "--config", str(self.config), "--json")
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         found: dict[str, Any] = (
@@ -130,8 +130,8 @@ def shell(aws: LocalAws, tmp_path: Path) -> Shell:
 
 
 def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
-    """In the order of a log's life: surveyed, planned, packed and kept, deleted by name, found and
-    got back, and searched.
+    """In the order of a log's life: surveyed, planned, packed and kept, deleted on request, found
+    and recovered, and searched.
     """
     day = str(shell.spec.first_day)
     main = shell.spec.control_tower_bucket
@@ -182,8 +182,8 @@ def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
 
 
 def test_packs_beside_their_originals(aws: LocalAws, tmp_path: Path) -> None:
-    """Where the same bucket has both, originals go under the policies of packing and deleting,
-    which are too long for one, and no pack may.
+    """In a bucket with both, originals are deleted under the policies for packing and deleting,
+    which are too long for one document, and packs cannot be.
     """
     spec = replace(one_day(seed=13), objects=20).with_bucket_prefix("place-")
     create_buckets(spec, aws)

@@ -19,8 +19,8 @@ IS_ENFORCING = True
 def test_packs_stay_in_their_bucket_and_are_never_eaten(
     aws: LocalAws, built: BuiltTemplate, machine: Machine
 ) -> None:
-    """Everything comes back; packs lie in the folder of their own source bucket; the next run
-    leaves them alone; nobody may delete them.
+    """Everything comes back; packs lie in a folder of their own source bucket; the next run leaves
+    them alone; no one may delete them.
     """
     spec = replace(one_day(seed=13), objects=40)
     site = make_site(

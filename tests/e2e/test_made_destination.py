@@ -1,7 +1,7 @@
-"""The bucket that `init` proposes, made by the AWS CLI from the very commands that it prints: the
-doctor finds nothing to say of it.
+"""The bucket that `init` suggests, made by the AWS CLI with exactly the commands that it prints:
+the doctor finds nothing wrong.
 
-The local AWS is not told to enforce permissions here: over plain http the bucket's own policy would
+The local AWS does not enforce permissions here: over plain http the bucket's own policy would
 refuse everything.
 """
 
@@ -52,8 +52,8 @@ def call(aws: LocalAws, folder: Path, program: list[str], *arguments: str) -> st
 def test_the_printed_commands_make_a_bucket_that_the_doctor_likes(
     aws: LocalAws, tmp_path: Path
 ) -> None:
-    """With versions, a lock, rules and a policy; and the settings file is one that the doctor and a
-    plan can read.
+    """With versions, a lock, rules and a policy; the settings file can be read by the doctor and a
+    plan.
     """
     own = [sys.executable, "-m", "log_aggregator"]
     options = ["--destination-bucket", PACKS, "--runner-arn", RUNNER]

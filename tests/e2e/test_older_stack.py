@@ -1,8 +1,8 @@
-"""A stack of the older application is updated to this one, in both of its shapes: nothing that it
-has put together goes, and the next day is packed.
+"""A stack of the older application is updated to this one, in both of its forms: its aggregates
+stay, and the next day is packed.
 
-The older template is not here; this one has its parameters, the names of its buckets and state
-machines, and what decides between the shapes.
+The older template is not available; this one has its parameters, the names of its buckets and state
+machines, and the choice between the two forms.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ VALUES = {
     "AggregationRegions": "[]",
     "DashboardName": "CloudWatch-Default",
 }
-"""What its parameters are unless somebody sets them, as far as they are not empty."""
+"""The defaults of its parameters, where they are not empty."""
 
 DOES_NOTHING = '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
 

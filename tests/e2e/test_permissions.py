@@ -1,5 +1,5 @@
-"""With permissions enforced: every function does its work under its own role, and its role allows
-nothing else.
+"""With permissions enforced: every function works under its own role, and its role allows nothing
+else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SELF_LOGGING = "self-logging-access-logs"
 
 @pytest.fixture(scope="module")
 def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
-    """Auxiliary buckets are named by a beginning; there is an access-log bucket to be emptied."""
+    """Auxiliary buckets are named by a prefix; there is an access-log bucket to empty."""
     spec = replace(one_day(seed=11), objects=60)
     create_bucket(SELF_LOGGING, aws, is_versioned=True)
     parameters = {
@@ -36,8 +36,8 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
 
 
 def test_each_function_works_under_its_own_role(site: Site) -> None:
-    """The whole day is packed, verified and deleted with the permissions of the template; a read
-    that is denied fails its group alone.
+    """The whole day is packed, verified and deleted with the template's permissions; a denied read
+    fails only its group.
     """
     account = site.spec.account_ids[0]
     policy = _deny_reading(site, f"*/{account}/CloudTrail/*")
@@ -85,8 +85,8 @@ def test_emptying_under_its_own_role(site: Site) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One request that a role must not be allowed. `bucket` and `key` are names that `_places`
-    knows.
+    """One request that a role must not be allowed. `bucket` and `key` are names known to
+    `_places`.
     """
 
     role: str
@@ -138,7 +138,7 @@ ATTEMPTS = (
             "Drill",
         )
         for place in ("pack", "index", "source")
-        if (role, place) != ("Finish", "index")  # one that is missing, it restores
+        if (role, place) != ("Finish", "index")  # it restores a missing one
     ),
     Attempt("CombineFunctionRole", "put_object", "source"),
     Attempt("MergeTermsFunctionRole", "put_object", "terms"),
@@ -179,8 +179,8 @@ def test_no_role_may_do_more(site: Site, attempt: Attempt) -> None:
 
 
 def test_the_attempts_would_be_answered(site: Site) -> None:
-    """The same requests, by roles that may: so it is the permission that they are refused for, and
-    not a wrong name.
+    """The same requests succeed under roles that may make them: so they are refused for lack of
+    permission, and not because of a wrong name.
     """
     allowed = [
         ("DeleteFunctionRole", "get_object", "pack"),
@@ -195,7 +195,7 @@ def test_the_attempts_would_be_answered(site: Site) -> None:
 
 
 def _place(site: Site, name: str) -> tuple[str, str, str]:
-    """(bucket, key, version id) of something that is there."""
+    """(bucket, key, version id) of an existing object."""
     work = site.deployment.resources["WorkBucket"]
     bucket, prefix = {
         "source": (site.spec.control_tower_bucket, ""),
@@ -213,7 +213,7 @@ def _place(site: Site, name: str) -> tuple[str, str, str]:
 
 
 def _try(s3: Any, operation: str, bucket: str, key: str, version: str) -> int:
-    """The answer's status. Raises ClientError."""
+    """The status of the answer. Raises ClientError."""
     match operation:
         case "get_object":
             answer = s3.get_object(Bucket=bucket, Key=key)
@@ -240,8 +240,8 @@ def _deny_reading(site: Site, keys: str) -> dict[str, Any]:
                 "Principal": "*",
                 "Action": ["s3:GetObject", "s3:GetObjectVersion"],
                 "Resource": f"arn:aws:s3:::{site.spec.control_tower_bucket}/{keys}",
-                # A star in front, because the local AWS takes the session's ARN for
-                # aws:PrincipalArn where AWS takes the role's.
+                # With a leading star, because the local AWS uses the session's ARN for
+                # aws:PrincipalArn where AWS uses the role's.
                 "Condition": {
                     "ArnLike": {
                         "aws:PrincipalArn": f"*{site.deployment.resources['CombineFunctionRole']}*"

@@ -1,9 +1,9 @@
 """A night in a stack with what a platform team asks for: roles under a path and within a boundary,
-a named destination, versions, notices.
+a named destination, versions, notifications.
 
-The local AWS drops boundaries of roles, and the keys of buckets and functions, that CloudFormation
-makes; tests/infra looks at those. So the boundary is put on the roles by hand here: what it allows
-is enforced.
+The local AWS drops the boundaries of roles and the keys of buckets and functions that
+CloudFormation sets; tests/infra checks those. So the boundary is attached to the roles by hand
+here, and it is enforced.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
 
 
 def test_a_night_under_a_platforms_rules(site: Site) -> None:
-    """Everything is packed and can come back; every role is under the path, and the work
-    bucket has versions.
+    """Everything is packed and can be recovered; every role is under the path, and the work bucket
+    has versions.
     """
     run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)})
     assert site.check().problems == []
@@ -57,8 +57,8 @@ def test_a_night_under_a_platforms_rules(site: Site) -> None:
 
 
 def test_what_the_boundary_leaves_out_is_not_done(site: Site) -> None:
-    """One without deletions, say: late logs are packed, their originals stay, and the run says what
-    is missing.
+    """A boundary without deletions, for example: late logs are packed, their originals stay, and
+    the run says what is missing.
     """
     entries = site.put(late(site.spec))
     allowed = [f"{each}:*" for each in SERVICES if each != "s3"]
@@ -72,7 +72,7 @@ def test_what_the_boundary_leaves_out_is_not_done(site: Site) -> None:
 
 
 def make_boundary(aws: LocalAws, name: str, actions: Sequence[str]) -> str:
-    """Its ARN."""
+    """Returns its ARN."""
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
     document = {"Version": "2012-10-17", "Statement": [statement]}
     policy = aws.client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(document))

@@ -21,8 +21,8 @@ DIGESTS = "/CloudTrail-Digest/"
 def test_a_region_that_refuses_is_told_once(
     aws: LocalAws, built: BuiltTemplate, machine: Machine
 ) -> None:
-    """The first night warns and writes it down, under the roles of the template; the second does
-    not ask the Region again and says nothing. Neither fails.
+    """The first night warns and records it, under the template's roles; the second neither asks the
+    Region again nor warns. Neither fails.
     """
     spec = replace(one_day(seed=19), objects=40)
     site = make_site(aws, built, machine, spec, generate(spec))
@@ -40,7 +40,7 @@ def test_a_region_that_refuses_is_told_once(
         kept = site.list_keys("keys/cloudtrail/")
         assert sorted({key.split("/")[2] for key in kept}) == opened
 
-        site.put(digests)  # delivered again, so the second night has digests, too
+        site.put(digests)  # delivered again, so that the second night has digests too
         trail_api.asked.clear()
         second = run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)})
         assert sorted(set(trail_api.asked)) == opened
@@ -61,7 +61,7 @@ def regions_of(keys: Iterable[str]) -> set[str]:
 
 
 def _point_at(site: Site, trail_api: TrailApi) -> None:
-    """The local AWS has no CloudTrail, so its functions would ask nobody."""
+    """The local AWS has no CloudTrail, so its functions would ask no one."""
     function = site.deployment.functions["FinishFunction"]
     functions = site.aws.client("lambda")
     variables = functions.get_function_configuration(FunctionName=function)["Environment"]

@@ -1,5 +1,5 @@
-"""A run in an account with little room and strict permissions: three functions of a kind at once,
-and before a night a look at the account.
+"""A run in an account with a low quota and strict permissions: three functions of a kind at a time,
+and an examination of the account before a night.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
 
 
 def test_nothing_is_left_for_want_of_room(site: Site) -> None:
-    """Twice two times as many are wanted at once as there is room for; what Lambda refuses is tried
-    until there is.
+    """Four times as many functions are wanted as there is room for; calls that Lambda refuses are
+    retried until there is room.
     """
     execution = run(site.deployment, "CombineLogFilesSM", {"date": str(site.day)})
     assert site.check().problems == []
@@ -56,8 +56,8 @@ def test_nothing_is_left_for_want_of_room(site: Site) -> None:
 
 
 def test_a_night_looks_at_the_account_first(site: Site) -> None:
-    """What the first night sees is accepted; what is worse later is counted, and no night fails for
-    it.
+    """Findings of the first night are accepted; later, worse ones are counted, and no night fails
+    because of them.
     """
     flow = next(name for name in site.spec.buckets if "flow" in name)
     first = run(site.deployment, "CombineLogFilesSM", {})
@@ -84,7 +84,7 @@ def test_a_night_looks_at_the_account_first(site: Site) -> None:
 
 
 def levels(site: Site, night: Execution) -> dict[tuple[str, str], str]:
-    """Place and check -> level, as the night's examination has them."""
+    """Place and check -> level, as found by the night's examination."""
     work = site.deployment.outputs["WorkBucketName"]
     described: dict[str, Any] = read_json(
         site, f"s3://{work}/runs/{night.output['run']}/examination.json"

@@ -1,6 +1,6 @@
 """The commands of the README and of the page First commands, typed as they are written, one after
-the other, at a terminal: from an account that nobody has looked at to an original that is gone and
-comes back.
+the other, at a terminal: from an unexamined account to an original that was deleted and comes
+back.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ QUESTIONS = (
     "KMS key",
     "role or user that will run",
 )
-WITH_TLS_ONLY = "put-bucket-policy"  # what it says would refuse everything here
+WITH_TLS_ONLY = "put-bucket-policy"  # its text would refuse everything here
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Place:
         return Typed(line, self.folder, self.environment)
 
     def do(self, line: str, *answers: tuple[str, str]) -> str:
-        """What it shows until it ends well."""
+        """What it shows until it ends successfully."""
         with self.type(line) as typed:
             for question, keys in answers:
                 typed.answer(question, keys)
@@ -115,8 +115,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def test_the_whole_way(place: Place) -> None:
-    """Every command does what its comment says, in the page's order, and every original is where
-    it has to be in the end.
+    """Every command does what its comment says, in the page's order, and every original ends up
+    where it should.
     """
     lines = {shlex.split(line)[1]: line for line in _COMMAND.findall(FIRST_COMMANDS)}
     assert tuple(lines) == THE_WAY
@@ -179,7 +179,7 @@ def take_defaults(place: Place, line: str) -> str:
 
 
 def make_bucket(place: Place, shown: str) -> None:
-    """With the commands that `init` printed, but for those that the embedded server cannot do."""
+    """Runs the commands printed by `init`, except those that the embedded server cannot do."""
     commands = re.findall(r"^aws s3api .*?(?=^aws s3api |^\s*$)", shown, re.MULTILINE | re.DOTALL)
     names = [shlex.split(command)[2] for command in commands]
     assert UNKNOWN_TO_SEAWEEDFS | {WITH_TLS_ONLY} < set(names)
@@ -189,7 +189,7 @@ def make_bucket(place: Place, shown: str) -> None:
 
 
 def stop(place: Place, line: str, number: int) -> None:
-    """By a ctrl-C, while it writes a pack that nobody has written before."""
+    """By Ctrl-C, while it writes a pack for the first time."""
 
     def interrupt(exchange: Exchange) -> None:
         typed.press(CTRL_C)
@@ -206,7 +206,7 @@ def stop(place: Place, line: str, number: int) -> None:
 
 
 def delete_all(place: Place, line: str) -> int:
-    """Types the number that stands in its table."""
+    """Types the number shown in its table."""
     with place.type(line) as typed:
         typed.answer("Type that number", "yes")
         assert typed.end() == 3
@@ -226,7 +226,7 @@ def count(place: Place) -> dict[str, int]:
 
 def check_all(place: Place, target: str) -> None:
     """Each original is in a pack, byte for byte, and everything else is where it was. All Regions
-    were taken; logs that somebody would have to declare were not.
+    were packed; logs that would have to be declared were not.
     """
     taken = [
         replace(entry, purpose=Purpose.LOG) if entry.purpose is Purpose.OTHER_REGION else entry

@@ -1,9 +1,8 @@
-"""What must hold of everything that reads what others wrote, for any bytes whatever. One law for
-each reader.
+"""Laws for everything that reads data written by others, for any bytes: one law for each reader.
 
-A law takes bytes, and raises where it is broken: AssertionError, or whatever the reader lets out
-besides its documented error. Hypothesis (tests/property/test_hostile_input.py) and atheris
-(tests/fuzz/run.py) use the same laws and the same examples to begin with.
+A law takes bytes, and raises if it is broken: AssertionError, or any error of the reader's except
+the documented one. Hypothesis (tests/property/test_hostile_input.py) and atheris
+(tests/fuzz/run.py) start from the same laws and examples.
 """
 
 from __future__ import annotations
@@ -98,13 +97,13 @@ DECLARED = read_declarations(
     ]
 )
 INFLATED_BYTES_MAX = 1 << 22
-"""What inflates to more is left out: it would only take time."""
+"""Anything that inflates to more is skipped: it would only take time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """`check` raises where the law is broken for these bytes. `examples` are what others write on a
-    good day.
+    """`check` raises if the law is broken for these bytes. `examples` are what others normally
+    write.
     """
 
     check: Callable[[bytes], None]
@@ -112,8 +111,8 @@ class Law:
 
 
 def check_key(data: bytes) -> None:
-    """Every key is dated, no log or unknown, also where layouts are declared; the place to go on
-    listing lies behind it and is no longer than a key may be.
+    """Every key is dated, unknown or not a log, also with declared layouts; the place to continue
+    the listing comes after it and is no longer than a key may be.
     """
     key = data.decode("utf-8", "replace")[:KEY_BYTES_MAX]
     parsed = parse_key(key)
@@ -147,8 +146,8 @@ def check_query(key: str) -> None:
 
 
 def check_contents(data: bytes) -> None:
-    """What may be concatenated as gzip is read by Python's own gzip, to its end; all else is text
-    or is sealed.
+    """What may be concatenated as gzip is read by Python's own gzip, to its end; everything else is
+    text or is sealed.
     """
     found = inspect(data, promises_gzip=False)
     if found.shape is Shape.GZIP:
@@ -161,7 +160,9 @@ def check_contents(data: bytes) -> None:
 
 
 def check_inflating(data: bytes) -> None:
-    """What the fast inflater takes for one whole member is one for zlib, with the same bytes."""
+    """Whatever the fast inflater accepts as one complete member is one for zlib too, with the same
+    bytes.
+    """
     whole = _inflate_at_once(data)
     if whole is not None:
         inflater = zlib.decompressobj(GZIP_WBITS)
@@ -171,8 +172,8 @@ def check_inflating(data: bytes) -> None:
 
 
 def check_gzip_members(data: bytes) -> None:
-    """Each member is whole gzip, and between them are zero bytes at most; or BadPack says where
-    not.
+    """Each member is complete gzip, with at most zero bytes between them; otherwise BadPack says
+    where not.
     """
     try:
         members = list(split_gzip([data[:7], data[7:]]))
@@ -187,7 +188,7 @@ def check_gzip_members(data: bytes) -> None:
 
 
 def check_stored(data: bytes) -> None:
-    """Blocks and sealed members come out, or BadPack says that they do not."""
+    """Blocks and sealed members are decoded, or it is a BadPack."""
     for encoding in (Encoding.BLOCK, Encoding.SEALED):
         with contextlib.suppress(BadPack):
             for piece in decode_stored(encoding, [data[:5], data[5:]]):
@@ -195,9 +196,7 @@ def check_stored(data: bytes) -> None:
 
 
 def check_tail(data: bytes) -> None:
-    """A tail that is read is, made anew, the very same bytes; a locator points to a place that can
-    be.
-    """
+    """A decoded tail encodes to the very same bytes; a locator points to a possible place."""
     for pack_format in (PackFormat.GZIP, PackFormat.TAR):
         with contextlib.suppress(BadPack):
             assert decode_locator(pack_format, data).content_length_bytes >= 0
@@ -206,8 +205,8 @@ def check_tail(data: bytes) -> None:
 
 
 def check_index(data: bytes) -> None:
-    """An index is read, or BadPack says that it is none; all ways to read it agree; what is read
-    can be written and read again.
+    """An index is read, or it is a BadPack; all ways to read it agree; what was read can be written
+    and read again.
     """
     if _is_bomb(data):
         return
@@ -242,7 +241,7 @@ def check_index(data: bytes) -> None:
 
 
 def check_adopted(data: bytes) -> None:
-    """An adopted aggregate's index is read, or BadPack says that it is none."""
+    """An adopted aggregate's index is read, or it is a BadPack."""
     if _is_bomb(data):
         return
     with contextlib.suppress(BadPack):
@@ -252,9 +251,7 @@ def check_adopted(data: bytes) -> None:
 
 
 def check_custody(data: bytes) -> None:
-    """A custody record is read, or BadPack says that it is none; what is read can be written and
-    read again.
-    """
+    """A custody record is read, or it is a BadPack; what was read can be written and read again."""
     if _is_bomb(data):
         return
     try:
@@ -265,7 +262,7 @@ def check_custody(data: bytes) -> None:
 
 
 def check_digest(data: bytes) -> None:
-    """A CloudTrail digest, or a flaw with its name."""
+    """A CloudTrail digest, or a named flaw."""
     assert isinstance(parse_digest(data), Digest | Flaw)
 
 
@@ -279,7 +276,7 @@ def check_public_key(data: bytes) -> None:
 
 
 def check_listing(data: bytes) -> None:
-    """A listing's page, or an error that the caller knows."""
+    """A page of a listing, or an error that the caller knows."""
     try:
         listing = parse_listing(data)
         objects = make_log_objects("logs", listing)
@@ -290,8 +287,8 @@ def check_listing(data: bytes) -> None:
 
 
 def check_headers(data: bytes) -> None:
-    """S3's headers and error texts: whatever stands there, a value or a RequestFailed of one
-    line comes of it.
+    """S3's headers and error texts give a value or a RequestFailed of one line, whatever they
+    contain.
     """
     text = data.decode("utf-8", "replace")
     restore = parse_restore(text)
@@ -307,7 +304,7 @@ def check_headers(data: bytes) -> None:
 
 
 def check_lines(data: bytes) -> None:
-    """Text lines end in a newline; what has none is refused."""
+    """Text lines end in a newline; anything without lines is refused."""
     try:
         text = b"".join(iter_lines([data[:3], data[3:]], len(data)))
     except NoLines:
@@ -324,7 +321,7 @@ def check_settings(data: bytes) -> None:
     except (
         ValueError,
         RecursionError,
-    ):  # Python's own, which reading a file turns into SettingsError
+    ):  # Python's own, which becomes SettingsError when a file is read
         return
     with contextlib.suppress(SettingsError):
         settings = read_settings(None, values)
@@ -345,7 +342,7 @@ def check_work_item(data: bytes) -> None:
 
 
 def check_manifest(data: bytes) -> None:
-    """The manifest of an inventory with which objects can be told apart, or BadInventory."""
+    """A manifest that identifies objects unambiguously, or BadInventory."""
     with contextlib.suppress(BadInventory):
         manifest = parse_manifest(data)
         assert all(manifest.name_of(column) in manifest.columns for column in OPTIONAL_FIELDS)
@@ -353,7 +350,7 @@ def check_manifest(data: bytes) -> None:
 
 
 def check_inventory_rows(data: bytes) -> None:
-    """Entries that can be looked for in a bucket and that come through sorting unchanged, or
+    """Entries that can be looked for in a bucket and that survive sorting unchanged, or
     BadInventory.
     """
     if _is_bomb(data):
@@ -420,7 +417,7 @@ def make_record() -> bytes:
 
 
 def make_item() -> bytes:
-    """Keys that are built in, declared, and dated by LastModified."""
+    """Built-in keys, declared keys and keys dated by LastModified."""
     keys = (trail_key(1), "nginx/web-1/access.log-20250403", "sessions/a.log")
     bucket = SourceBucket("logs", None, DECLARED.of("logs"))
     listed = [
@@ -459,7 +456,7 @@ def make_manifest() -> bytes:
 
 
 def pack_record(data: bytes) -> bytes:
-    """With the very header that records have."""
+    """With exactly the header that records have."""
     return GZIP_HEADER + pack(data)[len(GZIP_HEADER) :]
 
 
@@ -468,7 +465,7 @@ def pack(data: bytes) -> bytes:
 
 
 def inside(law: Law) -> Law:
-    """The same for what is inside of gzip, which a fuzzer hardly gets to from outside."""
+    """The same for what is inside gzip, which a fuzzer hardly reaches from outside."""
     return Law(
         lambda data: law.check(pack(data)), (gzip.decompress(law.examples[0]), b"[" * 100_000)
     )
@@ -587,4 +584,4 @@ LAWS |= {
     f"{name}-inside": inside(LAWS[name])
     for name in ("index", "adopted", "digest", "work-item", "inventory-rows")
 }
-"""By the name that `make fuzz` and the tests know them by."""
+"""By the name used by `make fuzz` and the tests."""

@@ -1,9 +1,9 @@
-"""Fuzzes the laws, guided by coverage, each in a process of its own.
+"""Fuzzes the laws, guided by coverage, each in a separate process.
 
     python tests/fuzz/run.py [--seconds 30] [--only key,index] [--jobs 2]
 
-Needs atheris: `make fuzz` makes the environment. Exit code 1 where a law was broken; the bytes that
-did it are then in build/fuzz, and belong into a test.
+Needs atheris: `make fuzz` makes the environment. Exit code 1 if a law was broken; the bytes that
+broke it are then in build/fuzz, and belong in a test.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FINDINGS = ROOT / "build" / "fuzz"
 MEMORY_MB_MAX = 1024
 INPUT_BYTES_MAX = 4096
 SECONDS_EACH_MAX = 60
-"""What one input may take: a reader is linear in what it reads, which takes it milliseconds."""
+"""The limit for one input: readers are linear in its size, and take milliseconds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,7 +88,7 @@ def fuzz(name: str, seconds: int) -> bool:
 
 
 def describe(told: str) -> str:
-    """From what libFuzzer says: how many inputs, and how many places in the code they reached."""
+    """From libFuzzer's output: the number of inputs, and of places in the code they reached."""
     runs = re.findall(r"Done (\d+) runs", told) or re.findall(r"^#(\d+)", told, re.MULTILINE)
     coverage = re.findall(r"cov: (\d+)", told)
     return (

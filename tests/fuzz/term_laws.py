@@ -1,4 +1,4 @@
-"""What must hold of the readers of terms, and of the terms of a pack, for any bytes whatever."""
+"""What must hold of the readers of terms, and of the terms of a pack, for any bytes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from log_aggregator.errors import BadTerms
 
 
 def check_readers(data: bytes) -> None:
-    """Every reader counts terms, or says that it cannot read all. What it has counted by then is
-    kept.
+    """Every reader counts terms, or says that it cannot read everything. What it has counted until
+    then is kept.
     """
     for row in ROWS.values():
         tally = Tally()
@@ -34,9 +34,7 @@ def check_readers(data: bytes) -> None:
 
 
 def check_pack_terms(data: bytes) -> None:
-    """Terms are read, or BadTerms says that they are none; what is read can be written and read
-    again.
-    """
+    """Terms are read, or it is BadTerms; what was read can be written and read again."""
     try:
         head, taken = decode_terms(data)
         sightings = list(taken)
@@ -48,7 +46,7 @@ def check_pack_terms(data: bytes) -> None:
 
 
 def check_inside_terms(data: bytes) -> None:
-    """The same for what is inside of xz, which a fuzzer hardly gets to from outside."""
+    """The same for what is inside xz, which a fuzzer hardly reaches from outside."""
     check_pack_terms(lzma.compress(data, preset=0))
 
 

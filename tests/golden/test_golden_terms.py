@@ -1,4 +1,4 @@
-"""Terms as they were written once must be read for ever, and written the same way."""
+"""Terms written in the past must stay readable, and be written the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: the statements of a stack's roles, and a small evaluation of them."""
+"""Permissions: the statements of a stack's roles, and a small evaluator for them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Control Tower's proactive controls for the kinds of resources that the stack has, in our own
-words: what each asks of a resource's properties, as its page publishes it under
+"""Control Tower's proactive controls for the kinds of resources in the stack, in our own words:
+what each requires of a resource's properties, as published under
 https://docs.aws.amazon.com/controltower/latest/controlreference/proactive-controls.html.
 """
 

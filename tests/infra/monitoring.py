@@ -1,4 +1,4 @@
-"""Alarms and the dashboard. Each check gives the list of what is wrong."""
+"""Checks of alarms and the dashboard. Each returns a list of problems."""
 
 from __future__ import annotations
 

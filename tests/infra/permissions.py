@@ -1,4 +1,4 @@
-"""What the roles may do. Each check gives the list of what is wrong."""
+"""Checks of the roles' permissions. Each returns a list of problems."""
 
 from __future__ import annotations
 

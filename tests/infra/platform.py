@@ -1,5 +1,5 @@
-"""What a platform team asks of a stack: boundaries, paths, keys, access logs, versions, copies,
-notices. Each check gives the list of what is wrong.
+"""Checks of what a platform team requires of a stack: boundaries, paths, keys, access logs,
+versions, copies, notifications. Each returns a list of problems.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Functions, state machines, schedules, logs. Each check gives the list of what is wrong."""
+"""Checks of functions, state machines, schedules and logs. Each returns a list of problems."""
 
 from __future__ import annotations
 

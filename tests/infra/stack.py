@@ -1,7 +1,7 @@
 """The template as CloudFormation would see it: translated by SAM's own translator, offline, with
 every intrinsic function computed.
 
-What is not known before a deployment gets a placeholder that looks like the real thing.
+Values that are unknown before a deployment get a realistic placeholder.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Buckets: how they are kept, and what becomes of their objects. Each check gives the list of what
-is wrong.
+"""Checks of buckets: their settings and the lifecycle of their objects. Each returns a list of
+problems.
 
-The local AWS that deployments are tried on drops lifecycle rules and Object Lock without a word, so
-this is where they are tested.
+The local AWS used for test deployments silently drops lifecycle rules and Object Lock, so they are
+tested here.
 """
 
 from __future__ import annotations

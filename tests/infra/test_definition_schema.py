@@ -1,7 +1,7 @@
 """The state machines' definitions against CloudFormation's own schema of the Amazon States
 Language.
 
-`sam validate --lint` cannot see them, because they are files of their own; so each is put into a
+`sam validate --lint` cannot see them, because they are separate files; so each is put into a
 template as it will be deployed.
 """
 

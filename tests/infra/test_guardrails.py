@@ -1,4 +1,4 @@
-"""The page on guardrails says what the template makes of Control Tower's proactive controls."""
+"""The page on guardrails is right about Control Tower's proactive controls and the template."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The checks see what they are for: each mutation of the template is one mistake, and the check
-that must see it does.
+"""The checks find what they are meant to: each mutation of the template is one mistake, found by
+the right check.
 """
 
 from __future__ import annotations

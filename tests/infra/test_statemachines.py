@@ -1,8 +1,7 @@
-"""The state machines as they stand: whatever happens, deletion follows verification and nothing
-else.
+"""The real state machines: whatever happens, deletion only follows verification.
 
-The properties are functions of a definition, so that definitions that were broken on purpose can be
-given to them too.
+The properties are functions of a definition, so they can also be applied to definitions broken on
+purpose.
 """
 
 from __future__ import annotations

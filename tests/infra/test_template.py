@@ -1,4 +1,4 @@
-"""What the template makes of every set of parameters. The checks themselves are tried in
+"""What the template produces for every set of parameters. The checks themselves are tested in
 test_mutations.py.
 """
 

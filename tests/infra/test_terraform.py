@@ -1,5 +1,5 @@
-"""The Terraform module hands the stack what the template asks for. The provider is not here, so its
-own checks are not made: docs/how-to/deploy-with-terraform.md says so.
+"""The Terraform module passes the stack what the template requires. The provider is not installed,
+so its own checks do not run, as docs/how-to/deploy-with-terraform.md says.
 """
 
 from __future__ import annotations

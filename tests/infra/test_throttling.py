@@ -1,4 +1,4 @@
-"""A Lambda quota of ten, simulated over the Retry blocks of the state machines."""
+"""A Lambda quota of ten, simulated with the Retry blocks of the state machines."""
 
 import heapq
 import json

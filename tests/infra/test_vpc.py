@@ -1,4 +1,4 @@
-"""The lines that the page for platform teams tells people to add."""
+"""The lines that the page for platform teams says to add."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backfill on a real S3 server: killed, stopped, taken over, and watched."""
+"""A backfill on a real S3 server: killed, stopped, taken over and watched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Checking packs, lost indexes, and aggregates of other tools, on a real S3 server."""
+"""Checking packs, rebuilding lost indexes, and adopting other tools' aggregates, on a real S3
+server.
+"""
 
 from __future__ import annotations
 

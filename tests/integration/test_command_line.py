@@ -1,4 +1,4 @@
-"""The whole job, as a user runs it, on a real S3 server."""
+"""The whole job, as run by a user, on a real S3 server."""
 
 from __future__ import annotations
 

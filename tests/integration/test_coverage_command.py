@@ -1,4 +1,4 @@
-"""`coverage` as it is typed, over a real server: before and after packing, and after a loss."""
+"""The `coverage` command over a real server: before and after packing, and after a loss."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""`custody` as its users run it: what a run prints is what `verify` finds, and a log object's life
-can be told.
+"""The `custody` command: a run's output is what `verify` finds, and a log object's history can be
+shown.
 """
 
 from __future__ import annotations

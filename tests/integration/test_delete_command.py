@@ -1,5 +1,5 @@
-"""`delete` as its users run it: it shows how many originals go, and deletes those of verified packs
-alone.
+"""The `delete` command: it shows how many originals would be deleted, and deletes only those of
+verified packs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The README's first command, on its own server, and what its page says that it prints."""
+"""The README's first command, on its own server, and the output quoted on its page."""
 
 from __future__ import annotations
 

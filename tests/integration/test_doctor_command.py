@@ -1,5 +1,5 @@
-"""`log-aggregator doctor` as a process, against local servers that speak for a whole account, and
-against one that knows S3 only.
+"""`log-aggregator doctor` as a process, against local servers that simulate a whole account, and
+against one that only has S3.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`drill` as its users run it, against a real S3 server."""
+"""The `drill` command against a real S3 server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that make clients of their own, where S3 cannot be used; and what `generate` leaves."""
+"""Commands that make their own clients, when S3 cannot be used; and what `generate` leaves."""
 
 from __future__ import annotations
 

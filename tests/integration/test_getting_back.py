@@ -1,6 +1,4 @@
-"""Originals back, as users get them: the command line in a process of its own, against the embedded
-server.
-"""
+"""Getting originals back: the command line in a separate process, against the embedded server."""
 
 from __future__ import annotations
 

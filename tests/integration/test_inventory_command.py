@@ -1,4 +1,4 @@
-"""`plan --inventory` and `run --inventory`, as their users start them."""
+"""`plan --inventory` and `run --inventory`, as run by users."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A synthetic organisation's day, packed, and queried with DuckDB by the text of our Athena views:
-the same events as in the originals.
+"""A synthetic organisation's day, packed and queried with DuckDB using the text of our Athena
+views: the same events as in the originals.
 """
 
 from __future__ import annotations

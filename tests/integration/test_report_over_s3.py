@@ -1,4 +1,4 @@
-"""`report`, as its users start it: over HTTP, on packs that a run made."""
+"""The `report` command over HTTP, on packs made by a run."""
 
 from __future__ import annotations
 

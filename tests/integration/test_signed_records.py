@@ -1,5 +1,5 @@
-"""Signed custody records as their users have them: a run signs, `custody verify` says up to when
-the chain is proven and by whom, and a chain that was cut off is none.
+"""Signed custody records as seen by users: a run signs, `custody verify` says up to when and by
+whom the chain is proven, and a shortened chain is not accepted.
 """
 
 from __future__ import annotations

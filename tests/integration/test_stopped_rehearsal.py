@@ -1,4 +1,4 @@
-"""`rehearse` as a process of its own, on the embedded server, stopped in the midst of it."""
+"""`rehearse` as a separate process on the embedded server, stopped halfway."""
 
 from __future__ import annotations
 

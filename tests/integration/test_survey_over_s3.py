@@ -1,4 +1,4 @@
-"""`survey`, as its users start it: over HTTP, with versions, delete markers and strange keys."""
+"""The `survey` command over HTTP, with versions, delete markers and unusual keys."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""`validate-cloudtrail` beside the real `aws cloudtrail validate-logs`: both must say the same of
-what both can see.
+"""`validate-cloudtrail` next to the real `aws cloudtrail validate-logs`: both must report the same
+about what both can see.
 """
 
 from __future__ import annotations

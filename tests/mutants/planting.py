@@ -1,8 +1,8 @@
 """A planted bug: what it would do to the logs, the edits of the source that make it, and the proof
 that must catch it.
 
-An edit names a module and a symbol in it, and the code to replace as Python, not as text: where
-lines break, which quotes stand and in which file a function lies may change; what it does may not.
+An edit names a module and a symbol in it, and the code to replace as Python, not as text: line
+breaks, quotes and the file of a function may change; what the function does may not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 SOURCE = Path("src")
 SIMULATION = "simulation"
-"""The proof that loses nothing under any fault: the simulator's seeds."""
+"""The proof that no fault loses anything: the simulator's seeds."""
 
 
 class DoesNotApply(Exception):
@@ -24,11 +24,11 @@ class DoesNotApply(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """In a symbol, named as `module:Class.method`: code that stands there exactly once, and what
-    takes its place.
+    """In a symbol, named as `module:Class.method`: code that occurs there exactly once, and its
+    replacement.
 
-    `old` is an expression, some statements that follow each other, or a keyword argument, which is
-    left out; `new` is an expression or some statements, or empty.
+    `old` is an expression, consecutive statements, or a keyword argument, which is removed; `new`
+    is an expression, statements, or empty.
     """
 
     symbol: str
@@ -41,7 +41,7 @@ class Edit:
 
     @property
     def path(self) -> Path:
-        """Below the root of the tree."""
+        """Relative to the root of the tree."""
         folder = Path() if self.module.startswith("deployment.") else SOURCE
         return folder / (self.module.replace(".", "/") + ".py")
 
@@ -60,8 +60,8 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`proof` is SIMULATION, or tests as pytest names them, where the fault is none that the
-    simulator has. One of them fails: best name just the test that is meant to.
+    """`proof` is SIMULATION, or tests in pytest's notation if the simulator does not have this
+    fault. One of them must fail: best to name only the test that is meant to.
     """
 
     name: str
@@ -83,7 +83,7 @@ def in_symbol(symbol: str, *changes: tuple[str, str]) -> tuple[Edit, ...]:
 
 
 def mutate(root: Path, mutant: Mutant) -> dict[Path, str]:
-    """The files of the mutant, by their place below `root`, as they are with the bug, without
+    """The files changed by the mutant, by their path under `root`, with the bug and without
     comments. Raises DoesNotApply.
     """
     trees: dict[Path, ast.Module] = {}
@@ -107,7 +107,7 @@ def _parse(code: str) -> list[ast.stmt]:
 
 
 def find_symbol(tree: ast.Module, name: str) -> ast.stmt | None:
-    """The function, class or constant of that name; `Class.method` for what lies in a class."""
+    """The function, class or constant with that name; `Class.method` for members of a class."""
     bodies: list[ast.stmt] = tree.body
     found: ast.stmt | None = None
     for part in name.split("."):
@@ -130,7 +130,7 @@ def _names(statement: ast.stmt) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where code was found: in a field of a node, at a position where the field is a list."""
+    """Where code was found: in a field of a node, at a position if the field is a list."""
 
     owner: ast.AST
     field: str
@@ -161,8 +161,8 @@ def _expression_of(code: list[ast.stmt]) -> ast.expr:
 
 
 def _part_of(code: list[ast.stmt]) -> ast.expr | ast.keyword | None:
-    """What code may be besides statements: an expression, or a keyword argument, which looks like
-    an assignment.
+    """What code may be apart from statements: an expression, or a keyword argument, which looks
+    like an assignment.
     """
     match code:
         case [ast.Expr(value=value)]:
@@ -174,9 +174,7 @@ def _part_of(code: list[ast.stmt]) -> ast.expr | ast.keyword | None:
 
 
 def _find(within: ast.stmt, wanted: list[ast.stmt]) -> Iterator[_Place]:
-    """Every place of statements that follow each other, or of an expression or a keyword
-    argument.
-    """
+    """Every place of consecutive statements, or of an expression or a keyword argument."""
     statements, part = [ast.dump(statement) for statement in wanted], _part_of(wanted)
     alone = ast.dump(part) if part is not None else None
     for node in ast.walk(within):

@@ -1,4 +1,4 @@
-"""Runs proofs in a copy of the tree, each as a process of its own that ends in time."""
+"""Runs proofs in a copy of the tree, each in its own process with a time limit."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.mutants.planting import SIMULATION
 from tests.support.waiting import PATIENCE
 
 SEEDS = 300
-"""Of the simulator, tried on each bug that it must catch."""
+"""Seeds of the simulator, tried on each bug that it must catch."""
 
 PYTEST = ("-m", "pytest", "-x", "-q", "--tb=line")
 PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-"""Hypothesis works without its plugin, which takes half of pytest's start."""
+"""Hypothesis works without its plugin, which takes half of pytest's start-up time."""
 
 _FAILED = re.compile(r"^FAILED (.+?)(?: - (.*))?$", re.MULTILINE)
 _SEED = re.compile(r"seed\W+(\d+)", re.IGNORECASE)
 
 
 class Outcome(StrEnum):
-    """What became of a proof."""
+    """The result of a proof."""
 
     CAUGHT = "caught"
     SURVIVED = "SURVIVED"
@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a proof ended, by which test or seed, and the last that it said."""
+    """How a proof ended, by which test or seed, and its last output."""
 
     outcome: Outcome
     by: str = ""
@@ -50,7 +50,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Prover:
-    """Runs proofs, some at once. `stop` ends those that are under way, so that none outlives an
+    """Runs proofs, several in parallel. `stop` ends those still running, so that none outlives an
     interrupted run.
     """
 
@@ -61,8 +61,8 @@ class Prover:
     _stopped: bool = False
 
     def prove(self, tree: Path, proof: str, proofs: int = 1) -> Verdict:
-        """Until something of the proof fails, or all of it has held. `proofs`: it is so many in
-        one, and has the time of as many.
+        """Runs until something in the proof fails or all of it has held. `proofs`: how many proofs
+        it combines; the time limit grows with it.
         """
         began, timeout_seconds = time.monotonic(), self.timeout_seconds * proofs
         verdict = self._run(tree, command_of(proof, self.seeds), timeout_seconds)
@@ -116,15 +116,15 @@ class Prover:
 
 
 def command_of(proof: str, seeds: int) -> list[str]:
-    """What Python is called with."""
+    """The arguments for Python."""
     if proof == SIMULATION:
         return ["-m", "tests.simulation.simulate", "--seed", "0", "--count", str(seeds)]
     return [*PYTEST, *PLUGINS, *proof.split()]
 
 
 def judge(exit_code: int, text: str) -> Verdict:
-    """Of pytest and of the simulator: 0 where all held, 1 where something did not. Anything else is
-    no proof of anything.
+    """For pytest and for the simulator, 0 means that everything held and 1 that something did not.
+    Anything else proves nothing.
     """
     if exit_code == 0:
         return Verdict(Outcome.SURVIVED)
@@ -132,7 +132,7 @@ def judge(exit_code: int, text: str) -> Verdict:
     last = lines[-1] if lines else ""
     failed = _FAILED.search(text)
     if exit_code != 1:
-        by = failed[1] if failed else ""  # many tests at once end with 2 where one of them fails
+        by = failed[1] if failed else ""  # parallel tests end with 2 if one of them fails
         return Verdict(Outcome.BROKEN, by, f"exit code {exit_code}: {last}")
     if failed:
         return Verdict(Outcome.CAUGHT, failed[1].rpartition("/")[2], failed[2] or last)
@@ -141,6 +141,6 @@ def judge(exit_code: int, text: str) -> Verdict:
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
-    """With all that it has started; a group that is gone already is what is wanted."""
+    """With everything it has started; a group that is already gone is fine."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -3,8 +3,8 @@
     python -m tests.mutants.run [--only NAME]... [--jobs 2] [--seeds N] [--timeout 240]
     python -m tests.mutants.run --list > docs/internals/planted-bugs.md
 
-Exit code 0 where all were caught; 1 where one survived, did not apply, or its proof did not end; 2
-where a proof fails without any bug.
+Exit code 0 if all were caught; 1 if one survived, did not apply, or its proof did not end; 2 if a
+proof fails without any bug.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def run_all(prover: Prover, mutants: Sequence[Mutant], folder: Path, jobs: int) -> int:
-    """The tree is copied once at the beginning: what is changed in it meanwhile changes nothing."""
+    """The tree is copied once at the beginning, so later changes to it have no effect."""
     began = time.monotonic()
     pristine = folder / "pristine"
     copy_tree(ROOT, pristine)
@@ -100,14 +100,14 @@ def run_all(prover: Prover, mutants: Sequence[Mutant], folder: Path, jobs: int) 
         f"\n{len(mutants) - len(missed)} of {len(mutants)} planted bugs were caught, in "
         f"{time.monotonic() - began:.0f} s"
     )
-    for text in missed:  # once more: of a long log people read the end
+    for text in missed:  # again: people read the end of a long log
         print(text)
     return 1 if missed else 0
 
 
 def baseline_holds(prover: Prover, pristine: Path, mutants: Iterable[Mutant], jobs: int) -> bool:
-    """What fails without a bug shows nothing. All tests of pytest in one call, as most of its time
-    goes into starting.
+    """A test that fails without a bug proves nothing. All pytest tests run in one call, as most of
+    the time goes into starting.
     """
     proofs = dict.fromkeys(mutant.proof for mutant in mutants)
     tests = " ".join(proof for proof in proofs if proof != SIMULATION)
@@ -154,7 +154,7 @@ def prove_one(prover: Prover, pristine: Path, tree: Path, mutant: Mutant) -> Ver
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """With the compiled modules, which are as old as their sources."""
+    """Includes the compiled modules, which have the same age as their sources."""
     target.mkdir()
     for name in COPIED:
         if (source / name).is_dir():

@@ -1,4 +1,4 @@
-"""A server, a proxy in front of it, and processes that are cheap to start."""
+"""A server, a proxy in front of it, and processes that start quickly."""
 
 from __future__ import annotations
 

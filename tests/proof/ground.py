@@ -1,9 +1,8 @@
-"""Days of logs on a real server, the command line that packs them, and what must be true of them
-afterwards.
+"""Days of logs on a real server, the command line that packs them, and what must hold afterwards.
 
-All days lie in the same three buckets, because a new bucket takes the server longer than a whole
-run. A day has its own keys, its own packs and its own uploads; so each day is a world of its own,
-but for the chain of custody records, to which every run adds one.
+All days share the same three buckets, because making a new bucket takes the server longer than a
+whole run. A day has its own keys, packs and uploads, so each day is a separate world, except for
+the chain of custody records, to which every run adds one.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from log_aggregator_lab.upload import create_bucket
 
 FIRST_DAY = date(2015, 1, 1)
 NEXT_DAY = Tuning(clock_hours=25)
-"""A day later an upload that nobody completed is taken for a dead run's."""
+"""After a day, an unfinished upload counts as that of a dead run."""
 
 READS = {
     "GetObject",
@@ -84,7 +83,7 @@ class Ground:
     forks: ForkServer
     names: Mapping[str, str]
     client: Any = field(repr=False)
-    """Past the proxy, and so is the store."""
+    """Bypasses the proxy, as does the store."""
     store: ObjectStore = field(repr=False)
     _days: Iterator[date] = field(
         default_factory=lambda: (
@@ -164,7 +163,7 @@ class Day:
         self.originals.append(Original(bucket, identity, data, metadata))
 
     def _written(self, bucket: str, key: str) -> datetime:
-        """As a listing tells it."""
+        """As in a listing."""
         found = self.store.list_objects(bucket, prefix=key).objects
         return next(each.last_modified for each in found if each.key == key)
 
@@ -191,7 +190,7 @@ class Day:
         return ["run", "--delete-originals", "--json", "--date", str(self.date), *buckets, *sizes]
 
     def start(self, proxy: Proxy | None = None, tuning: Tuning | None = None) -> Forked:
-        """A run through the ground's proxy, or another one."""
+        """A run through the ground's proxy, or through another one."""
         endpoint_url = (proxy or self.ground.proxy).endpoint_url
         return self.ground.forks.start(
             self.arguments(),
@@ -203,12 +202,12 @@ class Day:
         return self.start(tuning=tuning).wait()
 
     def open_uploads(self) -> list[str]:
-        """Of packs of this day."""
+        """Open uploads of packs of this day."""
         uploads = self.client.list_multipart_uploads(Bucket=self.target.bucket).get("Uploads", [])
         return [upload["Key"] for upload in uploads if f"{self.date:/%Y/%m/%d/}" in upload["Key"]]
 
     def stored(self) -> list[tuple[str, str, str]]:
-        """Everything that the packs' bucket holds of this day."""
+        """Everything in the destination bucket that belongs to this day."""
         return sorted(
             (found.key, found.etag, found.version_id or "")
             for folder in ("packs/", "indexes/")
@@ -217,7 +216,7 @@ class Day:
         )
 
     def in_place(self) -> set[tuple[str, Identity]]:
-        """The originals that are where they were, each as the very version that was put."""
+        """The originals that are still in place, each as exactly the version that was put."""
         trail, logs = self.ground.names["trail"], self.ground.names["logs"]
         found = {(logs, entry.identity) for entry in list_all(self.store, logs, "")}
         page = self.store.list_object_versions(trail)
@@ -246,8 +245,8 @@ class Day:
         return found
 
     def find_losses(self, packed: Packed | None = None) -> list[str]:
-        """Originals that are neither in place nor come back from a pack with their bytes and
-        metadata. `packed`: what the packs hold, where it has just been read.
+        """Originals that are neither in place nor in a pack with their bytes and metadata.
+        `packed`: the contents of the packs, if just read.
         """
         in_place = self.in_place()
         missing = [
@@ -286,7 +285,7 @@ class Day:
         return None
 
     def copies(self, packed: Packed | None = None) -> Counter[tuple[str, Identity]]:
-        """How many packs each original is a member of."""
+        """The number of packs that contain each original."""
         members = self.packed() if packed is None else packed
         return Counter((bucket, member.identity) for bucket, member, _ in members)
 
@@ -312,15 +311,15 @@ def put_small(day: Day) -> None:
 
 
 def put_large(day: Day) -> None:
-    """A member that S3 copies behind a bridge, in a pack of several parts."""
+    """A member that S3 copies after a bridge, in a pack of several parts."""
     large = b"\x1f\x8b\x08" + random.Random(str(day.date)).randbytes(10 * MIB)
     day.put("logs", flow_key("a.log.gz", day=day.date), pack_gzip(b"small\n"))
     day.put("logs", flow_key("b.log.gz", day=day.date), large, kept="yes")
 
 
 def assert_settled(day: Day, where: str = "", copies_max: int = 1, openings_max: int = 1) -> None:
-    """Nothing is lost, nothing is left, everything is in one pack (or as many as said), no upload
-    is open a day later, and a further run reads and nothing else.
+    """Nothing is lost or left, everything is in one pack (or in the given number), no upload is
+    open a day later, and a further run only reads.
     """
     packed = day.packed()
     assert day.find_losses(packed) == [], where
@@ -348,7 +347,7 @@ def assert_settled(day: Day, where: str = "", copies_max: int = 1, openings_max:
         for request in day.ground.proxy.requests
         if request.operation not in {*READS, "AbortMultipartUpload"}
     ]
-    # Its own record; and one more for each opening of a dead run of the day before.
+    # Its own record, and one more for each opening by a dead run of the day before.
     assert {request.key.split("/")[0] for request in writes} == {"custody"}, (where, writes)
     assert len(writes) <= 1 + openings_max, (where, writes)
     assert day.stored() == before, where

@@ -1,5 +1,5 @@
-"""Inventories of a million keys, each in some ten files whose rows are in no order, are planned
-whole and in bounded memory.
+"""Inventories of a million keys, each in about ten files with unordered rows, are planned
+completely and in bounded memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from benchmarks.planning import CASES, INVENTORY_OBJECTS, PEAK_MB_MAX, Case, pla
     "case", [case for case in CASES if case.format], ids=lambda case: case.format.value
 )
 def test_an_inventory_of_a_million_keys(case: Case) -> None:
-    """Every log object is planned, once; nothing is held that grows beyond the bound."""
+    """Every log object is planned once, and memory stays within the bound."""
     took = plan(case, INVENTORY_OBJECTS)
     assert took["failures"] == []
     assert took["objects"] >= INVENTORY_OBJECTS

@@ -1,4 +1,4 @@
-"""Every way that the program is compared with does the whole work, or the comparison says
+"""Every program in the comparison does the whole work; otherwise the comparison would mean
 nothing.
 """
 
@@ -39,8 +39,8 @@ def server(embedded_s3: EmbeddedS3) -> EmbeddedS3:
 
 @pytest.mark.parametrize("way", ["chain", "boto3", "this"])
 def test_ways_pack_and_delete_everything(server: EmbeddedS3, way: str) -> None:
-    """Afterwards no version is left in the source bucket, and what was packed has at least the
-    bytes of the log objects.
+    """Afterwards no version is left in the source bucket, and the packs have at least as many bytes
+    as the log objects.
     """
     logs = put_organisation(server, way, COUNT, ACCOUNTS)
     took = ask(server, way, logs, metered=True, threads=4)
@@ -54,7 +54,7 @@ def test_ways_pack_and_delete_everything(server: EmbeddedS3, way: str) -> None:
 
 def test_the_meter_sees_every_area(server: EmbeddedS3) -> None:
     """Each function is wrapped under the name by which the program calls it; otherwise its time
-    would seem to be another's.
+    would be counted elsewhere.
     """
     logs = put_organisation(server, "areas", COUNT, ACCOUNTS)
     seen = {what for _, what, _ in ask(server, "this", logs, metered=True)["areas"]}
@@ -64,14 +64,14 @@ def test_the_meter_sees_every_area(server: EmbeddedS3) -> None:
 
 @pytest.mark.parametrize("way", ["read-boto3", "read-this", "bare", "read-sockets"])
 def test_readers_read_everything_and_change_nothing(server: EmbeddedS3, way: str) -> None:
-    """A reader that left something out would seem fast."""
+    """A reader that skipped something would seem fast."""
     logs = put_organisation(server, way, COUNT, ACCOUNTS)
     assert ask(server, way, logs, threads=4, count_max=COUNT)["cpu_seconds"] > 0
     assert len(connect(make_connection(server)).list_object_versions(logs.bucket).objects) == COUNT
 
 
 def test_a_way_that_leaves_something_out_is_refused(server: EmbeddedS3) -> None:
-    """What is no log of the day is not packed, so that the counts differ."""
+    """Objects that are not logs of the day are not packed, so the counts differ."""
     logs = put_organisation(server, "other-day", COUNT, ACCOUNTS)
     make_client(server).put_object(
         Bucket=logs.bucket, Key="o-exampleorg1/AWSLogs/no-log", Body=b"x"
@@ -81,7 +81,7 @@ def test_a_way_that_leaves_something_out_is_refused(server: EmbeddedS3) -> None:
 
 
 def test_whole_processes_do_their_work(server: EmbeddedS3) -> None:
-    """Each of them sees by itself that it read or wrote every byte, and no original goes."""
+    """Each process checks that it read or wrote every byte, and no original is deleted."""
     logs = put_logs(server, "processes", COUNT)
     prepare_bucket(server, packs_of(0), is_versioned=True)
     read_bare(server, logs)
@@ -93,7 +93,7 @@ def test_whole_processes_do_their_work(server: EmbeddedS3) -> None:
 
 
 def test_a_relay_remembers_what_the_server_gave(server: EmbeddedS3) -> None:
-    """It answers with the server's bytes, and goes on when the server has them no more."""
+    """It answers with the server's bytes, even when the server no longer has them."""
     logs = put_logs(server, "relayed", COUNT)
     near = connect(make_connection(server))
     listed = near.list_object_versions(logs.bucket).objects

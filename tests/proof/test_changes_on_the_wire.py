@@ -1,5 +1,5 @@
-"""Somebody writes to the sources while a real process packs them: right before its k-th request,
-for many k.
+"""Someone writes to the sources while a real process packs them: right before its k-th request, for
+many k.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from tests.support.proxy_faults import at, meanwhile
 from tests.support.world import access_key, document, trail_key
 
 POSITIONS = range(4, 64, 6)
-"""A run of the small day makes some seventy requests. Which of them is the k-th is not the same
-each time.
-"""
+"""A run of the small day makes about seventy requests. Which of them is the k-th varies."""
 
 Event = Callable[[Day], object]
 
@@ -30,7 +28,7 @@ def add_version(day: Day) -> None:
 
 
 def deliver_again(day: Day) -> None:
-    """The same bytes: another version of the same ETag."""
+    """The same bytes: another version with the same ETag."""
     day.put("trail", trail_key(2, day=day.date), document(3))
 
 
@@ -42,7 +40,7 @@ def write_over(day: Day) -> None:
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("event", [deliver_late, add_version, deliver_again, write_over])
 def test_what_is_written_meanwhile_is_not_lost(ground: Ground, event: Event, position: int) -> None:
-    """What comes in the middle of a run survives it, and the next run packs it."""
+    """Objects written during a run survive it, and the next run packs them."""
     day = make_day(ground, "small")
     ground.proxy.restart(at(position, meanwhile(partial(event, day))))
     done = day.run()
@@ -52,7 +50,7 @@ def test_what_is_written_meanwhile_is_not_lost(ground: Ground, event: Event, pos
 
 
 def forget_what_was_written_over(day: Day) -> None:
-    """Unless it had been packed before: whoever wrote over it has destroyed it."""
+    """Unless it had been packed before: overwriting it has destroyed it."""
     packed = day.copies()
     in_place = day.in_place()
     for original in list(day.originals):
@@ -71,7 +69,7 @@ def forget_what_was_written_over(day: Day) -> None:
 
 @pytest.mark.parametrize("position", POSITIONS)
 def test_a_key_that_is_deleted_meanwhile_stays_deleted(ground: Ground, position: int) -> None:
-    """A delete marker that somebody sets is not removed, and nothing below it is lost."""
+    """A delete marker set by someone else is not removed, and nothing below it is lost."""
     day = make_day(ground, "small")
     key, bucket = trail_key(2, day=day.date), ground.names["trail"]
     ground.proxy.restart(

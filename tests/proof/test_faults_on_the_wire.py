@@ -1,5 +1,5 @@
-"""Faults on the way between a real process and a real server: of every kind, at every operation
-where it makes sense.
+"""Faults between a real process and a real server: every kind, at every operation where it makes
+sense.
 """
 
 from __future__ import annotations
@@ -54,14 +54,16 @@ FAULTS: dict[str, Action] = {
 }
 MULTIPART = ("CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload")
 SHORT = Tuning(timeout_seconds=1.0)
-"""Where no answer comes. Elsewhere it would be a fault of its own on a machine that is slow."""
+"""For requests without an answer. Elsewhere a short limit would be a fault of its own on a slow
+machine.
+"""
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", [*ALL, *MULTIPART])
 def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> None:
-    """Once: the clients repeat the request, or the group fails and keeps its originals; nothing is
-    lost, and the next run is done.
+    """The fault occurs once: the clients repeat the request, or the group fails and keeps its
+    originals; nothing is lost, and the next run finishes.
     """
     day = make_day(ground, "large" if operation in MULTIPART else "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault], times=1))
@@ -77,14 +79,13 @@ def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> N
     "operation", ["ListObjectsV2", "GetObject", "HeadObject", "PutObject", "DeleteObjects"]
 )
 def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
-    """For ever: the run ends as failed, or could not begin, and deletes nothing that it could not
-    verify; the next run is done.
+    """The fault stays: the run fails or cannot begin, and deletes nothing that it could not verify;
+    the next run finishes.
     """
     day = make_day(ground, "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, FAULTS[fault]))
     done = day.run()
-    # An answer without a body is cut in its head: what is left is an answer that lacks headers, a
-    # checksum for one.
+    # An answer without a body is cut in its head: what is left lacks headers, such as a checksum.
     is_readable = fault == "truncated" and operation in ("HeadObject", "PutObject")
     assert done.code in ((0, 1, 3) if is_readable else (1, 3)), done
     assert "Traceback" not in done.err
@@ -97,7 +98,7 @@ def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
     ["ListObjectVersions", "GetObject", "PutObject", "CompleteMultipartUpload", "DeleteObjects"],
 )
 def test_no_answer(ground: Ground, operation: str, stalling: Action) -> None:
-    """The server says nothing: the client gives up in time, and goes on."""
+    """The server does not answer: the client gives up in time and continues."""
     day = make_day(ground, "large" if operation in MULTIPART else "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, stalling, times=1))
     done = day.run(SHORT)
@@ -112,7 +113,9 @@ def test_no_answer(ground: Ground, operation: str, stalling: Action) -> None:
     ids=["first byte", "middle", "last byte", "gzip's time", "gzip's system"],
 )
 def test_a_damaged_body_is_never_packed(ground: Ground, damage: Action, times: int) -> None:
-    """Bodies of log objects with one wrong bit: packed is what was put, or nothing."""
+    """Bodies of log objects with one flipped bit: either the original bytes are packed, or nothing
+    is.
+    """
     day = make_day(ground, "small")
     sources = {ground.names["trail"], ground.names["logs"]}
     ground.proxy.restart(
@@ -153,8 +156,8 @@ def test_a_checksum_that_is_missing_or_wrong(ground: Ground, damage: Action) -> 
 def test_a_conditional_write_that_is_refused(
     ground: Ground, operation: str, status: int, code: str
 ) -> None:
-    """Somebody was first, it is said, and nobody was: nothing is taken for written that is not
-    there.
+    """The server claims that the key exists although it does not: nothing counts as written that is
+    not there.
     """
     day = make_day(ground, "large" if operation == "CompleteMultipartUpload" else "small")
     ground.proxy.restart(
@@ -167,8 +170,8 @@ def test_a_conditional_write_that_is_refused(
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
 def test_deletions_that_are_refused(ground: Ground, code: str) -> None:
-    """Every second key of each request is refused, and stays: as a failure, or until it is tried
-    again.
+    """Every second key of each request is refused and stays, as a failure or until it is
+    retried.
     """
     day = make_day(ground, "small")
     refusal = Refusal(code, ground.server.access_key, ground.server.secret_key)
@@ -183,7 +186,7 @@ def test_deletions_that_are_refused(ground: Ground, code: str) -> None:
 
 @pytest.mark.parametrize("operation", ["ListObjectVersions", "ListObjectsV2"])
 def test_an_object_that_is_listed_twice(ground: Ground, operation: str) -> None:
-    """It is packed once and deleted once; or the listing is refused, and nothing is touched."""
+    """It is packed once and deleted once; or the listing is refused and nothing is touched."""
     day = make_day(ground, "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, list_twice))
     done = day.run()
@@ -198,7 +201,7 @@ def test_an_object_that_is_listed_twice(ground: Ground, operation: str) -> None:
 @pytest.mark.parametrize("scenario", ["small", "large"])
 @pytest.mark.parametrize("hours", [-24, 24])
 def test_a_clock_that_is_off_by_a_day(ground: Ground, scenario: str, hours: float) -> None:
-    """Log dates come from keys: it does what it would do on any other day."""
+    """Log dates come from keys, so the result is the same as on any other day."""
     day = make_day(ground, scenario)
     done = day.run(Tuning(clock_hours=hours))
     assert done.code == 0, done
@@ -206,14 +209,14 @@ def test_a_clock_that_is_off_by_a_day(ground: Ground, scenario: str, hours: floa
 
 
 def choices(request: Request) -> Sequence[Action]:
-    """What may happen to a request."""
+    """What can happen to a request."""
     common = list(FAULTS.values())
     return [*common, flip(0.3), flip_byte(5)] if request.operation == "GetObject" else common
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_by_chance(ground: Ground, seed: int) -> None:
-    """Everything at once, with one request in ten: nothing is lost, and the next run is done."""
+    """All faults together, at one request in ten: nothing is lost, and the next run finishes."""
     day = make_day(ground, "large" if seed % 4 == 0 else "small")
     ground.proxy.restart(by_chance(seed, 0.1, choices))
     done = day.run()

@@ -1,8 +1,8 @@
-"""A real process dies of SIGKILL at its k-th request to a real server, for every k; the next run
-mends it.
+"""A real process is killed at its k-th request to a real server, for every k; the next run repairs
+it.
 
-Requests come from several threads, so which one is the k-th is not the same each time; that it is
-every place in the run is.
+Requests come from several threads, so which one is the k-th varies, but every place in the run is
+covered.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from tests.proof.ground import Day, Ground, assert_mended, make_day
 from tests.support.proxy_faults import Killer, at
 
 STEP = int(os.environ.get("KILL_STEP", "1"))
-"""Every how many requests; `make test` does not try them all."""
+"""The step between requests; `make test` does not try all of them."""
 
 REQUESTS_MAX = 400
 
 
 def run_killed(day: Day, number: int, *, after: bool) -> bool:
-    """Whether the run came so far as to die."""
+    """Whether the run got far enough to die."""
     killer = Killer(after)
     day.ground.proxy.restart(at(number, killer))
     process = day.start()
@@ -33,8 +33,8 @@ def run_killed(day: Day, number: int, *, after: bool) -> bool:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", ["small", "large"])
 def test_killed_at_every_request(ground: Ground, scenario: str, *, after: bool) -> None:
-    """Whichever request it dies at, nothing is lost, the next run ends well, and after it nothing
-    is left to do.
+    """Whichever request it dies at, nothing is lost, the next run ends well, and then nothing is
+    left to do.
     """
     begin = 1 + (STEP // 2 if after else 0)
     for number in range(begin, REQUESTS_MAX, STEP):

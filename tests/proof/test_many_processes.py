@@ -1,4 +1,4 @@
-"""Several real processes at once on one day, and some of them die."""
+"""Several real processes on one day at the same time, and some of them die."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PROCESSES = 4
 @pytest.mark.parametrize("scenario", ["small", "large"])
 @pytest.mark.parametrize("attempt", range(3))
 def test_at_once(ground: Ground, scenario: str, attempt: int) -> None:
-    """Four runs over the same day: each ends, nothing is lost, and a log object is in as many packs
-    as there were runs at most.
+    """Four runs over the same day: each ends, nothing is lost, and a log object is in at most as
+    many packs as there were runs.
     """
     day = make_day(ground, scenario)
     done = [process.wait() for process in [day.start() for _ in range(PROCESSES)]]
@@ -26,8 +26,8 @@ def test_at_once(ground: Ground, scenario: str, attempt: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_at_once_and_one_dies(ground: Ground, seed: int) -> None:
-    """One of three is killed at some request: the others go on, and whatever it left behind is
-    mended.
+    """One of three is killed at some request: the others continue, and what it left behind is
+    repaired.
     """
     chance = random.Random(seed)
     day = make_day(ground, "small")

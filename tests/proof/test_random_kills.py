@@ -1,8 +1,8 @@
-"""A real process is stopped at random moments, again and again, by every signal; the next run mends
-it, and the custody records tell the truth of all of them.
+"""A real process is stopped at random moments, again and again, by every signal; the next run
+repairs it, and the custody records are true for all of them.
 
-Unlike `test_kill_at_every_request`, it dies between requests too, and in the midst of sending or
-reading one.
+Unlike in `test_kill_at_every_request`, it also dies between requests and while sending or reading
+one.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from log_aggregator.steps.custody.walk import list_records, read_records
 from log_aggregator.steps.workers import SerialWorkers
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "4"))
-"""`make kills` makes 40."""
+"""`make kills` runs 40."""
 SEED = int(os.environ.get("KILL_SEED", "1"))
 STOPS_MAX = 3
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
 def test_stopped_at_random(ground: Ground) -> None:
-    """Every bucket is in it: the one with versions, and the one without."""
+    """With both buckets: the one with versions and the one without."""
     chance = random.Random(SEED)
     usual_seconds = {name: time_a_run(make_day(ground, name)) for name in SCENARIOS}
     killed = 0
@@ -49,7 +49,7 @@ def time_a_run(day: Day) -> float:
 
 
 def stop_at_random(day: Day, chance: random.Random, usual_seconds: float) -> int:
-    """The signal that ended a run; 0 where it was over before."""
+    """The signal that ended a run; 0 if it was over before."""
     process, number = day.start(), chance.choice(SIGNALS)
     time.sleep(chance.random() * usual_seconds)
     process.send_signal(number)
@@ -63,7 +63,7 @@ def stop_at_random(day: Day, chance: random.Random, usual_seconds: float) -> int
 
 
 def assert_told(day: Day, where: str) -> None:
-    """Of each pack one record says who wrote it; and each deletion is in one at least."""
+    """Exactly one record says who wrote each pack, and each deletion is in at least one."""
     groups = [
         each
         for record in read_all_records(day)

@@ -1,5 +1,5 @@
-"""Laws of completion reports: whatever one says, a pack is good only by the one row that is about
-it.
+"""Laws of completion reports: whatever one says, a pack is good only if exactly one row about it
+says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A law of evidence bundles: every change of a byte is found, offline, without a known hash."""
+"""A law of evidence bundles: every changed byte is found, offline, without knowing the hash."""
 
 from __future__ import annotations
 

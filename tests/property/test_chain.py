@@ -1,5 +1,5 @@
-"""A law of the chain: whatever somebody does to a record that others follow is found, and to the
-newest one where its hash was kept.
+"""A law of the chain: any change to a record that has successors is found, and to the newest record
+if its hash was kept.
 """
 
 from __future__ import annotations

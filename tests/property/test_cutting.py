@@ -1,4 +1,4 @@
-"""Laws of cutting a group into packs: against a plain statement of where a pack ends."""
+"""Laws of cutting a group into packs, against a simple statement of where a pack ends."""
 
 from __future__ import annotations
 

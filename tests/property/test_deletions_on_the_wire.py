@@ -1,6 +1,4 @@
-"""The body of DeleteObjects that is written by hand says what botocore's would, whatever is in a
-key.
-"""
+"""The handwritten body of DeleteObjects equals botocore's, whatever is in a key."""
 
 from __future__ import annotations
 

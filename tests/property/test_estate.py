@@ -1,5 +1,5 @@
-"""Laws of the survey: places leave no key out and have none twice; a draw is right on average; and
-the intervals hold the truth of generated organisations.
+"""Laws of the survey: places cover every key exactly once; draws are unbiased; the intervals
+contain the true figures of generated organisations.
 """
 
 from __future__ import annotations

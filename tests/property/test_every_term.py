@@ -1,5 +1,5 @@
-"""No term is missing: what an independent, slow reading of the same documents finds is what was
-collected, with the same counts, times and members.
+"""No term is missing: the collected terms equal those of an independent, slow reading of the same
+documents, with the same counts, times and members.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Laws of fetching: whatever is packed comes back, any part of it, by reads of any size, and by as
-few as that takes.
+"""Laws of fetching: everything packed comes back, any part of it, by reads of any size, and by as
+few as possible.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What `find` finds is what a filter over all members of all indexes finds, and it reads nothing
-for it but indexes that can match.
+"""`find` returns what a filter over all members of all indexes returns, and reads only indexes that
+can match.
 """
 
 from __future__ import annotations

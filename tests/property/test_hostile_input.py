@@ -1,5 +1,5 @@
-"""Whatever others wrote: every reader gives a value that can be, or its own documented error. The
-laws are those of tests/fuzz/laws.py.
+"""Hostile input: every reader returns a valid value or raises its own documented error. The laws
+are in tests/fuzz/laws.py.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The fast inflater never decides: what it takes for one whole gzip member is one for zlib, byte
-for byte, and of everything else zlib alone says what it is.
+"""The fast inflater never decides alone: whatever it accepts as one complete gzip member is one for
+zlib too, byte for byte, and zlib alone judges everything else.
 
     INFLATING_COUNT=400000 python -m pytest tests/property/test_inflating.py
 """

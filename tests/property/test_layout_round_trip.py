@@ -1,4 +1,4 @@
-"""Keys that are built from a row of the table give back what they were built from."""
+"""Keys built from a row of the table give back what they were built from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of declared layouts, and of decoys: what else looks like a date in a key."""
+"""Laws of declared layouts, and of decoys: other parts of a key that look like dates."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Every value that a scan of all packed logs finds is found by `search`, in exactly the packs and
-members that the scan found it in, and as often: whole values, beginnings and networks, of every log
-type, in generated organisations; by tables and by the terms of single packs.
+"""`search` finds every value that a scan of all packed logs finds, in exactly the same packs and
+members, and as often: whole values, prefixes and networks, of every log type, in generated
+organisations; by tables and by the terms of single packs.
 
-The scan knows nothing of terms: it reads every member by the ways back, and parses it on its own.
+The scan knows nothing about terms: it extracts every member and parses it by itself.
 """
 
 from __future__ import annotations

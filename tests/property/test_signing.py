@@ -1,5 +1,5 @@
-"""Laws of the reader's signatures: whatever is asked for, they are the ones that botocore makes,
-and they are made of the credentials and the day of the moment.
+"""Laws of the reader's signatures: for any request they equal botocore's, and use the credentials
+and the date of the moment.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Laws of the date skip-scan, tried on keys that are made to break it: every layout, and everything
-that looks like a date.
+"""Laws of the date skip-scan, tested on keys made to break it: every layout, and everything that
+looks like a date.
 
 Every failure names the seed of its keys.
 """

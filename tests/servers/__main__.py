@@ -1,16 +1,16 @@
-"""Asks an S3 server which of the promises that this program rests on it keeps.
+"""Asks an S3 server which of the promises that this program relies on it keeps.
 
     python -m tests.servers --endpoint-url URL --bucket SCRATCH [--versioned-bucket OTHER] [--day]
     python -m tests.servers --known [NAME]... [--write]
 
-The buckets must be there, and be for nothing else: a prefix `promises-…/` is written and removed
+The buckets must exist and be used for nothing else: a prefix `promises-…/` is written and removed
 again; `--day` packs a day of a synthetic organisation, for which they must be empty. Credentials
-are found where AWS's clients find them. `--known` starts the servers that are installed here
-(`make servers` installs them) and asks all of them; `--write` keeps what they answered for the page
+are found as by AWS's clients. `--known` starts the servers that are installed here (`make servers`
+installs them) and asks all of them; `--write` stores their answers for the page
 docs/reference/servers.md, which `make docs` makes.
 
-Exit code 1 where something that safety rests on is broken, or a log was lost; 2 where nothing could
-be asked.
+Exit code 1 if a promise that safety rests on is broken, or a log was lost; 2 if nothing could be
+asked.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 class NotEmpty(Exception):
-    """A bucket has objects, where an empty one is needed."""
+    """A bucket has objects although it must be empty."""
 
 
 def parse_options() -> argparse.Namespace:
@@ -70,7 +70,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def ask_named(options: argparse.Namespace) -> Asked:
-    """The server that was named. Raises NotEmpty before anything is written."""
+    """The named server. Raises NotEmpty before anything is written."""
     settings = ClientSettings(
         region=options.region, profile=options.profile, endpoint_url=options.endpoint_url
     )
@@ -92,7 +92,7 @@ def ask_named(options: argparse.Namespace) -> Asked:
 
 
 def ask_all(names: list[str], options: argparse.Namespace) -> int:
-    """Every known server that is here. None of them need keep all promises."""
+    """Every known server that is installed. None of them has to keep all promises."""
     all_asked, absent = [], {}
     for name in names:
         print(f"{KINDS[name].title} ...", file=sys.stderr)

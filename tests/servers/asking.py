@@ -1,4 +1,4 @@
-"""Asks one server for all promises."""
+"""Asks one server about all promises."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from log_aggregator.adapters.s3.scratch import BotoHands
 from log_aggregator.steps.promises import PROMISES, Answer, Ground, Rests, Seen, ask
 
 ATTEMPTS_MAX = 2
-"""Servers that answer 500 to what they do not know do so again and again."""
+"""Servers that answer 500 to requests they do not know do so every time."""
 PLAIN, VERSIONED = "without versions", "with versions"
 
 
 @dataclass(slots=True)
 class Asked:
-    """What a server answered, by the names of the promises."""
+    """A server's answers, by the name of the promise."""
 
     title: str
     version: str = ""
@@ -32,7 +32,7 @@ class Asked:
 
     @property
     def is_safe(self) -> bool:
-        """Nothing that safety rests on is broken, and nothing was lost."""
+        """No promise that safety rests on is broken, and nothing was lost."""
         broken = [
             promise
             for promise in PROMISES
@@ -43,7 +43,7 @@ class Asked:
         return not broken and not any(day.lost for day in self.days.values())
 
     def describe(self) -> dict[str, Any]:
-        """For a file, and for `--json`."""
+        """For a file and for `--json`."""
         return {
             "title": self.title,
             "version": self.version,
@@ -80,7 +80,7 @@ def ask_known(name: str, *, with_days: bool = True) -> Asked:
 
 
 def make_bucket(running: Running, client: Any, name: str, *, is_versioned: bool) -> str | None:
-    """None where the server has no versions."""
+    """None if the server has no versions."""
     client.create_bucket(Bucket=name)
     running.make_room(name)
     if is_versioned:
@@ -94,7 +94,7 @@ def make_bucket(running: Running, client: Any, name: str, *, is_versioned: bool)
 
 
 def make_locked_bucket(running: Running, client: Any, name: str) -> str | None:
-    """None where the server has no Object Lock."""
+    """None if the server has no Object Lock."""
     hands = BotoHands(client)
     try:
         client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
@@ -111,7 +111,7 @@ def ask_promises(
     versioned_bucket: str | None,
     locked_bucket: str | None = None,
 ) -> dict[str, Answer]:
-    """By the promises' names."""
+    """Answers by promise name."""
     store = S3Store.connect(replace(settings, attempts_max=ATTEMPTS_MAX))
     ground = Ground(store, BotoHands(client), bucket, versioned_bucket, locked_bucket)
     return {promise.name: ask(promise, ground) for promise in PROMISES}

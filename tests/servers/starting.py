@@ -1,5 +1,5 @@
-"""Servers that speak S3 and start on this machine: on a free port of 127.0.0.1, in a folder of
-their own, with nothing of our environment, and stopped by their process id.
+"""S3 servers that start on this machine: on a free port of 127.0.0.1, in a folder of their own,
+without our environment variables, and stopped by process id.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Missing(Exception):
 
 
 class NotStarted(Exception):
-    """A server did not come up."""
+    """A server did not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How a server is started: first each of `prepare` to its end, then `argv`."""
+    """How a server is started: first each of `prepare`, one after the other, then `argv`."""
 
     argv: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -55,18 +55,18 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A server, by the name that people know it by. `find_version` raises Missing."""
+    """A server, by the name people know it by. `find_version` raises Missing."""
 
     title: str
     find_version: Callable[[], str]
     make_command: Callable[[Path, int], Command] | None
     """In a folder, at a port; None for the embedded one."""
     note: str = ""
-    """How it was started, where that matters."""
+    """How it was started, if that matters."""
 
 
 def find_emulators() -> Path:
-    """The programs of the emulators' own environment."""
+    """The programs in the emulators' own environment."""
     return _find_environment("LOG_AGGREGATOR_EMULATORS", ".venv-emulators") / "bin"
 
 
@@ -222,7 +222,7 @@ def _make_s3rver(directory: Path, port: int) -> Command:
 
 
 def _make_juicefs(directory: Path, port: int) -> Command:
-    """Its agent would listen at a fixed port, and its reports would go to its makers."""
+    """Its agent would listen at a fixed port and send reports to its makers."""
     program = str(find_servers() / "bin" / "juicefs")
     place = f"sqlite3://{directory}/meta.db"
     (metrics,) = find_free_ports(1)

@@ -1,5 +1,5 @@
-"""A rehearsal passes where all that safety rests on is kept, and names exactly what another server
-lacks. What it sees of each is what the page of servers says.
+"""A rehearsal passes if all promises that safety rests on are kept, and names exactly what another
+server lacks. Its results match the page of servers.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ LACKS = {
         "put-if-none-match",
     },
 }
-"""Promises that safety rests on, and the server does not keep."""
+"""Promises that safety rests on and that the server does not keep."""
 
 NOT_DONE: dict[str, dict[str, set[str]]] = {
     "seaweedfs": {PLAIN: set(), VERSIONS: set()},
     "ministack": {PLAIN: set(), VERSIONS: set()},
     # Its deletions have no condition, so originals without versions are kept.
     "moto": {PLAIN: {"kill-while-deleting", "resume", "late"}, VERSIONS: set()},
-    # It lists no folders, so nothing is found, and nothing is touched.
+    # It lists no folders, so nothing is found or touched.
     "s3rver": {PLAIN: {step.name for step in STEPS} - {"deliver", "lost", "versions"}},
 }
-"""Steps that do not go as they should."""
+"""Steps that do not succeed."""
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """Of one server. `buckets` are those that are there afterwards."""
+    """The rehearsal of one server. `buckets` are those that exist afterwards."""
 
     name: str
     version: str
@@ -67,7 +67,7 @@ class Rehearsal:
 
 @pytest.fixture(scope="module")
 def no_large_log() -> Iterator[None]:
-    """For servers in Python."""
+    """For servers written in Python."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rehearse_module, "can_copy", lambda *_: False)
         yield
@@ -85,7 +85,7 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
         store = S3Store.connect(replace(running.settings, attempts_max=ATTEMPTS_MAX))
         result = Rehearsed(Venue.plan())
         rooms = RehearsalRooms(store, make_rehearsal_settings())
-        if name != "seaweedfs":  # 10 MiB, read a dozen times, take such a server half a minute
+        if name != "seaweedfs":  # 10 MiB, read a dozen times, take these servers half a minute
             request.getfixturevalue("no_large_log")
         day = datetime.now(UTC).date() - timedelta(days=1)
         rehearse(store, BotoHands(client), rooms, day, result, lambda _: None)
@@ -113,9 +113,7 @@ def test_nothing_stays(rehearsal: Rehearsal) -> None:
 
 @pytest.mark.server
 def test_the_page_says_what_is_seen(rehearsal: Rehearsal) -> None:
-    """Asked again, each answers the same. Where one is another now, `make servers` writes the page
-    anew.
-    """
+    """Each gives the same answers again. If one differs, `make servers` writes the page anew."""
     title = KINDS[rehearsal.name].title
     (written,) = [each for each in SEEN["servers"] if each["title"] == title]
     seen = {

@@ -1,4 +1,4 @@
-"""What the page of servers says is what is seen of them, and what the command prints."""
+"""The page of servers says what is seen of them and what the command prints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL_KEPT = {promise.name: Answer(Seen.KEPT) for promise in PROMISES}
 
 
 def test_every_server_was_asked_for_every_promise() -> None:
-    """The page has no hole; a server that was not there is named."""
+    """The page has no gaps; a server that was not available is named."""
     titles = [each["title"] for each in SEEN["servers"]]
     assert sorted([*titles, *SEEN["absent"]]) == sorted(kind.title for kind in KINDS.values())
     for each in SEEN["servers"]:
@@ -30,14 +30,14 @@ def test_every_server_was_asked_for_every_promise() -> None:
 
 
 def test_nothing_was_lost_anywhere() -> None:
-    """Whatever a server keeps: no log of the day was lost on it."""
+    """Whatever a server keeps, it lost no log of the day."""
     days = [day for each in SEEN["servers"] for day in each["days"].values()]
     assert days
     assert {day["lost"] for day in days} == {0}
 
 
 def test_pins_are_what_was_asked() -> None:
-    """The versions of the page are those that are installed."""
+    """The versions on the page are the installed ones."""
     folder = Path(command.__file__).parent
     versions = {each["title"]: each["version"] for each in SEEN["servers"]}
     package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
@@ -59,7 +59,7 @@ def test_pins_are_what_was_asked() -> None:
     ],
 )
 def test_only_safety_decides(broken: tuple[str, ...], lost: int, *, is_safe: bool) -> None:
-    """What costs requests, or makes a command end with an error, is no reason for exit code 1."""
+    """Extra requests, or a command that ends with an error, are no reason for exit code 1."""
     answers = ALL_KEPT | dict.fromkeys(broken, Answer(Seen.BROKEN, "it did"))
     assert Asked("S3", answers=answers, days={"one": Day(lost=lost)}).is_safe is is_safe
 
@@ -76,7 +76,7 @@ def test_any_endpoint_can_be_asked(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """By its address and two buckets, which are as before afterwards."""
+    """By its address and two buckets, which are unchanged afterwards."""
     client = make_client(embedded_settings)
     client.create_bucket(Bucket="asked")
     client.create_bucket(Bucket="asked-versions", ObjectLockEnabledForBucket=True)
@@ -102,7 +102,7 @@ def test_a_bucket_with_objects_is_not_packed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A day is spent only where nothing is: the run would pack what it finds."""
+    """The day is only run in an empty bucket, since the run would pack whatever it finds."""
     client = make_client(embedded_settings)
     client.create_bucket(Bucket="asked-full")
     client.put_object(Bucket="asked-full", Key="k", Body=b"")

@@ -1,8 +1,8 @@
-"""What the whole program does on a server: a day of a synthetic organisation is packed, verified,
-deleted, found, extracted and put back, by the commands that its users call.
+"""Runs the whole program on a server: a day of a synthetic organisation is packed, verified,
+deleted, found, extracted and put back, by the commands that users call.
 
-Everything lies in one bucket, packs too. Whatever the program says: an original that is neither
-where it was nor comes out of a pack is lost.
+Everything is in one bucket, packs too. Whatever the program reports, an original that is neither in
+place nor comes out of a pack counts as lost.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ SAID_CHARACTERS_MAX = 300
 
 @dataclass(slots=True)
 class Day:
-    """How many of the day's logs each command did its work on, and what it said besides."""
+    """For each command, on how many of the day's logs it succeeded, and anything else it
+    reported.
+    """
 
     logs: int = 0
     packed: int = 0
@@ -45,7 +47,7 @@ class Day:
 
     @property
     def is_whole(self) -> bool:
-        """Everything was done, and nothing had to be said."""
+        """Everything was done, and nothing was reported."""
         counts = {self.packed, self.deleted, self.found, self.extracted, self.put_back}
         return counts == {self.logs} and not self.said and not self.lost
 
@@ -54,7 +56,7 @@ class Day:
 
 
 def spend_day(settings: ClientSettings, client: Any, bucket: str) -> Day:
-    """In an empty bucket, which is left as the last command leaves it."""
+    """Runs in an empty bucket and leaves it as the last command left it."""
     spec = OrganisationSpec(
         accounts=2, regions=("eu-west-1",), objects=LOGS, size_bytes_median=2_000
     ).with_one_bucket(bucket)
@@ -78,7 +80,7 @@ class _Tour:
     day: Day = field(default_factory=Day)
 
     def take(self) -> Day:
-        """Where nothing was packed there is nothing to find either."""
+        """If nothing was packed, there is nothing to find either."""
         self.day.logs = len(self.originals)
         buckets = ["--control-tower-bucket", self.bucket, "--date", self.date]
         told = self._call(
@@ -101,9 +103,7 @@ class _Tour:
         self.day.put_back = len(self._read_all(self._get) - left)
 
     def _call(self, *arguments: str) -> dict[str, Any]:
-        """One command. What it says goes into the day where it did not end well, each thing
-        once.
-        """
+        """Runs one command. Its messages are added to the day if it did not end well, each once."""
         done = subprocess.run(
             [sys.executable, "-m", "log_aggregator", *arguments],
             env=self._make_environment(),
@@ -127,7 +127,7 @@ class _Tour:
         self.day.said.append(f"`{command}` ends with {code}: {said}")
 
     def _generalise(self, text: str) -> str:
-        """Without what is another one each time: names, numbers of versions, hashes."""
+        """Without what differs each time: names, version numbers, hashes."""
         text = text.replace(str(self.folder), "…").replace(self.bucket, "bucket")
         return re.sub(r"\b(?=\w*\d)[0-9a-f]{12,}\b", "…", text)
 
@@ -144,7 +144,7 @@ class _Tour:
         }
 
     def _read_all(self, read: Callable[[str], bytes | None]) -> set[str]:
-        """The keys of the originals that come back as they were."""
+        """The keys of the originals that come back unchanged."""
         return {key for key, data in self.originals.items() if read(key) == data}
 
     def _get(self, key: str) -> bytes | None:

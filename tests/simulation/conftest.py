@@ -1,4 +1,4 @@
-"""What is run once for every call is run with small objects."""
+"""Whatever runs once for every call runs with small objects."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from log_aggregator.steps.packing import pack_writer
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """S3's smallest part is 5 KiB instead of 5 MiB: the calls of a run are the same ones."""
+    """S3's smallest part is 5 KiB instead of 5 MiB; the calls of a run stay the same."""
     monkeypatch.setattr(pack_writer, "PART_SIZE_BYTES_MIN", 5 * KIB)

@@ -1,4 +1,4 @@
-"""Whether the custody records of a simulated world say what was done."""
+"""Whether the custody records of a simulated world are true."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from log_aggregator.steps.workers import SerialWorkers
 
 
 def check_custody(world: RandomWorld, guard: GuardedStore) -> None:
-    """Of every pack exactly one record says who wrote it; and of every group the records say at
-    least as many deletions as there were. Raises Violation.
+    """Exactly one record says who wrote each pack, and the records of each group report at least as
+    many deletions as there were. Raises Violation.
     """
     if not world.seed % 2:
         return

@@ -1,5 +1,5 @@
-"""What lies in the random world beside the logs whose keys AWS writes: free logs and their
-declarations, what is no log, and decoys.
+"""Objects in the random world apart from logs with AWS's keys: free logs and their declarations,
+objects that are not logs, and decoys.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ DECLARATIONS: Sequence[Mapping[str, str]] = (
         "date": "last-modified",
     },
 )
-"""The wide one matches nearly everything in its folder: what is no log must stay there too."""
+"""The broad declaration matches nearly everything in its folder: objects that are not logs must
+stay there too.
+"""
 
 
 def free_key(name: str, number: int, day: date = DAY) -> str:
@@ -50,13 +52,13 @@ def free_key(name: str, number: int, day: date = DAY) -> str:
 
 
 def no_log_keys(number: int) -> list[str]:
-    """One of each, in a folder of their own and in that of the wide declaration."""
+    """One of each, in a folder of their own and in that of the broad declaration."""
     folders = (f"team-{number}/", f"wide/team-{number}/{DAY:%Y/%m/%d}/")
     return [f"{folder}{_fill_in(form)}" for form in NO_LOG_KEYS for folder in folders]
 
 
 def decoy_keys(number: int) -> list[str]:
-    """Keys in which more than one thing looks like a date or a Region, and undeclared ones."""
+    """Keys in which several parts look like a date or a Region, and undeclared ones."""
     return [f"team-{number}/{_fill_in(form)}" for form in UNKNOWN_KEYS]
 
 
@@ -71,7 +73,7 @@ def firehose_key(number: int) -> str:
 
 
 def is_dated_when_put(key: str) -> bool:
-    """Its layout takes the date from LastModified, so whoever writes it over gives it another."""
+    """Its layout takes the date from LastModified, so overwriting it changes the date."""
     return key.startswith(EXPORT_FOLDER)
 
 
@@ -87,7 +89,7 @@ def _fill_in(form: str) -> str:
 
 def _body(world: RandomWorld, key: str) -> bytes:
     text = f"a line of {key}\n".encode() * world.random.randrange(1, 9)
-    if world.random.random() < 0.2:  # as its name does not promise
+    if world.random.random() < 0.2:  # unlike its name suggests
         return world.random.choice(
             (b"\0" + world.random.randbytes(60), text.decode().encode("utf-16"))
         )
@@ -95,7 +97,7 @@ def _body(world: RandomWorld, key: str) -> bytes:
 
 
 def _free(world: RandomWorld, number: int) -> LogObject:
-    """Of the day; it goes where its layout is declared."""
+    """A log of the day; it is deleted if its layout is declared."""
     key = free_key(world.random.choice(("nginx", "orders", "edge", "wide")), number)
     return world.put(key, _body(world, key), world.fate_of_free_logs)
 
@@ -129,18 +131,18 @@ def _one_of(keys: Callable[[int], Sequence[str]]) -> Deliver:
 
 
 def _by_head_or_name(key: Callable[[int], str]) -> Deliver:
-    """They go without a declaration, where they are looked for."""
+    """They are deleted without a declaration, wherever they are looked for."""
     return lambda world, number: world.put(key(number), _body(world, key(number)))
 
 
 def _in_a_folder_like_a_region(world: RandomWorld, number: int) -> LogObject:
-    """In no Region: wanted, whatever Regions are wanted, and never discarded."""
+    """In no Region: wanted whatever Regions are wanted, and never discarded."""
     folder = world.random.choice(("web-server-01", "prod-cluster-1", "ab-c-1"))
     return world.put(trail_key(number, region=folder), pack_gzip(b'{"Records": []}'))
 
 
 def _head_behind_another_day(world: RandomWorld, number: int) -> LogObject:
-    """A log of the day, unless a layout is declared by which it is of another one."""
+    """A log of the day, unless a declared layout gives it another day."""
     key = f"edge/20240101/{flow_key(f'{number}.log.gz')}"
     return world.put(key, _body(world, key), Fate.STAY if world.declares else Fate.GO)
 

@@ -1,4 +1,4 @@
-"""Stands right in front of the store, behind all faults, and looks at every effect the moment it
+"""Stands directly in front of the store, after all faults, and checks every effect as soon as it
 has happened.
 """
 
@@ -21,13 +21,13 @@ READS_OF_OBJECTS = frozenset({"GetObject", "HeadObject"})
 
 
 class GuardedStore(ForwardingStore):
-    """Raises Violation out of the very call that did what must not be done."""
+    """Raises Violation from the very call that did what is forbidden."""
 
     def __init__(self, truth: Truth) -> None:
         super().__init__(truth.store)
         self._truth = truth
         self.deleted: set[tuple[str, Identity]] = set()
-        """What runs have deleted, and nobody else."""
+        """What runs have deleted, and no one else."""
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
         for bucket, key in _named(call):
@@ -89,7 +89,9 @@ class GuardedStore(ForwardingStore):
         return result
 
     def _is_terms_again(self, call: Call, before: list[Entry]) -> bool:
-        """Two runs at once may both write a pack's terms, and then they write the same bytes."""
+        """Two simultaneous runs may both write a pack's terms, and then they write the same
+        bytes.
+        """
         after = self._entries(call.bucket, call.key)
         return is_terms(call.key) and _etags(before) == _etags(after)
 
@@ -100,7 +102,7 @@ class GuardedStore(ForwardingStore):
         )
 
     def _is_probe(self, bucket: str, key: str) -> bool:
-        """It is there to see that a deletion with a wrong ETag is refused."""
+        """Tests whether a deletion with a wrong ETag is refused."""
         return any(
             bucket == target.bucket and key.startswith(target.probes_prefix)
             for target in self._targets

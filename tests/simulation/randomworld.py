@@ -1,5 +1,5 @@
-"""A small organisation drawn from a seed, and the outside world that goes on writing, deleting and
-locking while runs are under way.
+"""A small organisation drawn from a seed, and the outside world that keeps writing, deleting and
+locking during runs.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ HISTORIES: dict[str, tuple[str | None, ...]] = {
     "None, then enabled": (None, "Enabled"),
     "Changing": (None, "Enabled", "Suspended", "Enabled", "Suspended"),
 }
-"""What the source bucket's versioning was, and at the end is while the runs are under way. In
-between keys are written over or deleted.
+"""The source bucket's versioning over time; the last state applies during the runs. In between,
+keys are overwritten or deleted.
 """
 
 HELD_PREFIX = f"AWSLogs/{ACCOUNT}/vpcflowlogs/eu-west-1/{DAY:%Y/%m/%d}/held-"
@@ -53,12 +53,12 @@ LARGE_BYTES = 900
 """In some worlds large enough to be copied alone."""
 
 HUGE_BYTES = 2 * PART_SIZE_BYTES_MIN
-"""Large enough to be copied by S3 into a pack. Costs time, so it is rare."""
+"""Large enough to be copied by S3 into a pack. Takes time, so it is rare."""
 
 
 @dataclass(slots=True)
 class RandomWorld:
-    """A store, what lies in it, and the settings of its runs."""
+    """A store, its contents, and the settings of its runs."""
 
     seed: int
     random: random.Random
@@ -71,17 +71,17 @@ class RandomWorld:
     has_kms: bool
     keep_days: int
     is_main: bool
-    """`logs` is a bucket of Control Tower's: what is not its log stays."""
+    """`logs` is a Control Tower bucket: objects that are not its logs stay."""
     discards: bool
     declares: bool
     """The settings declare the layouts of free logs."""
     happened: list[str] = field(default_factory=list)
     rotten: set[str] = field(default_factory=set)
-    """Packs that S3 stores otherwise than they were sent: a person has to look at them, and their
-    groups go on failing.
+    """Packs that S3 stored with other bytes than were sent: a person has to look at them, and their
+    groups keep failing.
     """
     twins: set[str] = field(default_factory=set)
-    """Keys that were written over with other bytes of the same ETag, in the same second: they stay,
+    """Keys that were overwritten with other bytes of the same ETag in the same second: they stay,
     and a person has to look at them.
     """
     locked: set[str] = field(default_factory=set)
@@ -94,7 +94,7 @@ class RandomWorld:
         return Fate.GO if self.declares else Fate.STAY
 
     def deliver(self) -> LogObject:
-        """One more object: mostly a log, sometimes what has to stay."""
+        """One more object: usually a log, sometimes something that has to stay."""
         self._number += 1
         kind = self.random.choices(tuple(KINDS), [weight for weight, _ in KINDS.values()])[0]
         return KINDS[kind][1](self, self._number)
@@ -131,9 +131,8 @@ class RandomWorld:
         event()
 
     def swap(self) -> None:
-        """Between two runs: other bytes of the same ETag and size in the place of a log that only
-        its ETag tells apart. As a rule later; or in the same second, which nothing but the bytes
-        tells.
+        """Between two runs: replaces a log without a version id by other bytes with the same ETag
+        and size. Usually later; or in the same second, which only the bytes reveal.
         """
         log = self._some_log()
         is_fixed = self.store.get_bucket_versioning("logs") == "Enabled"
@@ -161,14 +160,14 @@ class RandomWorld:
         self.happened.append(f"swapped {key}{' in the same second' if is_at_once else ''}")
 
     def poison(self) -> None:
-        """Somebody puts the last of all records into a chain."""
+        """Someone puts an object at the highest number of a chain."""
         for target in self.truth.targets:
             self.store.put(target.bucket, record_key(target, 9_999_999_999), b"poison")
         self.happened.append("poisoned the custody records")
 
     def rot(self, call: Call) -> None:
-        """What lies under the key is no longer what was written; S3's checksum is that of what it
-        stores.
+        """The stored bytes are no longer those that were written; S3's checksum matches what is
+        stored.
         """
         entry = self.store._find_bucket("PutObject", call.bucket).find_current(call.key)
         if entry is None or entry.data is None:
@@ -188,8 +187,8 @@ class RandomWorld:
         return self.random.choice(sorted(logs, key=str)) if logs else None
 
     def _write_over(self) -> None:
-        """The same key once more: another version, or in the place of the one that is there; or of
-        a key that was deleted.
+        """Writes the same key once more: another version, or a replacement; or a key that was
+        deleted.
         """
         if (log := self._some_log(Fate.GO, Fate.OPEN)) is not None:
             self._number += 1
@@ -198,16 +197,16 @@ class RandomWorld:
                 for each in self.truth.of_key("logs", log.source.key)
             ):
                 return
-            # Over a locked version, even one that was deleted since, it waits for that to go.
+            # If a version is locked, even one deleted since, it waits until that is gone.
             fate = Fate.OPEN if log.source.key in self.locked else Fate.GO
             self.put(log.source.key, _other_bytes(log.data, self._number), fate)
             self._open_if_dated_anew(log.source.key)
             self.happened.append(f"wrote over {log.source.key}")
 
     def _deliver_again(self) -> None:
-        """The very same object once more, as a service does that did not hear that it was there.
-        Where there are versions it is another one, of the same ETag; where there are none, only its
-        time tells the two apart.
+        """Delivers the very same object again, like a service that did not hear that it had
+        arrived. With versions it is another one with the same ETag; without, only its time tells
+        them apart.
         """
         if (log := self._some_log()) is None or self._is_hidden(log.source.key):
             return
@@ -222,15 +221,15 @@ class RandomWorld:
         self.happened.append(f"delivered again {log.source.key}")
 
     def _open_if_dated_anew(self, key: str) -> None:
-        """A key that LastModified dates is of another day now. Whether the old versions were packed
-        before depends on who came first.
+        """A key dated by LastModified now belongs to another day. Whether the old versions were
+        packed before depends on timing.
         """
         if is_dated_when_put(key):
             for each in self.truth.of_key("logs", key):
                 each.fate = Fate.OPEN
 
     def _expire(self) -> None:
-        """A lifecycle rule removes a version that is not the newest, for good."""
+        """A lifecycle rule removes a version that is not the newest, permanently."""
         older = [
             entry
             for entry in self.truth.data_versions("logs")
@@ -244,7 +243,7 @@ class RandomWorld:
         self.happened.append(f"expired {gone.key} {gone.version_id}")
 
     def _delete(self) -> None:
-        """A plain delete of the key: a delete marker where there are versions."""
+        """A plain delete of the key: a delete marker if there are versions."""
         if (log := self._some_log()) is None:
             return
         key = log.source.key
@@ -256,7 +255,7 @@ class RandomWorld:
             each.fate = Fate.OPEN
 
     def _lock(self) -> None:
-        """Object Lock on everything of a key that is there."""
+        """Object Lock on every version of a key."""
         log = self._some_log()
         if (
             log is None or self.versioning != "Enabled"
@@ -281,7 +280,7 @@ class RandomWorld:
 
 
 def build_world(seed: int) -> RandomWorld:
-    """The same seed, the same world."""
+    """The same seed gives the same world."""
     rng = random.Random(seed)
     versioning = rng.choice(tuple(HISTORIES))
     has_kms = rng.random() < 0.3
@@ -348,7 +347,7 @@ def _draw_limits(rng: random.Random) -> PackLimits:
 
 
 def _other_bytes(data: bytes, number: int) -> bytes:
-    """Of the same kind."""
+    """Different bytes of the same kind."""
     return (
         document(1000 + number)
         if data.startswith(b"\x1f\x8b")
@@ -406,7 +405,7 @@ def _versions(world: RandomWorld, number: int) -> LogObject:
 
 
 def _deleted(world: RandomWorld, number: int) -> LogObject:
-    """A key that somebody has deleted: its old versions stay."""
+    """A key that someone has deleted: its old versions stay."""
     if world.store.get_bucket_versioning("logs") != "Enabled":
         return _trail(world, number)
     source = world.put(trail_key(number), document(number), Fate.STAY)

@@ -3,7 +3,7 @@ model.
 
     python -m tests.simulation.simulate [--seed N] [--count N] [--verbose]
 
-Exit code 0 where every invariant held, 1 with the first seed for which one did not.
+Exit code 0 if every invariant held, 1 with the first seed for which one did not.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class SkewedClock:
 
 
 def simulate(seed: int) -> Report:
-    """Some stormy rounds of one to three runs at once, then runs that nothing disturbs; the model
-    is compared after each.
+    """Some stormy rounds of one to three simultaneous runs, then undisturbed runs; each is compared
+    with the model.
     """
     report = Report(seed)
     world = build_world(seed)
@@ -86,7 +86,7 @@ def simulate(seed: int) -> Report:
 
 
 def _happen_between(world: RandomWorld, number: int) -> None:
-    """By draws of its own, so that a seed's storms stay what they are."""
+    """Drawn separately, so that a seed's storms do not change."""
     rng = random.Random(f"{world.seed} {number}")
     if rng.random() < 0.2:
         world.swap()
@@ -95,7 +95,7 @@ def _happen_between(world: RandomWorld, number: int) -> None:
 
 
 def _storm(world: RandomWorld, guard: GuardedStore, report: Report, number: int) -> None:
-    """Runs at once, each in a storm of its own; and the outside world goes on."""
+    """Simultaneous runs, each in its own storm, while the outside world continues."""
     rng = world.random
     runs = rng.choice((1, 1, 2, 3))
     outside = rng.choice((0.0, 0.02, 0.1))
@@ -141,15 +141,15 @@ def _draw_storm(world: RandomWorld) -> Storm:
 
 
 def _run(job: Job, world: RandomWorld) -> RunResult:
-    """Every second world keeps custody records: they cost time."""
+    """Every second world keeps custody records: they take time."""
     world.runs += 1
     keeper = CustodyKeeper(job, f"run {world.runs}", lambda done: None)
     return run(job, Progress(), None, keeper if world.seed % 2 else None)
 
 
 def _calm(world: RandomWorld, guard: GuardedStore, report: Report) -> None:
-    """A run that nothing disturbs mends everything; where originals are kept for some days, the
-    first one after these. A further one only reads.
+    """An undisturbed run repairs everything; if originals are kept for some days, the first one
+    after these. A further run only reads.
     """
     _check_plan(world, guard)
     for days in (1.1, world.keep_days + 1.1) if world.keep_days else (1.1,):
@@ -180,7 +180,7 @@ def _without_records(snapshot: tuple[tuple[Any, ...], ...]) -> list[tuple[Any, .
 
 
 def _check_plan(world: RandomWorld, guard: GuardedStore) -> None:
-    """What has to stay is not among that which plans are made of. Raises Violation."""
+    """No plan contains anything that has to stay. Raises Violation."""
     job = Job(guard, SerialWorkers(), world.rules, world.clock)
     buckets = {bucket.name: bucket for bucket in find_buckets(job)}
     for found in BucketListing(job, Progress()).windows(buckets, world.rules.selection):

@@ -1,5 +1,5 @@
-"""Faults of S3, of the network and of the machine, drawn from a seed; each at a call, in front of
-it or behind it.
+"""Faults of S3, of the network and of the machine, drawn from a seed; each before or after a
+call.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ REFUSALS = ("AccessDenied", "SlowDown", "InternalError", CONFLICT)
 
 @dataclass(slots=True)
 class Storm:
-    """How much goes wrong. Probabilities are for each call."""
+    """How much goes wrong. Probabilities are per call."""
 
     random: random.Random
     loud: float = 0.0
-    """An error, or an answer that is lost after the call took effect."""
+    """An error, or an answer lost after the call took effect."""
     quiet: float = 0.0
-    """An answer that lies: bytes cut or flipped, a checksum wrong or missing, an entry listed
-    twice, a deletion refused.
+    """A wrong answer: bytes cut or flipped, a checksum wrong or missing, an entry listed twice, a
+    deletion refused.
     """
     killed: float = 0.0
     rotten: float = 0.0
-    """For each pack that is written: S3 stores other bytes than were sent, and says so by its
-    checksum of what it stores.
+    """For each pack written: S3 stores other bytes than were sent, and its checksum matches what it
+    stores.
     """
     spares_gzip_heads: bool = False
-    """Where ETags are no MD5s (KMS), nothing but TLS protects a gzip's header and its last deflate
-    byte's padding: that is the limit.
+    """If ETags are not MD5s (KMS), only TLS protects a gzip's header and the padding in its last
+    deflate byte: that is the limit.
     """
     log: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -67,8 +67,8 @@ class Storm:
 
 
 class StormyStore(ForwardingStore):
-    """One process' view of the store. Once it was killed, it stays dead. `gate` is passed before
-    each call.
+    """One process's view of the store. Once killed, it stays dead. Each call passes `gate`
+    first.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class StormyStore(ForwardingStore):
         self._gate = gate
         self._is_dead = False
         self._pages: dict[tuple[str, str], Page] = {}
-        """The last page of each listing that is under way."""
+        """The last page of each listing in progress."""
         self.calls: list[Call] = []
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
@@ -120,8 +120,8 @@ class StormyStore(ForwardingStore):
         raise kind(f"{call.operation}: {code}", code=code, operation=call.operation)
 
     def _repeat(self, call: Call, run: Callable[[], T], number: int) -> T:
-        """The answer is lost, and the client sends the request once more, which then meets what the
-        first one did.
+        """The answer is lost, and the client sends the request again, which then sees the effect of
+        the first.
         """
         self._storm.note(number, call, "repeated, as its answer was lost")
         run()
@@ -140,7 +140,9 @@ class StormyStore(ForwardingStore):
         )
 
     def _delete_again(self, call: Call) -> list[DeletionFailure]:
-        """What is gone is no failure by its version; of a condition S3 may say so or so."""
+        """A version that is already gone is not a failure; for a condition, S3 may answer either
+        way.
+        """
         code = self._storm.random.choice(("NoSuchKey", "PreconditionFailed"))
         failures = self.inner.delete_objects(call.bucket, call.arguments["deletions"])
         refused = {failure.deletion for failure in failures}
@@ -180,7 +182,7 @@ class StormyStore(ForwardingStore):
 
 
 def _alter(result: Any, storm: Storm, page_before: Page | None) -> tuple[Any, str]:
-    """The answer, and what was done to it, if it is of a kind to which something can be done."""
+    """The answer, and what was done to it, if it is of a kind that can be altered."""
     rng = storm.random
     match result:
         case Body() if result.data:
@@ -222,8 +224,8 @@ def _alter_head(stored: StoredObject, rng: random.Random) -> tuple[StoredObject,
 
 
 def _list_twice(page: Page, page_before: Page | None, rng: random.Random) -> tuple[Page, str]:
-    """An entry of this page once more, or the last one of the page before; where its key stands, as
-    all that S3 lists.
+    """Repeats an entry of this page, or the last one of the previous page, at the place of its key
+    in S3's order.
     """
     last = None if page_before is None or page_before.next_start is None else _last_of(page_before)
     if last is not None and rng.random() < 0.5:
@@ -236,6 +238,6 @@ def _list_twice(page: Page, page_before: Page | None, rng: random.Random) -> tup
 
 
 def _last_of(page: Page) -> LogObject | None:
-    """The page's last entry, unless that is a delete marker."""
+    """The page's last entry, unless it is a delete marker."""
     is_marker = page.markers and (not page.objects or page.markers[-1].key > page.objects[-1].key)
     return None if is_marker or not page.objects else page.objects[-1]

@@ -1,5 +1,5 @@
-"""What alarms see, by the real definitions and handlers over a store in memory: they last until the
-thing itself is resolved, and no run by hand passes for a night's.
+"""What alarms see, with the real definitions and handlers over a store in memory: they last until
+the problem itself is resolved, and a manual run does not count as a night.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Stack:
         return self.cloud.world.store
 
     def night(self, **given: Any) -> dict[str, list[float]]:
-        """A run of CombineLogFilesSM; what it wrote, by metric."""
+        """A run of CombineLogFilesSM, and the metrics it wrote."""
         return self._run(given, "CombineLogFilesSM")
 
     def history(self) -> dict[str, list[float]]:
@@ -69,7 +69,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_nights_do_not_end_what_history_has_found(stack: Stack) -> None:
-    """The windows after it and the nights have nothing to say of March, and do not say 0."""
+    """Later windows and nights have no information about March, and do not report 0."""
     found = stack.history()
     assert [found[name][-1] for name in ALARMS] == [1, 1]  # the last of five windows
     night = stack.night()
@@ -78,7 +78,7 @@ def test_nights_do_not_end_what_history_has_found(stack: Stack) -> None:
 
 
 def test_the_alarm_ends_once_it_is_gone(stack: Stack) -> None:
-    """By the run that brings it away, and not when the reason ends."""
+    """When a run has deleted the object, and not when the reason disappears."""
     stack.history()
     stack.store.release("trail", trail_key(1, day=MARCH))
     assert [stack.night()[name] for name in ALARMS] == [[1], [1]]
@@ -88,7 +88,7 @@ def test_the_alarm_ends_once_it_is_gone(stack: Stack) -> None:
 
 
 def test_a_run_that_is_broken_off_resolves_nothing(stack: Stack) -> None:
-    """It saw nothing of the retained object, because it had too many to touch any."""
+    """It did not see the retained object, because it had too many objects to touch any."""
     stack.history()
     stack.store.release("trail", trail_key(1, day=MARCH))
 
@@ -114,7 +114,7 @@ def test_a_run_that_is_broken_off_resolves_nothing(stack: Stack) -> None:
     ids=str,
 )
 def test_what_counts_as_a_night(given: dict[str, Any], *, counts: bool, stack: Stack) -> None:
-    """All buckets, all days of a night, and really done."""
+    """All buckets, all days of a night, and actually done."""
     stack.store.release("trail", trail_key(1, day=MARCH))
     assert stack.night(**given).get("NightsDone") == ([1] if counts else None)
 
@@ -127,7 +127,7 @@ def test_history_is_no_night(stack: Stack) -> None:
 
 
 def test_a_night_that_failed_is_none(stack: Stack) -> None:
-    """Something of it is still to be done."""
+    """Part of it still has to be done."""
     stack.cloud.world.put("logs", flow_key("1.log"), b"line\n")
     stack.store.retain("logs", flow_key("1.log"))
     assert "NightsDone" not in stack.night()

@@ -1,5 +1,5 @@
-"""The last function of a run keeps CloudTrail's public keys beside the packs, with no more than its
-role allows.
+"""The last function of a run stores CloudTrail's public keys next to the packs, with only the
+permissions of its role.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def test_keys_are_kept(in_place: bool, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_region_that_refuses_fails_nothing(
     in_place: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The roles may write down which Region refuses, and read it; the execution ends well."""
+    """The roles may record and read which Region refuses; the execution ends well."""
     site = trails()
     closed, *opened = sorted(SPEC.regions)
     if in_place:
@@ -76,8 +76,8 @@ def test_a_region_that_refuses_fails_nothing(
 
 
 def test_keys_that_cannot_be_had_fail_the_run_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is packed and deleted, and the execution fails with the regions whose keys are
-    missing, so that somebody is told.
+    """Everything is packed and deleted, and the execution fails naming the Regions whose keys are
+    missing, so that someone is told.
     """
     site = trails()
     with make_cloud(site.world, monkeypatch) as cloud:

@@ -1,5 +1,5 @@
-"""A backfill dies at every request that it makes, and is started again: nothing is lost, every
-window is done in the end, and none is done again that was done.
+"""A backfill dies at every request it makes and is started again: nothing is lost, every window is
+done in the end, and no finished window is done again.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def count_calls() -> int:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_killed_backfill_is_finished_by_the_next_one(*, after: bool) -> None:
-    """Wherever it dies. Only the window that it died in is begun again, once its claim has expired,
-    which the second one waits for by itself. The custody records say all that was done, and a
-    third backfill finds nothing to do.
+    """Wherever it dies, only the window it died in is begun again, once its claim has expired,
+    which the second backfill waits for by itself. The custody records are complete, and a third
+    backfill finds nothing to do.
     """
     for number in range(count_calls()):
         where = f"killed {'after' if after else 'before'} call {number}"
@@ -60,8 +60,8 @@ def test_a_killed_backfill_is_finished_by_the_next_one(*, after: bool) -> None:
 
 
 def test_two_workers_on_one_window_lose_nothing() -> None:
-    """A second one takes over whatever the first has claimed, at every request of the first, which
-    goes on: all windows are done, none has failed, and nothing is lost or left.
+    """A second worker takes over whatever the first has claimed, at every request of the first,
+    which continues: all windows are done, none has failed, and nothing is lost or left.
     """
     for number in range(0, count_calls(), 2):
         world = three_windows()
@@ -80,7 +80,7 @@ def test_two_workers_on_one_window_lose_nothing() -> None:
 
 
 def test_a_stopped_worker_keeps_nobody_waiting() -> None:
-    """What is stopped in order is free at once."""
+    """A window stopped in an orderly way is free immediately."""
     world, stopped = three_windows(), Runs(stops_in=2)
     state = backfill(world, "first", runs=stopped)
     assert [state.count(each) for each in (State.DONE, State.TO_DO)] == [1, 2]
@@ -93,7 +93,7 @@ def test_a_stopped_worker_keeps_nobody_waiting() -> None:
 
 @pytest.mark.parametrize("skew_hours", [-30, 0, 30])
 def test_a_wrong_clock_takes_no_window_from_a_worker_that_is_alive(skew_hours: int) -> None:
-    """A claim is as old as S3 says: as long as the other one beats, its window is its own, and soon
+    """A claim is as old as S3 says: while the other worker beats, the window is its own, and soon
     after its last beat it is not.
     """
     world, runs = three_windows(), Runs()
@@ -116,8 +116,8 @@ def test_a_wrong_clock_takes_no_window_from_a_worker_that_is_alive(skew_hours: i
 
 @pytest.mark.parametrize("seed", range(12))
 def test_several_workers_share_the_windows(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three at once, whoever's turn it is: each window is begun by one of them only, and each ends
-    when all are done. Where one is killed, the others finish its window, too.
+    """Three in parallel, in any order: each window is begun by only one of them, and each ends when
+    all are done. If one is killed, the others finish its window too.
     """
     monkeypatch.setattr("log_aggregator.steps.backfill.work.LOOK_SECONDS", 1.0)
     rng, world, runs = random.Random(seed), three_windows(), Runs()

@@ -1,4 +1,4 @@
-"""Somebody writes to the source while the run is under way: at every call, before it."""
+"""Someone writes to the source during the run: before every call."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ def build(versioning: str | None) -> World:
 
 
 def write_over(world: World) -> None:
-    """The same key, with other bytes. Where there are no versions, the old bytes are gone by
-    somebody else's doing.
-    """
+    """The same key with other bytes. Without versions, someone else has destroyed the old bytes."""
     new = world.store.put("logs", trail_key(1), document(100))
     if new.version_id in (None, "null"):
         world.originals = [stored for stored in world.originals if stored.source.key != new.key]
@@ -43,9 +41,7 @@ def write_over(world: World) -> None:
 
 
 def write_again(world: World) -> None:
-    """The same key, with the same bytes and the same ETag: another version, or in the place of the
-    one that was there.
-    """
+    """The same key with the same bytes and ETag: another version, or a replacement."""
     new = world.store.put("logs", trail_key(1), document(1))
     if new.version_id in (None, "null"):
         world.originals = [stored for stored in world.originals if stored.source.key != new.key]
@@ -71,7 +67,7 @@ def write_late(world: World) -> None:
     ],
 )
 def test_what_is_written_meanwhile_is_not_lost(versioning: str | None, event: Event) -> None:
-    """Whatever arrives or is written over between two calls of a run survives it, and the next run
+    """Whatever arrives or is overwritten between two calls of a run survives it, and the next run
     packs it.
     """
     _, calls = build(versioning).run_faulty(nothing)
@@ -96,8 +92,8 @@ def happens_at(at: int, event: Callable[[], object]) -> Decide:
 
 
 def test_a_key_that_is_deleted_meanwhile_stays_deleted() -> None:
-    """A delete marker that somebody sets during a run is never removed, at whatever call it
-    comes.
+    """A delete marker that someone sets during a run is never removed, at whatever call it is
+    set.
     """
     _, calls = build("Enabled").run_faulty(nothing)
     for at in range(len(calls)):
@@ -111,8 +107,8 @@ def test_a_key_that_is_deleted_meanwhile_stays_deleted() -> None:
 
 
 def test_what_is_locked_meanwhile_is_packed_and_stays() -> None:
-    """Object Lock, at whatever call it comes: the object is packed or gone already; where it stays,
-    the run says so, and the next does.
+    """Object Lock at any call: the object is packed or already gone; if it stays, this run and the
+    next report it.
     """
     _, calls = build("Enabled").run_faulty(nothing)
     for at in range(len(calls)):
@@ -141,7 +137,7 @@ def is_there(world: World, key: str) -> bool:
 
 
 def test_the_readers_view_of_a_key_never_goes_back() -> None:
-    """While the versions of a key are deleted one by one, whoever reads the key sees the newest or
+    """While the versions of a key are deleted one by one, a reader of the key sees the newest or
     nothing, never an older one.
     """
     world = make_world()

@@ -1,6 +1,4 @@
-"""Runs that die at any call, or end at the same time, leave one chain of custody records that
-verifies.
-"""
+"""Runs that die at any call, or end at the same time, leave one valid chain of custody records."""
 
 from __future__ import annotations
 
@@ -65,8 +63,8 @@ def findings(world: World) -> list[str]:
 
 
 def lies(world: World) -> list[str]:
-    """What the records do not say, or say wrongly: of every pack exactly one says who wrote it, and
-    what is gone of its originals stands in them.
+    """What the records omit or get wrong: exactly one says who wrote each pack, and all missing
+    originals are in them.
     """
     written, deleted = Counter[str](), Counter[str]()
     for record in records_of(world):
@@ -90,7 +88,7 @@ def lies(world: World) -> list[str]:
 
 
 def told_discards(world: World) -> bool:
-    """Every list of what went without a pack stands in a record."""
+    """Every list of discarded objects is in a record."""
     told = {
         name for each in records_of(world) for group in each.groups for name in group.discard_lists
     }
@@ -107,7 +105,7 @@ def told_discards(world: World) -> bool:
 def test_a_killed_run_leaves_a_chain_that_verifies(
     scenario: Scenario, *, after: bool, hours: int
 ) -> None:
-    """Wherever it dies: the chain is whole then, whole after the next run, and says the truth."""
+    """Wherever it dies, the chain is intact then and after the next run, and is true."""
     undisturbed = scenario.build()
     _, calls = run_recorded_faulty(undisturbed, "run", nothing)
     assert findings(undisturbed) == []

@@ -1,4 +1,4 @@
-"""What the doctor simulates is what the steps ask for: derived from the calls of whole runs."""
+"""The doctor simulates exactly what the steps need, derived from the calls of whole runs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ pytestmark = pytest.mark.usefixtures("small_parts")
 
 T = TypeVar("T")
 Place = tuple[str, str, str]
-"""An action, the bucket, and the folder in it: one of a target's own, or empty for logs."""
+"""An action, the bucket, and the folder in it: a folder of a target, or empty for logs."""
 
 IN_THE_WORK_BUCKET = "work"
 SPECIAL = {"discarding": ("discards/",), "unversioned": ("probes/",)}
-"""What only some scenarios write, so that one that no longer does what it is for is seen."""
+"""Written only in some scenarios, to notice if one no longer does what it is for."""
 
 
 class Recorder(ForwardingStore):
-    """Takes down what each call is authorised by."""
+    """Records the permission that each call needs."""
 
     def __init__(self, inner: ObjectStore, needs: set[Need]) -> None:
         super().__init__(inner)
@@ -52,7 +52,7 @@ class Recorder(ForwardingStore):
 
 
 def places_of(world: World, needs: set[Need]) -> set[Place]:
-    """Without what belongs to the stack's work bucket, which the doctor's settings do not name."""
+    """Without the stack's work bucket, which the doctor's settings do not name."""
     own = {bucket_arn(target.bucket): target for target in world.targets}
     places = set()
     for action, arn in needs:
@@ -81,7 +81,7 @@ def simulated_places(world: World) -> set[Place]:
 
 
 def in_stack(arn: str) -> str:
-    """With the stack's name of the bucket."""
+    """With the stack's name for the bucket."""
     bucket, slash, key = arn.partition(":::")[2].partition("/")
     return f"{bucket_arn(bucket)}{slash}{key}"
 
@@ -108,7 +108,7 @@ def test_whatever_a_run_asks_for_is_simulated(scenario: Scenario, clouds: MakeCl
 
 
 def test_keeping_public_keys_is_simulated() -> None:
-    """Where they are written, and read where they are there already."""
+    """Where they are written, and read if they already exist."""
     trails, needs = Trails(), set[Need]()
     world, last = trails.world, trails.world.clock.now()
     assert trails.keys is not None

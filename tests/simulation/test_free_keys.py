@@ -1,5 +1,5 @@
-"""The strangers of the random world are what they are said to be: otherwise that they stay would
-prove nothing.
+"""The other objects of the random world are what they are supposed to be: otherwise their staying
+would prove nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WORLDS = 300
 
 @pytest.mark.parametrize("name", ["nginx", "orders", "edge", "wide"])
 def test_free_logs_are_of_their_day_once_they_are_declared(name: str) -> None:
-    """And of no day before."""
+    """And of no other day."""
     for day in (DAY, DAY - timedelta(days=300)):
         key = free_key(name, 7, day)
         found = DECLARED.read(key)
@@ -42,8 +42,8 @@ def test_free_logs_are_of_their_day_once_they_are_declared(name: str) -> None:
 
 
 def test_what_is_no_log_would_be_taken_for_one() -> None:
-    """It is no log in its own folder and in a declared one, where its key matches the pattern; and
-    most of it names a day.
+    """It is not a log, in its own folder and in a declared one where its key matches the pattern;
+    most of its kinds name a day.
     """
     keys = no_log_keys(7)
     assert {type(DECLARED.read(key)) for key in keys} == {NoLog}
@@ -56,7 +56,7 @@ def test_what_is_no_log_would_be_taken_for_one() -> None:
 
 
 def test_decoys_would_be_taken_for_logs() -> None:
-    """No layout knows them, and most of them name the day somewhere."""
+    """No layout matches them, and most of them name the day somewhere."""
     keys = decoy_keys(7)
     assert {type(DECLARED.read(key)) for key in keys} == {Unknown}
     texts = (f"{DAY:%Y/%m/%d}", f"{DAY:%Y-%m-%d}", f"{DAY:%Y%m%d}")
@@ -71,8 +71,8 @@ def test_some_need_no_declaration(key: str) -> None:
 
 
 def test_the_worlds_have_all_of_it() -> None:
-    """Among the seeds every kind is delivered, with and without declarations, and both fates occur
-    of what depends on these.
+    """Every kind is delivered in some seed, with and without declarations, and both outcomes occur
+    for kinds that depend on them.
     """
     fates: set[tuple[str, Fate]] = set()
     for seed in range(WORLDS):

@@ -1,4 +1,4 @@
-"""History by an S3 Inventory, by the real definitions and handlers over a store in memory."""
+"""History by S3 Inventory, with the real definitions and handlers over a store in memory."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCloud]:
 def main_logs_with_inventory(
     count: int = 12, last: str = "2025-03-31", **options: Any
 ) -> tuple[World, dict[str, str]]:
-    """Main logs of every other day in an inventory of several files, and what history by it is
-    started with.
+    """Main logs of every other day in an inventory of several files, and the input for a history
+    that uses it.
     """
     world = make_world(control_tower_bucket="trail")
     world.store.create_bucket("trail", versioning="Enabled")
@@ -60,8 +60,8 @@ def main_logs_with_inventory(
 
 @pytest.mark.parametrize("file_format", list(Format))
 def test_history_by_an_inventory(file_format: Format, clouds: MakeCloud) -> None:
-    """The same packs as without one; not a page of the bucket is listed to find them; and once
-    more, nothing is left to be done.
+    """The same packs as without an inventory; the bucket is never listed; and a further run has
+    nothing to do.
     """
     world, given = main_logs_with_inventory(format=file_format)
     listed, others = main_logs_with_inventory()
@@ -88,8 +88,8 @@ def test_history_by_an_inventory(file_format: Format, clouds: MakeCloud) -> None
 
 @pytest.mark.parametrize("after", [False, True])
 def test_history_by_an_inventory_dies_anywhere(clouds: MakeCloud, *, after: bool) -> None:
-    """A function that dies at any request is called again; all is done in the end, and each log
-    object once.
+    """A function that dies at any request is called again; in the end everything is done, and each
+    log object once.
     """
     world, given = main_logs_with_inventory(5, "2025-03-14")
     cloud = clouds(world)
@@ -104,7 +104,7 @@ def test_history_by_an_inventory_dies_anywhere(clouds: MakeCloud, *, after: bool
 
 
 def test_half_an_inventory_is_none(clouds: MakeCloud) -> None:
-    """A file that is damaged, and one whose sorting left nothing: no window is begun."""
+    """A damaged file, or one whose sorting left nothing: no window is begun."""
     world, given = main_logs_with_inventory()
     key = find_inventory(world.store, given["inventory"]).manifest.files[1].key
     world.store.put(DESTINATION, key, b"damaged")
@@ -138,8 +138,8 @@ def test_half_an_inventory_is_none(clouds: MakeCloud) -> None:
 def test_what_history_by_an_inventory_refuses(
     changes: dict[str, str], said: str, clouds: MakeCloud
 ) -> None:
-    """Before anything is begun, with a text that says why; a day that the inventory saw in part is
-    allowed.
+    """Before anything is begun, with a text that says why; a day that the inventory covers only in
+    part is allowed.
     """
     world, given = main_logs_with_inventory()
     cloud = clouds(world)
@@ -184,9 +184,7 @@ def test_what_history_by_an_inventory_refuses(
 def test_a_run_takes_only_windows_that_were_sorted(
     given: dict[str, Any], clouds: MakeCloud
 ) -> None:
-    """What history made, and nothing that looks like it: a window that was not sorted would look
-    empty.
-    """
+    """Only windows made by a history: an unsorted window would look empty."""
     world, history = main_logs_with_inventory()
     cloud = clouds(world)
     cloud.run(history | {"end_date": "2025-03-21"}, "ProcessHistoricalMainLogsSM", "history")

@@ -1,5 +1,5 @@
-"""`iam-policy` allows what the code asks for and nothing else: derived from the calls of whole runs
-and of the commands that read.
+"""`iam-policy` allows exactly what the code asks for, derived from the calls of whole runs and of
+the commands that read.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ TYPED: dict[Stage, tuple[str, ...]] = {
     Stage.PROVE: (),  # `verify --at-rest`
     Stage.HASH: (),  # S3's own role
 }
-"""The commands of each stage, all of which are typed here."""
+"""The commands of each stage, all of which are run here."""
 NO_STAGE = {
     "doctor": "asks what no store is asked: another test's; its actions are in the first stage",
     "init": "there are no settings yet that a policy could be made of",
@@ -118,14 +118,14 @@ NO_STAGE = {
 }
 NOT_RECORDED = {
     ("AskForPublicKeys", "cloudtrail:ListPublicKeys", ""),
-    # the user guide asks for it of whoever reads a manifest; ours is named without its version
+    # the user guide requires it for reading a manifest; ours is named without its version
     ("HashPacks", "s3:GetObjectVersion", "/at-rest/*"),
     ("UseSigningKey", "kms:GetPublicKey", ""),
     ("UseSigningKey", "kms:Sign", ""),
 }
 ROOT = Path(__file__).parents[2]
 AGGREGATE = "older.gz"
-"""What another tool made: no stage names it, and the command says so."""
+"""Made by another tool: no stage names it, and the command says so."""
 
 SOURCE_KEY = "arn:aws:kms:eu-west-1:111122223333:key/source"
 TARGET_KEY = "arn:aws:kms:eu-west-1:111122223333:key/target"
@@ -133,7 +133,7 @@ TARGET_KEY = "arn:aws:kms:eu-west-1:111122223333:key/target"
 
 @dataclass
 class Case:
-    """A world, the keys of its trails, and the options that its buckets are named by."""
+    """A world, the keys of its trails, and the options that name its buckets."""
 
     name: str
     world: World
@@ -159,7 +159,7 @@ class Case:
         return [word for name, value in named.items() if value for word in (name, value)]
 
     def run(self, store: Any, *, keeps: bool) -> list[str]:
-        """As the command line does: with custody records, and public keys. Gives what failed."""
+        """As on the command line: with custody records and public keys. Returns the failures."""
         group = replace(self.world.rules.group, keep_originals_days=14 if keeps else 0)
         job = self.world.job(store, rules=replace(self.world.rules, group=group))
         archive = partial(archive_run_keys, job, lambda: self.keys)
@@ -169,7 +169,7 @@ class Case:
 
 
 def build_suspended() -> World:
-    """Versions that are called null are compared byte for byte."""
+    """Null versions are compared byte for byte."""
     world = make_world(versioning="Enabled")
     world.store.set_versioning("logs", "Suspended")
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"a\n"))
@@ -215,7 +215,7 @@ INSPECTOR_ACTIONS = {"get_bucket_lifecycle_configuration": "s3:GetLifecycleConfi
 
 
 class RecordingAccount(FakeAccount):
-    """What commands other than `doctor` ask beside the store: each of it needs a row above."""
+    """What commands other than `doctor` ask apart from the store: each needs a row above."""
 
     def bind(self, needs: set[Need]) -> None:
         self.needs = needs
@@ -234,7 +234,7 @@ class RecordingAccount(FakeAccount):
 
 @dataclass
 class Shell:
-    """Types commands in a world, and takes down what they ask for."""
+    """Runs commands in a world, and records what they ask for."""
 
     case: Case
     needs: set[Need]
@@ -288,7 +288,7 @@ class KeyedRecorder(Recorder):
         return super()._call(call, run)
 
     def _key_of(self, call: Call) -> str:
-        """In place both are in one bucket."""
+        """In place, both are in one bucket."""
         target = self._targets.get(call.bucket)
         own = (*target.own_prefixes, AGGREGATE) if target is not None else ()
         is_own = call.key.startswith(own)
@@ -308,7 +308,7 @@ def survey(shell: Shell) -> None:
 
 
 def pack(shell: Shell) -> None:
-    """A run that breaks off an upload, one that does its work, and another."""
+    """A run that aborts an upload, one that succeeds, and another."""
     case, needs = shell.case, shell.needs
     refused = fail_on(
         lambda call: call.operation == "CompleteMultipartUpload", StoreError("no"), times=1
@@ -336,7 +336,7 @@ def search(shell: Shell) -> None:
 
 
 def prove(shell: Shell) -> None:
-    """Begins, goes on and ends; what S3 does for it is another stage's."""
+    """Begins, continues and ends; what S3 does for it belongs to another stage."""
     needs = shell.needs
 
     def note(model: Any, **_: object) -> None:
@@ -378,7 +378,7 @@ def merge_all(world: World) -> None:
 
 
 def delete(shell: Shell) -> None:
-    """What is asked for by name, a run whose deletions are refused, and another."""
+    """An explicit deletion, a run whose deletions are refused, and another."""
     case, needs = shell.case, shell.needs
     assert case.run(case.world.store, keeps=True) == []
     refused = fail_on(lambda call: call.operation == "DeleteObjects", StoreError("no"))
@@ -390,7 +390,7 @@ def delete(shell: Shell) -> None:
 
 
 def read(shell: Shell) -> None:
-    """Everything that is asked of packs."""
+    """Everything that can be read from packs."""
     case = shell.case
     assert case.run(case.world.store, keeps=False) == []
     adopt_one(case.world)
@@ -417,7 +417,9 @@ def read(shell: Shell) -> None:
 
 
 def drill(shell: Shell) -> None:
-    """One that waits, with the last pack of each target frozen, and one that brings all back."""
+    """One that waits, with the last pack of each target frozen, and one that recovers
+    everything.
+    """
     case = shell.case
     assert case.run(case.world.store, keeps=False) == []
     freeze(case.world)
@@ -435,7 +437,7 @@ def begin_backfill(world: World) -> None:
 
 
 def late(world: World) -> None:
-    """A log that comes after the first run, into a group that has packs."""
+    """A log that arrives after the first run, in a group that has packs."""
     for bucket in {*world.rules.main_buckets, *world.rules.other_buckets}:
         if not bucket.endswith("*"):
             key = access_key(77) if bucket == "aux" else trail_key(77)
@@ -460,7 +462,7 @@ def adopt_one(world: World) -> None:
 
 
 def freeze(world: World) -> None:
-    """The last pack of each target."""
+    """Freezes the last pack of each target."""
     for target in world.targets:
         found = world.store.list_objects(target.bucket, prefix=f"{target.root}packs/").objects
         if len(found) > 1:
@@ -471,7 +473,7 @@ def freeze(world: World) -> None:
 
 
 def warm_up(world: World) -> None:
-    """As if what is frozen had been thawed."""
+    """As if everything frozen had been thawed."""
     for target in world.targets:
         for found in world.store.list_objects(target.bucket, prefix=f"{target.root}packs/").objects:
             if found.storage_class == "GLACIER":
@@ -503,7 +505,7 @@ def record(stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch) -> set[Nee
 
 
 def policies_of(stage: Stage, case: Case, *, looks: bool = False) -> Policies:
-    """`looks`: narrowed to the versions that each bucket has."""
+    """`looks`: narrowed to the versioning of each bucket."""
     scope, store = case.scope, case.world.store
     if looks:
         account = FakeAccount(
@@ -520,9 +522,9 @@ def policies_of(stage: Stage, case: Case, *, looks: bool = False) -> Policies:
 def test_a_stage_may_do_what_it_asks_for_and_nothing_else(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No call of any world's run is refused under exactly the stage's policy; and every action of
-    it is asked for, at that very kind of place, by the run of some world. What no store is asked
-    for is the doctor's, and another test's.
+    """No call of any world's run is refused under exactly the stage's policy, and every action in
+    it is used, at exactly that kind of place, by the run of some world. Actions for services other
+    than S3 are covered by the doctor's test.
     """
     granted, used = set[Label](), set[Label]()
     for build in BUILDERS:
@@ -541,7 +543,7 @@ def test_a_stage_may_do_what_it_asks_for_and_nothing_else(
 
 
 def test_every_command_has_a_stage() -> None:
-    """Or a reason why it has none. What asks nobody needs no permission."""
+    """Or a reason why it has none. A command that sends no request needs no permission."""
     named = [name for names in TYPED.values() for name in names]
     known = [*named, *NO_STAGE, *ASKS_NOBODY]
     assert sorted(known) == sorted(dict(every_command()))
@@ -556,9 +558,7 @@ def test_the_page_says_which_commands_a_stage_is_for(stage: Stage) -> None:
 
 
 def label(use: Use) -> Label:
-    """The same for every bucket: what is below it, whether packs have a bucket of their own or
-    not.
-    """
+    """Equal for all buckets: the folder in it, and whether packs have a separate bucket."""
     sid, action, resource = use
     _, slash, below = resource.partition(":::")[2].partition("/")
     return sid, action, slash + below.removeprefix("aggregated/").removeprefix("aggregated_")

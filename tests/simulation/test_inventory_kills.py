@@ -1,5 +1,5 @@
-"""A run by an inventory dies at every call that it makes to S3; a run by the same inventory, and
-one by listing, mend it.
+"""A run by inventory dies at every call to S3; a run by the same inventory, and one by listing,
+repair it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from log_aggregator_lab.stores.faults import FaultyStore, Killed
 pytestmark = pytest.mark.usefixtures("small_parts")
 
 MENDABLE = tuple(scenario for scenario in SCENARIOS if scenario.name != "discarding")
-"""What an inventory says is never discarded."""
+"""Nothing found by an inventory is ever discarded."""
 
 
 def build(scenario: Scenario) -> tuple[World, list[str]]:
@@ -32,8 +32,8 @@ def packs_of(world: World) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", MENDABLE, ids=str)
 def test_a_killed_run_is_mended(scenario: Scenario, *, after: bool) -> None:
-    """Nothing is lost wherever it dies, and a second run by the inventory, which by then is wrong
-    about much, ends in the same state.
+    """Nothing is lost wherever it dies, and a second run by the inventory, which is outdated by
+    then, ends in the same state.
     """
     undisturbed, locations = build(scenario)
     store = FaultyStore(undisturbed.store, nothing)

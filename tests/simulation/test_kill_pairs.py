@@ -1,4 +1,4 @@
-"""The run dies, the next one dies too, and the one after that mends it: at every pair of calls of
+"""The run dies, the next one dies too, and the one after that repairs it: at every pair of calls of
 the smallest world.
 """
 
@@ -36,8 +36,8 @@ def build(versioning: str | None) -> World:
 )
 @pytest.mark.parametrize("versioning", ["Enabled", None], ids=["versioned", "unversioned"])
 def test_two_kills_in_a_row(versioning: str | None, after: tuple[bool, bool]) -> None:
-    """Wherever two runs in a row die, before or after the call, nothing is lost then, and the third
-    is done.
+    """Wherever two runs in a row die, before or after the call, nothing is lost, and the third
+    finishes.
     """
     _, calls = build(versioning).run_faulty(nothing)
     for first in range(len(calls)):

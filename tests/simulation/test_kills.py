@@ -1,5 +1,5 @@
-"""The run dies at every call that it makes to S3, before and after the call had its effect; the
-next day's run mends it.
+"""The run dies at every call to S3, before and after the call took effect; the next day's run
+repairs it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.usefixtures("small_parts")
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_undisturbed_run_loses_nothing_and_is_done(scenario: Scenario) -> None:
-    """Without any fault everything that can be packed is in exactly one pack, nothing of it is
-    left, and a further run writes nothing.
+    """Without any fault, everything that can be packed is in exactly one pack, none of it is left,
+    and a further run writes nothing.
     """
     world = scenario.build()
     result, _ = world.run_faulty(nothing)
@@ -38,8 +38,8 @@ def test_undisturbed_run_loses_nothing_and_is_done(scenario: Scenario) -> None:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_killed_run_is_mended_by_the_next_one(scenario: Scenario, *, after: bool) -> None:
-    """Wherever a run dies, nothing is lost then, and the next run ends in the very state of a run
-    that was never disturbed; but for terms of a pack behind whose index it died.
+    """Wherever a run dies, nothing is lost, and the next run ends in the same state as an
+    undisturbed run, except for the terms of a pack if it died after writing that pack's index.
     """
     undisturbed = scenario.build()
     _, calls = undisturbed.run_faulty(nothing)
@@ -61,16 +61,14 @@ def test_a_killed_run_is_mended_by_the_next_one(scenario: Scenario, *, after: bo
 
 
 def without_lists(world: World) -> list[tuple[object, ...]]:
-    """All that is stored, but for the lists of what was discarded: a run that died between two of
-    them writes another one.
+    """Everything stored, except lists of discards: a run that died between two of them writes
+    another one.
     """
     return [entry for entry in world.store.snapshot() if not str(entry[1]).startswith("discards/")]
 
 
 def assert_settled(world: World, where: str = "") -> None:
-    """Nothing is lost, nothing that was packed is left, no upload is open, and a further run reads
-    and nothing else.
-    """
+    """Nothing is lost, nothing packed is left, no upload is open, and a further run only reads."""
     assert find_losses(world) == [], where
     packed = count_copies(world)
     assert [

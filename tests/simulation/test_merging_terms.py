@@ -1,5 +1,5 @@
-"""What people search by goes into tables after a run, by the real definitions and handlers: it is
-merged in the end whatever happens, and no run ends otherwise because of it.
+"""Search terms are merged into tables after a run, with the real definitions and handlers: they are
+merged in the end whatever happens, and never change the outcome of a run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def with_terms(world: World) -> set[str]:
 
 
 def covered(world: World) -> list[str]:
-    """The packs that tables cover, one entry for each time."""
+    """The packs covered by tables, one entry for each time."""
     tables = list_tables(world.store, SerialWorkers(), Target("dest"), Query())
     return [name for each in tables for name in open_table(world.store, each).directory.names]
 
@@ -73,7 +73,7 @@ def fail_account(called: str, payload: Any) -> None:
 
 
 def test_a_night_ends_with_its_terms_in_tables(clouds: MakeCloud) -> None:
-    """Each pack that has terms is in one table, and the execution says how many there were."""
+    """Each pack with terms is in one table, and the execution reports how many there were."""
     world = two_halves()
     output = clouds(world).run()
     assert len(with_terms(world)) == 2
@@ -83,7 +83,7 @@ def test_a_night_ends_with_its_terms_in_tables(clouds: MakeCloud) -> None:
 
 
 def test_a_run_that_failed_is_merged_too_and_fails_as_it_did(clouds: MakeCloud) -> None:
-    """What it packed can be searched; its error is that of its end, not one of merging."""
+    """What it packed can be searched; its error is its own, not one of merging."""
     world = two_halves()
     cloud = clouds(world)
     cloud.break_function = fail_account
@@ -97,7 +97,7 @@ def test_a_run_that_failed_is_merged_too_and_fails_as_it_did(clouds: MakeCloud) 
 def test_merging_that_fails_fails_no_run_and_the_next_one_merges(
     error: str, clouds: MakeCloud
 ) -> None:
-    """The night succeeds, and says so; the next one, which packs nothing, merges what was left."""
+    """The night succeeds and says so; the next one, which packs nothing, merges what was left."""
     world = two_halves()
     cloud = clouds(world)
 
@@ -117,8 +117,8 @@ def test_merging_that_fails_fails_no_run_and_the_next_one_merges(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_merge_that_dies_goes_on_where_it_was(clouds: MakeCloud, *, after: bool) -> None:
-    """At whichever of its requests the function dies: it is called again, each pack is in one table
-    in the end, and the night succeeds.
+    """At whichever request the function dies, it is called again, each pack is in one table in the
+    end, and the night succeeds.
     """
     undisturbed = clouds(two_halves())
     undisturbed.run()
@@ -137,7 +137,9 @@ def test_a_merge_that_dies_goes_on_where_it_was(clouds: MakeCloud, *, after: boo
 def test_what_does_not_fit_into_a_call_goes_into_another(
     clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call whose time is over after a table says that there is more to do; another does it."""
+    """A call that runs out of time after a table says that there is more to do; another call does
+    it.
+    """
     world = two_halves()
     cloud, written = clouds(world), list[str]()
 
@@ -157,7 +159,7 @@ def test_what_does_not_fit_into_a_call_goes_into_another(
 
 
 def test_a_merge_that_gets_nowhere_ends(clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where not even one table fits into a call it fails, after it was tried again, and the night
+    """If not even one table fits into a call, it fails after being retried, and the night
     does not.
     """
     world = two_halves()
@@ -173,7 +175,7 @@ def test_a_merge_that_gets_nowhere_ends(clouds: MakeCloud, monkeypatch: pytest.M
 
 
 def test_terms_that_cannot_be_read_are_told_and_the_rest_is_merged(clouds: MakeCloud) -> None:
-    """The function fails, so that its alarm rings, and names them; the night succeeds."""
+    """The function fails, which triggers its alarm, and names them; the night succeeds."""
     world = two_halves()
     cloud = clouds(world)
 
@@ -194,7 +196,7 @@ def test_terms_that_cannot_be_read_are_told_and_the_rest_is_merged(clouds: MakeC
 
 
 def test_a_dry_run_merges_nothing(clouds: MakeCloud) -> None:
-    """What was not merged before stays so: nothing is written."""
+    """What was unmerged before stays unmerged: nothing is written."""
     world = two_halves()
     cloud = clouds(world)
     cloud.break_function = fail_merging
@@ -210,7 +212,7 @@ def fail_merging(called: str, _payload: Any) -> None:
 
 
 def test_without_search_nothing_is_looked_at(clouds: MakeCloud) -> None:
-    """With Search = off the function asks the destination nothing."""
+    """With Search = off the function sends no request to the destination."""
     world = two_halves()
     group = world.rules.group
     off = replace(group, combine=replace(group.combine, terms=None))
@@ -233,7 +235,9 @@ def test_a_history_is_merged_once_for_all_its_windows(clouds: MakeCloud) -> None
 
 
 def test_a_history_of_which_a_window_failed_is_merged_as_far_as_it_came(clouds: MakeCloud) -> None:
-    """It fails by its window and not by its terms, whether these are merged or not."""
+    """It fails because of its window and not because of its terms, whether these are merged
+    or not.
+    """
     for is_merged in (True, False):
         world = make_history()
         cloud = clouds(world)
@@ -254,7 +258,7 @@ def test_a_history_of_which_a_window_failed_is_merged_as_far_as_it_came(clouds: 
 
 @pytest.mark.parametrize("history", ["history", 7, "2025-04-05/../x"])
 def test_a_run_is_a_window_of_a_run_or_of_none(history: Any, clouds: MakeCloud) -> None:
-    """What the work on history gives its windows is looked at as all other input is."""
+    """The input that a history passes to its windows is checked like any other."""
     with pytest.raises(StateError, match=r"SettingsError.*history = .*: expected the name of the"):
         clouds(two_halves()).run({"history": history})
 

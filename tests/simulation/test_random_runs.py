@@ -11,13 +11,13 @@ SEEDS = 500
 SEEDS_AT_ONCE = 50
 
 simulated = cache(simulate)
-"""Two tests look at the same runs."""
+"""Two tests use the same runs."""
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_AT_ONCE))
 def test_every_invariant_holds(first: int) -> None:
-    """Whatever fails, dies, lies or happens outside: no original is lost, nothing else is deleted,
-    and calm runs mend it all.
+    """Whatever fails, dies, gives wrong answers or happens outside: no original is lost, nothing
+    else is deleted, and calm runs repair everything.
     """
     for seed in range(first, first + SEEDS_AT_ONCE):
         report = simulated(seed)
@@ -31,9 +31,7 @@ def test_every_invariant_holds(first: int) -> None:
 
 
 def test_a_seed_tells_the_same_story_each_time() -> None:
-    """The same seed gives the same world, the same storm and the same calls: a failure can be
-    repeated.
-    """
+    """The same seed gives the same world, storm and calls, so a failure can be repeated."""
     for seed in range(30):
         first, second = simulate(seed), simulate(seed)
         assert (first.story, first.calls, first.counts) == (
@@ -44,9 +42,7 @@ def test_a_seed_tells_the_same_story_each_time() -> None:
 
 
 def test_the_storms_are_storms() -> None:
-    """Every kind of fault occurs among the seeds: a simulation without faults would prove
-    nothing.
-    """
+    """Every kind of fault occurs in some seed: a simulation without faults would prove nothing."""
     seen: set[str] = set()
     for seed in range(SEEDS):
         seen |= simulated(seed).counts.keys()

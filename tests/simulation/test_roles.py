@@ -1,5 +1,5 @@
-"""Every function under the role that the template gives it: the whole job works, and no role can do
-more than the job needs.
+"""Every function under its role in the template: the whole job works, and no role allows more than
+the job needs.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def deploy_for(world: World, template: dict[str, Any] | None = None) -> Stack:
 def put_in_roles(
     cloud: Cloud, stack: Stack, accounts: Mapping[str, str] | None = None
 ) -> set[tuple[str, str]]:
-    """Gives what is used, as (function, action). `accounts`: owners of buckets, where it is not the
-    stack's account.
+    """Returns the permissions used, as (function, action). `accounts`: owners of buckets outside
+    the stack's account.
     """
     used: set[tuple[str, str]] = set()
     cloud.view = lambda function, store: RoleStore(store, stack, function, used, accounts)
@@ -80,7 +80,7 @@ def put_in_roles(
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_the_job_works_under_the_templates_roles(scenario: Scenario, clouds: MakeCloud) -> None:
-    """Each function under its own role does what it does without any limits."""
+    """Each function does the same under its own role as without any restrictions."""
     free, world = scenario.build(), scenario.build()
     expected = run_all(clouds(free))
     cloud = clouds(world)
@@ -95,8 +95,8 @@ def test_the_job_works_under_the_templates_roles(scenario: Scenario, clouds: Mak
     ids=str,
 )
 def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) -> None:
-    """Under its role a function also finds its way where a piece died: S3 tells it that something
-    is not there.
+    """Under its role a function also recovers where a task died: S3 tells it that something is
+    missing.
     """
     world = scenario.build()
     cloud, stack = clouds(world), deploy_for(world)
@@ -117,8 +117,8 @@ def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) ->
 def test_a_key_policy_that_names_the_output_is_enough(
     scenario: Scenario, clouds: MakeCloud
 ) -> None:
-    """Packs, indexes, records: whoever reads or writes them is in `TargetKeyRoleArns` and may use
-    the key. Twice, so that what is there already is read, too.
+    """Whoever reads or writes packs, indexes or records is in `TargetKeyRoleArns` and may use the
+    key. Twice, so that existing ones are read too.
     """
     world = scenario.build()
     cloud = clouds(world)
@@ -129,8 +129,8 @@ def test_a_key_policy_that_names_the_output_is_enough(
 
 
 def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeCloud) -> None:
-    """Where it is named, the functions that take it may read it; where it is not, they may not, and
-    nothing is begun.
+    """If the inventory is named in the parameters, the functions that use it may read it; if not,
+    they may not, and nothing is begun.
     """
     for named in ("inventories", ""):
         world, given = main_logs_with_inventory()
@@ -179,8 +179,8 @@ def test_the_next_run_tells_of_one_that_died_under_the_templates_roles(
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_bucket_of_another_account_is_not_touched(scenario: Scenario, clouds: MakeCloud) -> None:
-    """Whichever bucket it is: what was named once may be somebody else's by now. Nothing goes
-    there, and no original goes.
+    """Whichever bucket it is: a bucket name may belong to someone else by now. Nothing is written
+    there, and no original is deleted.
     """
     rules = scenario.build().rules
     for bucket in (*rules.main_buckets, *rules.other_buckets, rules.destination_bucket):
@@ -200,7 +200,7 @@ def test_a_bucket_of_another_account_is_not_touched(scenario: Scenario, clouds: 
 
 
 def test_a_bucket_of_another_account_that_is_named_is_used(clouds: MakeCloud) -> None:
-    """As it would be in the stack's own account."""
+    """Exactly like one in the stack's own account."""
     world = SCENARIOS[0].build()
     source = [*world.rules.main_buckets, *world.rules.other_buckets][0]
     named = {"BucketAccounts": f"{source}={FOREIGN}"}
@@ -211,7 +211,7 @@ def test_a_bucket_of_another_account_that_is_named_is_used(clouds: MakeCloud) ->
 
 
 def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:
-    """Gone between listing and reading, and between verifying and deleting: neither is an error
+    """Gone between listing and reading, or between verifying and deleting: neither is an error
     under the roles.
     """
     for name in ("CombineFunction", "DeleteFunction"):
@@ -235,8 +235,8 @@ def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:
 
 
 def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
-    """All scenarios together use every S3 action of every function of a run, but for those that
-    need a disturbance.
+    """All scenarios together use every S3 action of every function of a run, except those that need
+    a disturbance.
     """
     used: set[tuple[str, str]] = set()
     granted: set[tuple[str, str]] = set()
@@ -274,7 +274,7 @@ def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
     ],
 )
 def test_a_missing_permission_is_found(function: str, action: str, clouds: MakeCloud) -> None:
-    """Take one action from one role, and the run fails: the simulation does look at the template.
+    """Without one action of one role the run fails: the simulation really uses the template.
     Nothing is lost.
     """
     template = copy.deepcopy(load_template())

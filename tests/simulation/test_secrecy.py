@@ -1,5 +1,5 @@
-"""What a function lets out: neither what Lambda's runtime prints and hands on, nor its log, its
-metrics, its traces or the run's folder hold contents of a log, whatever fails.
+"""What leaves a function: whatever fails, log contents are not in what Lambda's runtime prints and
+passes on, nor in its log, metrics, traces or the run's folder.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ FOREIGN: tuple[Callable[[], Exception], ...] = (
     lambda: chained(RuntimeError(SECRET)),
     lambda: chained(AccessDenied("GetObject s3://trail/x: AccessDenied", code="AccessDenied")),
 )
-"""As Python and the libraries raise them over what they cannot read; and one of ours that came from
-such.
+"""As Python and the libraries raise them over data they cannot read; and one of our errors caused
+by them.
 """
 
 GARBAGE: tuple[bytes, ...] = (
@@ -58,11 +58,11 @@ GARBAGE: tuple[bytes, ...] = (
     gzip.compress(f'"{SECRET}","{SECRET}"\n'.encode()),
     gzip.compress(RAW)[:-4],
 )
-"""What may lie where a record, an index, a work item, a manifest or a sorted file should be."""
+"""What may be stored in place of a record, an index, a work item, a manifest or a sorted file."""
 
 
 def chained(error: Exception) -> Exception:
-    """With a cause and a context that quote it, too."""
+    """With a cause and a context that quote it too."""
     error.__cause__, error.__context__ = KeyError(SECRET), ValueError(SECRET)
     return error
 
@@ -86,7 +86,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDaemon]:
 
 @dataclass
 class Watch:
-    """Everything that came out since it was looked at last."""
+    """Everything that came out since the last look."""
 
     daemon: FakeDaemon
     capsys: pytest.CaptureFixture[str]
@@ -114,14 +114,14 @@ def watch(daemon: FakeDaemon, capsys: pytest.CaptureFixture[str]) -> Watch:
 
 
 def describe(error: BaseException) -> str:
-    """All that could be made of it: text, arguments, frames, and whatever it came from."""
+    """Everything that could be derived from it: text, arguments, frames, causes."""
     more = [cause for cause in (error.__cause__, error.__context__) if cause is not None]
     told = "".join(traceback.format_exception(error)) + repr(error.args)
     return told + "".join(map(describe, more))
 
 
 def history() -> tuple[World, dict[str, Any]]:
-    """Main logs that hold the secret, in an inventory; all functions of both machines work on
+    """Main logs that contain the secret, in an inventory; all functions of both machines process
     them.
     """
     world = make_world(control_tower_bucket="trail")
@@ -155,8 +155,8 @@ def firsts(calls: list[tuple[str, Call]]) -> dict[tuple[object, ...], int]:
 
 
 def test_foreign_errors_do_not_take_their_text_along(clouds: MakeCloud, watch: Watch) -> None:
-    """Whatever request of whatever function ends in an error that is not ours: what leaves the
-    function is ours, and it has neither a cause nor a context.
+    """Whatever request of whatever function ends in an error that is not ours: the error that
+    leaves the function is ours, and has neither a cause nor a context.
     """
     world, given = history()
     cloud = clouds(world)
@@ -182,7 +182,7 @@ def raise_at(at: int, error: Exception) -> Callable[[int, Call], Fault | None]:
 
 
 def test_what_cannot_be_read_is_not_quoted(clouds: MakeCloud, watch: Watch) -> None:
-    """Whatever a function reads is something else, which holds the secret."""
+    """Whatever a function reads is replaced by something else that contains the secret."""
     world, given = history()
     cloud = clouds(world)
     run(cloud, given)
@@ -203,8 +203,8 @@ def test_what_cannot_be_read_is_not_quoted(clouds: MakeCloud, watch: Watch) -> N
 
 
 def test_one_value_that_is_wrong_is_not_quoted(clouds: MakeCloud, watch: Watch) -> None:
-    """An index, a custody record, a work item or a sorted file is as it should be, but for one
-    value, which is the secret. (An inventory is checked before it is read.)
+    """An index, a custody record, a work item or a sorted file is valid except for one value, which
+    is the secret. (An inventory is checked before it is read.)
     """
     world, given = history()
     cloud = clouds(world)
@@ -214,7 +214,7 @@ def test_one_value_that_is_wrong_is_not_quoted(clouds: MakeCloud, watch: Watch) 
         _, operation, bucket, folder = where
         is_list = bucket == "dest" or str(folder).endswith(("/work", "/sorted"))
         if not (str(operation).startswith("GetObject") and is_list):
-            continue  # the other records of a run hold names that functions gave, and are named
+            continue  # the other records of a run contain names given by functions, which are named
         for nth in range(LEAVES_MAX):
             world, given = history()
             disturbed = clouds(world)
@@ -226,7 +226,7 @@ def test_one_value_that_is_wrong_is_not_quoted(clouds: MakeCloud, watch: Watch) 
             spoiled += 1
             leaks = watch.find_leaks(disturbed.raised)
             if spoil.path == "[0].pack":
-                continue  # it is of another pack then, and our own error names that by its key
+                continue  # it then belongs to another pack, and our own error names that by its key
             assert leaks == [], (where, spoil.path, [str(error) for error in disturbed.raised])
     assert spoiled > 100
 
@@ -236,7 +236,7 @@ LEAVES_MAX = 24
 
 @dataclass
 class Spoiler:
-    """Puts the secret in the place of the nth value of lines of JSON."""
+    """Replaces the nth value in lines of JSON by the secret."""
 
     nth: int
     path: str = ""
@@ -274,7 +274,7 @@ def alter_at(at: int, alter: Callable[[bytes], bytes]) -> Callable[[int, Call], 
 def test_the_hourly_function_keeps_to_it_too(
     error: Callable[[], Exception], watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is no part of a state machine, and its errors reach its log alone."""
+    """It is not part of a state machine, and its errors only reach its own log."""
     world = make_world()
     failing = FaultyStore(world.store, lambda _number, _call: Fault(before=error()))
     monkeypatch.setattr(entry, "_connect", lambda *_: failing)

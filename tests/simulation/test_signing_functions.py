@@ -1,5 +1,5 @@
-"""The end of a run in the stack signs the custody record, once, however often it is called; where
-it cannot, the execution fails and all that was packed stays.
+"""The last function of a run in the stack signs the custody record, once, however often it is
+called; if it cannot, the execution fails and everything packed stays.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_a_run_signs_its_record(cloud: Cloud) -> None:
 
 
 def test_an_end_that_is_called_again_signs_once(cloud: Cloud) -> None:
-    """The function dies right after it has signed."""
+    """The function dies right after signing."""
     died: list[Call] = []
 
     def kill(_number: int, call: Call) -> Fault | None:
@@ -62,7 +62,7 @@ def test_an_end_that_is_called_again_signs_once(cloud: Cloud) -> None:
 
 
 def test_an_end_that_cannot_sign_fails(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was packed is packed, the originals are gone, and the next run signs for both."""
+    """Everything is packed, the originals are deleted, and the next run signs for both."""
     monkeypatch.setenv("LOG_AGGREGATOR_SIGN_WITH", "no-such-key.pem")
     assert run_all(cloud) == "RunFailed"
     assert "no-such-key.pem" in str(cloud.raised[-1])

@@ -1,5 +1,5 @@
-"""The real definitions and handlers over a store in memory: the same packs as a run in one process,
-nothing lost wherever one dies.
+"""The real definitions and handlers over a store in memory: the same packs as a single process
+makes, and nothing is lost wherever one dies.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCloud]:
 
 
 def stored(world: World) -> list[tuple[object, ...]]:
-    """Everything but the runs' own folders and records."""
+    """Everything except the runs' own folders and records."""
     return [
         entry
         for entry in world.store.snapshot()
@@ -58,8 +58,8 @@ def stored(world: World) -> list[tuple[object, ...]]:
 
 
 def contents(world: World) -> list[tuple[object, ...]]:
-    """What is stored where, without times and ids that a counter gives, and without custody
-    records, which hold times.
+    """What is stored where, without times and ids from a counter, and without custody records,
+    which contain times.
     """
     found: list[tuple[object, ...]] = []
     for bucket in ("dest", "logs", "trail", "aux"):
@@ -97,8 +97,8 @@ def run_all(cloud: Cloud) -> str:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: MakeCloud) -> None:
-    """Keys and bytes of packs, indexes, terms and tables, and what is left where, are the same; so
-    are the counts of the result.
+    """Keys and bytes of packs, indexes, terms and tables, and everything left in place, are the
+    same; so are the counts of the result.
     """
     alone, world = scenario.build(), scenario.build()
     expected, _ = alone.run_faulty(nothing)
@@ -116,8 +116,8 @@ def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: Make
 
 
 def test_what_is_no_log_stays(clouds: MakeCloud) -> None:
-    """Declared logs go, by the declarations in their file; a manifest beside them, in a folder that
-    is declared, and a decoy stay.
+    """Declared logs are packed and deleted by the declarations in their file; a manifest next to
+    them, in a declared folder, and a decoy stay.
     """
     world = next(found for found in SCENARIOS if found.name == "declared").build()
     assert run_all(clouds(world)) == ""
@@ -130,8 +130,8 @@ def test_what_is_no_log_stays(clouds: MakeCloud) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_second_execution_changes_nothing(scenario: Scenario, clouds: MakeCloud) -> None:
-    """What is packed and deleted stays as it is; only the run's own folder and its custody record
-    are written.
+    """Packs and deletions stay as they are; only the run's own folder and its custody record are
+    written.
     """
     world = scenario.build()
     cloud = clouds(world)
@@ -150,8 +150,8 @@ def test_a_killed_function_loses_nothing(
     scenario: Scenario, clouds: MakeCloud, *, after: bool
 ) -> None:
     """Whichever request a function dies at, it is called again, and the execution ends as if
-    nothing had been; the next day's changes nothing, but for uploads that the dead function left
-    open.
+    nothing had happened; the next day's run changes nothing, except for uploads that the dead
+    function left open.
     """
     undisturbed = scenario.build()
     cloud = clouds(undisturbed)
@@ -183,8 +183,8 @@ def test_a_killed_function_loses_nothing(
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_function_called_again_while_it_still_runs(scenario: Scenario, clouds: MakeCloud) -> None:
-    """At whichever request of a function a second call of it comes in and is done first: the
-    execution ends as if nothing had been.
+    """A second call of a function starts at whichever request of the first and finishes before it:
+    the execution ends as if nothing had happened.
     """
     undisturbed = scenario.build()
     cloud = clouds(undisturbed)
@@ -206,8 +206,8 @@ def test_a_function_called_again_while_it_still_runs(scenario: Scenario, clouds:
 
 
 def call_again_at(cloud: Cloud, at: int) -> Cloud:
-    """The function that makes the request of this number is called a second time, with what it was
-    called with, before the request.
+    """The function that makes the request with this number is called a second time, with the same
+    input, before the request.
     """
     current: list[tuple[str, Any]] = []
     cloud.break_function = lambda called, payload: current.append((called, payload))
@@ -225,7 +225,7 @@ def without_lists(entries: list[tuple[object, ...]]) -> list[tuple[object, ...]]
 
 
 def begin(world: World, payload: Any) -> None:
-    """As a function does that dies of its work."""
+    """As by a function that always dies during its work."""
     piece = payload.get("task") or payload["item"]
     RunFolder(world.store, WORK, payload["run"]).begin(Kind(payload["kind"]), piece)
 
@@ -246,8 +246,8 @@ def begin(world: World, payload: Any) -> None:
 def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(
     function: str, death: str, calls: int, clouds: MakeCloud
 ) -> None:
-    """One half of the logs cannot be done: the other half is, and the execution fails and says
-    which piece has no result, and what to do about it.
+    """One half of the logs cannot be processed: the other half is, and the execution fails, names
+    the task without a result and says what to do.
     """
     world = two_halves()
     cloud = clouds(world)
@@ -276,8 +276,8 @@ def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(
 
 @pytest.mark.parametrize("function", ["PlanFunction", "ListFunction"], ids=["a state", "an item"])
 def test_a_death_for_memory_is_told_as_that(function: str, clouds: MakeCloud) -> None:
-    """Of a state of the machine itself, too: nothing is packed then, and the run's result says what
-    to do.
+    """Also for a state of the machine itself: nothing is packed then, and the run's result says
+    what to do.
     """
     world = two_halves()
     cloud = clouds(world)
@@ -298,7 +298,7 @@ def test_a_death_for_memory_is_told_as_that(function: str, clouds: MakeCloud) ->
 
 
 def test_what_fails_for_good_is_not_tried_again(clouds: MakeCloud) -> None:
-    """Errors that will not go away are raised once."""
+    """Permanent errors are raised once."""
     world = two_halves()
     cloud = clouds(world)
 
@@ -313,7 +313,7 @@ def test_what_fails_for_good_is_not_tried_again(clouds: MakeCloud) -> None:
 
 
 def test_a_missing_bucket_does_not_stop_the_others(clouds: MakeCloud) -> None:
-    """The bucket that is gone is a failure of the run; all others are packed."""
+    """The missing bucket is a failure of the run; all others are packed."""
     world = make_world(control_tower_bucket="gone")
     world.put("logs", flow_key("a.log"), b"one\n")
     assert run_all(clouds(world)) == "RunFailed"
@@ -325,7 +325,7 @@ def test_a_missing_bucket_does_not_stop_the_others(clouds: MakeCloud) -> None:
 
 
 def test_too_much_is_not_touched(clouds: MakeCloud) -> None:
-    """Over objects_max the execution fails before anything is written, and says what to do."""
+    """Above objects_max the execution fails before anything is written, and says what to do."""
     world = two_halves(objects_max=2)
     before = stored(world)
     with pytest.raises(StateError, match="LimitExceeded") as raised:
@@ -336,8 +336,8 @@ def test_too_much_is_not_touched(clouds: MakeCloud) -> None:
 
 
 def test_a_dry_run_says_what_would_be_done(clouds: MakeCloud) -> None:
-    """It lists and plans; but for its own folder nothing is written, and the result says how much
-    there is to do.
+    """It lists and plans, writes nothing outside its own folder, and the result says how much there
+    is to do.
     """
     world = two_halves()
     before = stored(world)
@@ -350,8 +350,8 @@ def test_a_dry_run_says_what_would_be_done(clouds: MakeCloud) -> None:
 
 
 def test_a_listing_that_died_leaves_nothing_to_the_next(clouds: MakeCloud) -> None:
-    """A listing dies after it wrote its work items and before it said so. The next call lists anew:
-    what came meanwhile is packed, too.
+    """A listing dies after writing its work items and before returning. The next call lists again:
+    logs that arrived meanwhile are packed too.
     """
     world = make_world()
     world.put("logs", flow_key("a.log"), b"one\n")
@@ -372,7 +372,7 @@ def test_a_listing_that_died_leaves_nothing_to_the_next(clouds: MakeCloud) -> No
 
 
 def test_requests_are_counted_over_all_functions(clouds: MakeCloud) -> None:
-    """The result's requests are those that were made, but for a few to the run's own folder."""
+    """The result's requests are those that were made, except for a few to the run's own folder."""
     world = two_halves()
     cloud = clouds(world)
     cloud.run()
@@ -384,7 +384,7 @@ def test_requests_are_counted_over_all_functions(clouds: MakeCloud) -> None:
 
 
 def test_nothing_to_do_succeeds(clouds: MakeCloud) -> None:
-    """A day without logs is no failure."""
+    """A day without logs is not a failure."""
     world = make_world()
     assert clouds(world).run()["packs"] == 0
 
@@ -402,9 +402,7 @@ def test_only_the_named_bucket_and_day(clouds: MakeCloud) -> None:
 
 
 def test_what_goes_between_list_and_combine(clouds: MakeCloud) -> None:
-    """A log object that is replaced after it was listed stays for the next run; the one that was
-    listed is in no pack.
-    """
+    """A log object replaced after listing stays for the next run; the listed one is in no pack."""
     world = make_world(versioning=None)
     world.put("logs", flow_key("a.log"), b"one\n")
     world.put("logs", flow_key("b.log"), b"two\n")
@@ -422,7 +420,7 @@ def test_what_goes_between_list_and_combine(clouds: MakeCloud) -> None:
 
 
 def test_deletion_needs_the_word_of_verification(clouds: MakeCloud) -> None:
-    """Called without it, the deleting function fails and deletes nothing."""
+    """Called without verification, the deleting function fails and deletes nothing."""
     world = make_world()
     world.put("logs", flow_key("a.log"), b"one\n")
     cloud = clouds(world)
@@ -442,7 +440,7 @@ def test_deletion_needs_the_word_of_verification(clouds: MakeCloud) -> None:
 
 
 def test_deletion_does_not_believe_its_input(clouds: MakeCloud) -> None:
-    """A pack that was damaged after it was verified keeps its originals."""
+    """A pack damaged after verification keeps its originals."""
     world = make_world()
     for number in range(2):
         world.put("logs", trail_key(number), document(number))
@@ -459,7 +457,7 @@ def test_deletion_does_not_believe_its_input(clouds: MakeCloud) -> None:
 
 
 def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
-    """Each window is a run of its own; one that fails is named, the others are done, and a second
+    """Each window is a separate run; one that fails is named, the others are done, and a second
     start does what is left.
     """
     world = two_halves()
@@ -499,8 +497,8 @@ def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
 def test_history_of_all_days_that_s3_has_seen(
     failing: tuple[str, ...], clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long the range and however short its windows, what goes from state to state fits into
-    Step Functions' 256 KiB, and a window that failed is still named.
+    """However long the range and however short its windows, what is passed from state to state fits
+    into Step Functions' 256 KiB, and a failed window is still named.
     """
     cloud = clouds(two_halves())
 
@@ -524,7 +522,7 @@ def is_pack_written(call: Call) -> bool:
 
 
 def two_halves(**settings: Any) -> World:
-    """A Control Tower bucket and an auxiliary one, two log objects each."""
+    """A Control Tower bucket and an auxiliary one, with two log objects each."""
     world = make_world(control_tower_bucket="trail", **settings)
     world.store.create_bucket("trail", versioning="Enabled")
     for number in range(2):

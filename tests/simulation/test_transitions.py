@@ -1,4 +1,4 @@
-"""The cost model's state transitions are those that a run really goes through."""
+"""The cost model's state transitions are those of a real run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.statemachine import load_definition
 
 
 def test_a_run_enters_the_states_that_are_billed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once through the definition, and for each child that a map starts its states; its start,
-    which is billed too, is no state.
+    """Once through the definition, plus the states of each child that a map starts; its start,
+    which is also billed, is not a state.
     """
     definition = load_definition("combine_log_files")
     found = count_transitions(
@@ -33,7 +33,7 @@ def test_a_run_enters_the_states_that_are_billed(monkeypatch: pytest.MonkeyPatch
 
 
 def first_states(machine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(a map, the first state of its children), wherever it stands."""
+    """(a map, the first state of its children), at any depth."""
     for name, state in machine["States"].items():
         if state["Type"] == "Map":
             yield name, state["ItemProcessor"]["StartAt"]

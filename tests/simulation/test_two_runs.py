@@ -1,5 +1,5 @@
-"""Two runs at once on the same day: a whole second run happens at the k-th call of the first, for
-every k.
+"""Two simultaneous runs on the same day: a whole second run happens at the k-th call of the first,
+for every k.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("small_parts")
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_second_run_inside_the_first_loses_nothing(scenario: Scenario) -> None:
-    """Wherever the second run comes in, nothing is lost, neither fails, each object is in two packs
+    """Wherever the second run starts, nothing is lost, neither fails, each object is in two packs
     at most, and a third run leaves no more behind than one undisturbed run does.
     """
     undisturbed = scenario.build()
@@ -42,7 +42,7 @@ def test_a_second_run_inside_the_first_loses_nothing(scenario: Scenario) -> None
 
 
 def run_interleaved(world: World, at: int) -> tuple[RunResult, RunResult]:
-    """(the run that began first, the one that ran as a whole before its call number `at`)."""
+    """(the run that began first, the one that ran completely before its call number `at`)."""
     others: list[RunResult] = []
 
     def decide(number: int, call: Call) -> Fault | None:

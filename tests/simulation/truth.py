@@ -1,9 +1,9 @@
 """The reference model: what the outside world put into the source buckets, and what must be true of
 it at every moment.
 
-It knows nothing of runs. It is told what AWS and other people do, sees what the store holds, and
-compares: every original's bytes are where they were, as that very version, or come back out of a
-pack whose index is durable, with key, metadata and content type.
+It knows nothing about runs. It is told what AWS and other people do, reads the store, and compares:
+every original's bytes are in place, as exactly that version, or come back from a pack whose index
+is durable, with key, metadata and content type.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from log_aggregator_lab.unpacking import unpack_member
 
 
 class Violation(Exception):
-    """Something that must never be so."""
+    """Something that must never happen."""
 
 
 class Fate(StrEnum):
-    """What a run that nothing disturbs has to do with an original."""
+    """What an undisturbed run has to do with an original."""
 
-    GO = "go"  # it is packed, and deleted
-    DISCARD = "discard"  # it is written down and deleted, in no pack, because the settings say so
-    STAY = "stay"  # it is left alone: never read, packed or deleted, and in no plan
-    LOCKED = "locked"  # it may be packed, and S3 keeps it
-    # somebody deleted its key meanwhile: whether it was packed before depends on who came first
+    GO = "go"  # packed and deleted
+    DISCARD = "discard"  # listed and deleted, in no pack, because the settings say so
+    STAY = "stay"  # left alone: never read, packed or deleted, and in no plan
+    LOCKED = "locked"  # may be packed, and S3 keeps it
+    # someone deleted its key meanwhile: whether it was packed before depends on timing
     OPEN = "open"
 
 
@@ -43,7 +43,7 @@ Untimed = tuple[str, str | None, str, int]
 
 @dataclass(slots=True)
 class Original:
-    """An object as somebody delivered it."""
+    """An object as delivered."""
 
     source: LogObject
     data: bytes
@@ -62,18 +62,18 @@ class Original:
 
 @dataclass(slots=True)
 class Truth:
-    """All originals that ever were, but for those that somebody else has destroyed."""
+    """All originals that ever existed, except those that someone else has destroyed."""
 
     store: MemoryStore
     sources: tuple[str, ...]
     targets: tuple[Target, ...]
     originals: dict[tuple[str, Identity], Original] = field(default_factory=dict)
     _packs: dict[str, dict[tuple[str, Untimed], tuple[Member, str]]] = field(default_factory=dict)
-    """What was read of each pack: a pack is written once, so it is read once."""
+    """Cached contents of each pack: a pack is written once, so it is read once."""
 
     def add(self, original: Original) -> None:
-        """A new object. In a bucket without versions it takes the place of the one that was there:
-        that one is gone.
+        """A new object. In a bucket without versions it replaces the previous one, which is
+        gone.
         """
         source = original.source
         if source.version_id in (None, "null"):
@@ -83,8 +83,8 @@ class Truth:
     def forget(
         self, bucket: str, key: str, version_ids: Container[str | None] = (None, "null")
     ) -> None:
-        """Somebody has destroyed these versions of the key; those without a version of their own by
-        writing over or deleting it.
+        """Someone has destroyed these versions of the key; those without a version id by
+        overwriting or deleting it.
         """
         for place in [
             place
@@ -95,8 +95,8 @@ class Truth:
                 del self.originals[place]
 
     def name_versions(self) -> None:
-        """The bucket has versions from now on: what was written before is listed with the version
-        id "null".
+        """The bucket has versions from now on: older objects are listed with the version id
+        "null".
         """
         for original in list(self.originals.values()):
             if original.source.version_id is None:
@@ -112,7 +112,7 @@ class Truth:
         ]
 
     def check_all(self) -> None:
-        """Raises Violation where an original is lost, or was not left alone."""
+        """Raises Violation if an original is lost, or was not left alone."""
         in_place = {
             (bucket, entry.identity)
             for bucket in self.sources
@@ -128,16 +128,16 @@ class Truth:
                 self.check_kept(original)
 
     def check_left_alone(self, bucket: str, key: str, what: str) -> None:
-        """Raises Violation where the key is that of an original that has to stay. All versions of a
-        key have to, or none.
+        """Raises Violation if the key is that of an original that has to stay. Either all versions
+        of a key have to stay, or none.
         """
         for original in self.of_key(bucket, key):
             if original.fate is Fate.STAY:
                 raise Violation(f"{original}: it had to stay, and was {what}")
 
     def check_done(self) -> None:
-        """After a run that nothing disturbed. Raises Violation where something is left, or gone,
-        that should not be.
+        """After an undisturbed run. Raises Violation if something is left, or gone, that should not
+        be.
         """
         in_place = {
             (bucket, entry.identity)
@@ -158,8 +158,8 @@ class Truth:
                 raise Violation(f"{original}: S3 keeps it, and it was not packed")
 
     def _keys_that_stay(self, bucket: str) -> Iterator[str]:
-        """Where versioning is suspended: keys of which an older version can be replaced at any
-        time. No condition protects it.
+        """If versioning is suspended: keys of which an older version can be replaced at any time.
+        No condition protects it.
         """
         if self.store.get_bucket_versioning(bucket) == "Suspended":
             yield from (
@@ -169,8 +169,8 @@ class Truth:
             )
 
     def check_kept(self, original: Original) -> None:
-        """Raises Violation unless it comes back, byte for byte, out of a pack that has its index;
-        or, where it is to be discarded, is written down.
+        """Raises Violation unless it comes back byte for byte from a pack that has its index or, if
+        it is to be discarded, is in a list.
         """
         if original.fate is Fate.DISCARD and self._is_written_down(original):
             return
@@ -178,8 +178,8 @@ class Truth:
             raise Violation(f"{original}: it is neither in its bucket nor in a pack")
 
     def is_packed(self, original: Original) -> bool:
-        """As it was listed; or, where its key was written anew between listing and reading, with
-        the same ETag, under the time of the one before: it is read by its ETag. A twin of the same
+        """As it was listed; or, if its key was rewritten between listing and reading with the same
+        ETag, under the time of the previous object: it is read by its ETag. A twin of the same
         second is not what was packed under its name.
         """
         bucket, identity = original.place
@@ -199,7 +199,7 @@ class Truth:
         return False
 
     def data_versions(self, bucket: str) -> Iterator[LogObject]:
-        """As a listing of that bucket gives them: with version ids where the bucket has any."""
+        """As in a listing of that bucket: with version ids if the bucket has any."""
         has_versions = self.store.get_bucket_versioning(bucket) is not None
         start = None
         while True:
@@ -214,7 +214,7 @@ class Truth:
             start = page.next_start
 
     def _is_written_down(self, original: Original) -> bool:
-        """In one of the lists of what went without a pack."""
+        """In one of the lists of discards."""
         key, version_id, etag, size, _ = original.source.identity
         wanted = {"key": key, "version_id": version_id, "etag": etag, "size": size}
         return any(
@@ -231,7 +231,7 @@ class Truth:
             yield from (json.loads(line) for line in lines)
 
     def _durable_packs(self, target: Target) -> Iterator[str]:
-        """Packs that are there and have their index."""
+        """Packs that exist and have their index."""
         for entry in _list_all(self.store, target.bucket, f"{target.root}indexes/"):
             pack_key = target.pack_key(entry.key)
             if _list_all(self.store, target.bucket, pack_key):
@@ -253,8 +253,8 @@ class Truth:
         return self._packs[name]
 
     def _is_sound(self, target: Target, pack_key: str, index: Index) -> bool:
-        """By the checksum that the index demands, computed over the very bytes: a pack that is not
-        whole holds nothing.
+        """By the checksum that the index demands, computed over the actual bytes: an incomplete
+        pack counts as empty.
         """
         data = self.store.get_object(target.bucket, pack_key).data
         content, tail = data[: index.content_length_bytes], data[index.content_length_bytes :]

@@ -1,5 +1,5 @@
-"""Several runs at once, call by call, in an order that follows from a seed: threads of which only
-one ever runs.
+"""Several simultaneous runs, call by call, in an order drawn from a seed: threads of which only one
+runs at a time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tests.support.waiting import SECONDS_MAX
 
 
 class Turns:
-    """Hands the turn from one job to another, whenever one of them comes to its gate."""
+    """Passes the turn from one job to another whenever one of them reaches its gate."""
 
     def __init__(self, rng: random.Random, switch: float) -> None:
         self._random = rng
@@ -22,7 +22,7 @@ class Turns:
         self._changed = threading.Condition()
 
     def run(self, jobs: Sequence[Callable[[Callable[[], None]], None]]) -> list[BaseException]:
-        """Runs all jobs; each is given its gate. Gives what they raised. Bounded: a job that hangs
+        """Runs all jobs, each with its gate. Returns what they raised. Bounded: a job that hangs
         raises TimeoutError here.
         """
         errors: list[BaseException] = []

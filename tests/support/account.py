@@ -1,6 +1,4 @@
-"""An account in memory, for the doctor: everything is as it should be unless a test says
-otherwise.
-"""
+"""An account in memory, for the doctor: everything is as it should be unless a test changes it."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass
 class FakeBucket:
-    """As a careful person makes a bucket for packs."""
+    """A bucket as a careful person configures it for packs."""
 
     region: str = "eu-west-1"
     owner: str = ACCOUNT
@@ -51,7 +49,7 @@ class FakeBucket:
 
 @dataclass
 class FakeAccount:
-    """Implements `AccountInspector`. What is in `broken` (names of operations, ARNs of principals)
+    """Implements `AccountInspector`. Anything in `broken` (names of operations, ARNs of principals)
     raises its error.
     """
 
@@ -79,7 +77,9 @@ class FakeAccount:
     )
     concurrency: LambdaConcurrency = field(default_factory=lambda: LambdaConcurrency(1000, 1000))
     owners: dict[str, str] = field(default_factory=dict)
-    """Buckets that settings name an account for; all others are expected to be the caller's."""
+    """Buckets for which the settings name an account; all others are expected to be the
+    caller's.
+    """
     expects_owners: bool = True
 
     def deny(self, *operations: str) -> None:

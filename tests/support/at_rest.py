@@ -31,7 +31,7 @@ CONNECTION = Connection(region="eu-west-1", access_key="AKIALAB", secret_key="se
 
 @dataclass
 class Vault:
-    """Two packs in an archive class, and who hashes them."""
+    """Two packs in an archive class, and the server that hashes them."""
 
     world: World
     server: BatchOperations
@@ -58,7 +58,7 @@ class Vault:
         raise AssertionError("it does not end")
 
     def first(self, done: Finished) -> PackAtRest:
-        """What was found of the first pack."""
+        """The result for the first pack."""
         return next(pack for pack in done.check.packs if pack.key == self.keys[0])
 
     def read(self, key: str) -> bytes:
@@ -67,7 +67,7 @@ class Vault:
         return found[0]
 
     def rot(self, key: str) -> None:
-        """One bit of it, at rest."""
+        """Flips one bit of it at rest."""
         data = bytearray(self.read(key))
         data[len(data) // 2] ^= 1
         self.world.store.rot("dest", key, bytes(data))

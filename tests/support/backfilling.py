@@ -1,5 +1,5 @@
-"""Backfills over small worlds: three windows, workers whose pauses take no time, and what they
-did.
+"""Backfills over small worlds: three windows, workers whose pauses take no time, and a record of
+what they did.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def plan_of(world: World, name: str | None = None) -> BackfillPlan:
 
 @dataclass(slots=True)
 class Runs:
-    """Which windows were begun, how often, and after how many pauses; the worker is stopped in its
-    `stops_in`th window.
+    """Records which windows were begun, how often, and after how many pauses; the worker is stopped
+    in its `stops_in`th window.
     """
 
     stops_in: int | None = None
@@ -69,7 +69,7 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """A machine whose clock is wrong by so much."""
+    """A machine whose clock is wrong by this much."""
 
     clock: SteppingClock
     skew: timedelta
@@ -80,7 +80,7 @@ class Away:
 
 @dataclass(slots=True)
 class Pausing(SerialWorkers):
-    """Its pauses go by on the world's clock only."""
+    """Its pauses only advance the world's clock."""
 
     clock: SteppingClock
     runs: Runs
@@ -139,7 +139,7 @@ def backfill(
     *,
     takes_over: bool = False,
 ) -> BackfillState:
-    """Works until nothing is left, as the command does."""
+    """Works until nothing is left, like the command."""
     worker = make_worker(world, name, store, runs)
     worker.takes_over = takes_over
     state = worker.work()

@@ -1,4 +1,4 @@
-"""A browser without a window, where the machine has one."""
+"""A headless browser, if the machine has one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAYWRIGHT = "chromium*/chrome-*/*"
 
 
 def find_chromium() -> str | None:
-    """One of the path, or what Playwright has downloaded."""
+    """One on the path, or one downloaded by Playwright."""
     named = [found for name in _NAMES if (found := shutil.which(name))]
     kept = (Path.home() / ".cache" / "ms-playwright").glob(_PLAYWRIGHT)
     browsers = [f"{path}" for path in kept if path.name in ("chrome", "headless_shell")]
@@ -24,13 +24,13 @@ def find_chromium() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Chromium:
-    """`folder` is for its profile and for what it writes."""
+    """`folder` is for its profile and its output."""
 
     program: str
     folder: Path
 
     def call(self, page: Path, *options: str) -> None:
-        """Opens a page; no name leads anywhere."""
+        """Opens a page; no host name can be resolved."""
         subprocess.run(
             [
                 self.program,
@@ -51,7 +51,7 @@ class Chromium:
         )
 
     def shoot(self, page: Path, *, is_dark: bool) -> Image:
-        """How the beginning of the page looks."""
+        """A screenshot of the top of the page."""
         file = self.folder / f"{'dark' if is_dark else 'light'}.png"
         scheme = f"--blink-settings=preferredColorScheme={0 if is_dark else 1}"
         small = ("--force-device-scale-factor=0.5", "--window-size=900,900")
@@ -73,7 +73,7 @@ class Image:
 
     @classmethod
     def read(cls, data: bytes) -> Image:
-        """A PNG of eight bits without interlacing, as browsers write them."""
+        """A PNG with eight bits and without interlacing, as browsers write them."""
         place, packed, header = 8, b"", b""
         while place < len(data):
             length, kind = struct.unpack(">I4s", data[place : place + 8])

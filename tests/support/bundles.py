@@ -1,4 +1,4 @@
-"""Evidence bundles of a small organisation, changed byte by byte, or made anew around a change."""
+"""Evidence bundles of a small organisation, changed byte by byte, or rebuilt around a change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS = ("flip", "insert", "delete", "replace", "cut", "append", "prepend")
 
 
 def make_trails() -> Trails:
-    """Packed, with the public keys kept and the custody record signed."""
+    """Packed, with the public keys stored and the custody record signed."""
     found = trails()
     for each in (run_recorded(found.world, "first"), run_recorded(found.world, "second")):
         assert each.failures == []
@@ -44,7 +44,7 @@ def make_trails() -> Trails:
 
 
 def sign_newest(found: Trails) -> str:
-    """Gives the key of the signature."""
+    """Returns the key of the signature."""
     newest = find_end(found.store, TARGET).newest
     assert newest is not None
     statement = {
@@ -88,7 +88,7 @@ def make_bundle(
 
 
 def rebuild(path: Path, about: About, change: Callable[[dict[str, bytes]], None]) -> None:
-    """As somebody would who knows how: manifest, hashes and zip are right again."""
+    """As by someone who knows how: manifest, hashes and zip are consistent again."""
     with zipfile.ZipFile(path) as opened:
         files = {name: opened.read(name) for name in opened.namelist()}
     del files[MANIFEST], files[MANIFEST_HASH]
@@ -124,7 +124,7 @@ def change_bytes(data: bytes, random: Random) -> tuple[str, bytes]:
 
 
 def count_unfound(data: bytes, path: Path, seed: int, count: int) -> list[str]:
-    """Of so many changes, those that the verifier does not find. It is not told the SHA-256."""
+    """How many of this number of changes the verifier misses. It is not given the SHA-256."""
     unfound = []
     for number in range(count):
         what, changed = change_bytes(data, Random(f"{seed}-{number}"))

@@ -1,4 +1,4 @@
-"""A healthy account, to make one thing in it ill and hear what the doctor says."""
+"""A healthy account, in which one thing can be broken to see what the doctor finds."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ORGANIZATION = "o-abcd1234"
 
 @dataclass
 class Clinic:
-    """A healthy account with a Control Tower bucket, a bucket of flow logs, and a destination; and
-    what the doctor says of it.
+    """A healthy account with a Control Tower bucket, a flow-log bucket and a destination, and the
+    doctor's findings.
     """
 
     account: FakeAccount = field(default_factory=FakeAccount)
@@ -63,7 +63,7 @@ class Clinic:
         return NOW
 
     def find(self, check: str, where: str = "") -> Finding:
-        """The worst thing that is said about a bucket, or about the account."""
+        """The worst finding about a bucket, or about the account."""
         place = f"s3://{where}" if where else "account"
         found = [
             finding

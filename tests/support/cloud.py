@@ -1,4 +1,4 @@
-"""The state machines and the functions in one process: the real definitions, the real handlers, a
+"""The state machines and the functions in one process: the real definitions and handlers, and a
 store in memory.
 """
 
@@ -52,15 +52,15 @@ MACHINES = {
 
 
 class StoppableSerialWorkers(SerialWorkers):
-    """As the functions want them."""
+    """As the functions need them."""
 
     def stop(self) -> None:
-        """Nothing runs beside."""
+        """Nothing runs in parallel."""
 
 
 @dataclass
 class Context:
-    """What Lambda hands to a handler."""
+    """What Lambda passes to a handler."""
 
     aws_request_id: str
     remaining_millis: int = 900_000
@@ -83,11 +83,11 @@ class Cloud:
     invocations: list[str] = field(default_factory=list)
     visited: list[str] = field(default_factory=list)
     raised: list[Exception] = field(default_factory=list)
-    """What left the functions, as Lambda's runtime gets it."""
+    """Errors that left the functions, as Lambda's runtime gets them."""
     break_function: Callable[[str, Any], None] = field(default=lambda _function, _payload: None)
     trail_keys: TrailKeys | None = None
     view: Callable[[str, ObjectStore], ObjectStore] = field(default=lambda _function, store: store)
-    """A function's view of the store: what its role lets it do."""
+    """A function's view of the store, restricted by its role."""
 
     def run(
         self,
@@ -109,7 +109,7 @@ class Cloud:
             self.visited += states.visited
 
     def call(self, function: str, payload: Any) -> Any:
-        """One invocation, in a process of its own as far as the store can tell."""
+        """One invocation, in a separate process as far as the store can tell."""
         self.invocations.append(function)
         self.break_function(function, payload)
         handler = importlib.import_module(f"log_aggregator.handlers.{MODULES[function]}").handler
@@ -142,8 +142,8 @@ class Cloud:
 @contextmanager
 def make_cloud(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Handlers that see the world's store, clock and rules; settings come from the environment, as
-    in Lambda, and declared layouts from their file. No time passes in it, so no timer has to be
-    started for a function's deadline.
+    in Lambda, and declared layouts from their file. No time passes, so no timer is needed for a
+    function's deadline.
     """
     world.store.create_bucket(WORK)
 

@@ -1,4 +1,4 @@
-"""Runs that end with their custody records, and chains of records."""
+"""Runs that end with custody records, and chains of records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START = datetime(2025, 4, 5, 1, tzinfo=UTC)
 
 
 def run_recorded(world: World, name: str, store: ObjectStore | None = None) -> RunResult:
-    """A run as the command line does it."""
+    """A run as on the command line."""
     job = world.job(store)
     return run(job, Progress(), None, CustodyKeeper(job, name, lambda done: None))
 
@@ -36,13 +36,13 @@ def run_recorded_faulty(world: World, name: str, decide: Decide) -> tuple[RunRes
 
 
 def walk(world: World, **rules: object) -> list[Walked]:
-    """All chains of a world, every index read."""
+    """All chains of a world, with every index read."""
     wanted = replace(WalkRules(reads_indexes=True), **rules)  # type: ignore[arg-type]
     return [walk_chain(world.job(), target, wanted) for target in world.targets]
 
 
 def make_record(run: str, hour: int, target: Target = Target("dest")) -> Record:  # noqa: B008 - it cannot be changed
-    """A record of a run without anything to do, that began at that hour and took 59 minutes."""
+    """The record of a run with nothing to do that began at that hour and took 59 minutes."""
     began = START + timedelta(hours=hour)
     return Record(
         target,

@@ -1,6 +1,6 @@
-"""A browser that is asked what it shows, by its own protocol over two pipes.
+"""A browser that is queried by its own protocol over two pipes.
 
-https://chromedevtools.github.io/devtools-protocol/: messages are JSON, each ended by a NUL.
+https://chromedevtools.github.io/devtools-protocol/: messages are JSON, each terminated by a NUL.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ os.dup2(read, 3)
 os.dup2(write, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-"""A browser reads from the third descriptor and writes to the fourth."""
+"""A browser reads from descriptor 3 and writes to descriptor 4."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Tab:
     _in: BinaryIO
     session: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
-    """All that it told by itself."""
+    """All events that it sent."""
     _number: int = 0
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Tab:
                 return result
 
     def open(self, page: Path) -> float:
-        """Waits until it is loaded and drawn; how many seconds that took."""
+        """Waits until it is loaded and drawn; returns the seconds that took."""
         self.events.clear()
         began = time.perf_counter()
         self.ask("Page.navigate", url=page.as_uri())
@@ -75,7 +75,7 @@ class Tab:
         return found["result"].get("value")
 
     def read_accessibility(self) -> list[tuple[str, str]]:
-        """(role, name) of all that a screen reader is told."""
+        """(role, name) of everything that a screen reader gets."""
         nodes = self.ask("Accessibility.getFullAXTree")["nodes"]
         return [
             (node["role"]["value"], node.get("name", {}).get("value", ""))
@@ -84,7 +84,7 @@ class Tab:
         ]
 
     def shoot(self, selector: str) -> bytes:
-        """PNG of the first such element, and of a few pixels around it."""
+        """A PNG of the first matching element, and of a few pixels around it."""
         box = self.evaluate(
             f"(() => {{ const box = document.querySelector({json.dumps(selector)})"
             ".getBoundingClientRect(); return [box.x + scrollX, box.y + scrollY, box.width, "
@@ -113,7 +113,7 @@ _CLIP = {"x": 0, "y": 0, "width": 1100, "height": 1200, "scale": 1}
 
 @contextlib.contextmanager
 def open_tab(program: str, folder: Path) -> Iterator[Tab]:
-    """`folder` is for the browser's profile. It is ended at the end."""
+    """`folder` is for the browser's profile. The browser is closed at the end."""
     from_us, to_us = os.pipe(), os.pipe()
     browser = subprocess.Popen(
         [

@@ -1,5 +1,5 @@
-"""Packs and indexes as DuckDB tables of the names that our Athena statements give them, so that the
-very text of a view can be run.
+"""Packs and indexes as DuckDB tables with the names from our Athena statements, so that the exact
+text of a view can be run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MACROS = (
 
 
 def dump(store: MemoryStore, bucket: str, folder: Path) -> None:
-    """Every object of a bucket as a file."""
+    """Writes every object of a bucket to a file."""
     for entry in store.list_objects(bucket).objects:
         path = folder / bucket / entry.key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,8 +32,8 @@ def dump(store: MemoryStore, bucket: str, folder: Path) -> None:
 
 
 def connect_views(folder: Path, views: tuple[View, ...], days: list[date]) -> Any:
-    """A database in which every view is there, over files that lie where the table's location
-    template says.
+    """A database with every view, over files at the places given by the table's location
+    template.
     """
     connection = duckdb.connect()
     connection.execute('CREATE SCHEMA "log_archive"')
@@ -57,9 +57,7 @@ def locate(template: str, values: Mapping[str, str]) -> str:
 
 
 def _partitions(folder: Path, table: Table, days: list[date]) -> Iterator[str]:
-    """A query for each partition in which there is anything; one without rows, so that there is
-    any.
-    """
+    """A query for each partition that is not empty; if all are empty, one without rows."""
     columns = ", ".join(f"'' AS {name}" for name in table.partitions)
     yield f"SELECT '' AS line, {columns}, '' AS \"$path\" WHERE false"
     properties = dict(table.projection())

@@ -1,11 +1,10 @@
-"""Processes that are cheap to start: a small server that has imported the command line, and forks
-itself for every command.
+"""Processes that start quickly: a small server that has imported the command line and forks itself
+for every command.
 
-Starting an interpreter and importing everything takes 0.7 s, a fork some milliseconds. What is
-forked is a process like any other: it has its own process group, environment and standard streams,
-runs the entry point of the command line, and dies of SIGKILL. The server forks before there is any
-thread. It has also read what botocore knows of the services, because that is half of the work of a
-short command.
+Starting an interpreter and importing everything takes 0.7 s, a fork some milliseconds. The child is
+a process like any other: it has its own process group, environment and standard streams, runs the
+entry point of the command line, and dies of SIGKILL. The server forks before any thread exists. It
+has also read botocore's service models, because that is half of the work of a short command.
 
     with ForkServer() as forks:
         process = forks.start(["run", ...], environment)
@@ -35,24 +34,24 @@ SECONDS_MAX = 900
 """A command that takes longer is ended by SIGALRM."""
 
 OURS, AWS = "log_aggregator.__main__", "awscli.clidriver"
-"""The command lines that can be run, each by the module whose `main` it is."""
+"""The command lines that can be run, each by the module that contains its `main`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What is quicker than in real life, so that a fault does not cost a minute; and how far the
-    clock is off.
+    """What is faster than in real life, so that a fault does not take a minute; and how wrong the
+    clock is.
     """
 
     attempts_max: int = 4
     timeout_seconds: float = 20.0
-    """Of reading, for both clients."""
+    """Read timeout, for both clients."""
     clock_hours: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a command ended. `code` is minus the signal where one ended it."""
+    """How a command ended. `code` is minus the signal if one ended it."""
 
     code: int
     out: str
@@ -66,7 +65,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Forked:
-    """A command under way."""
+    """A running command."""
 
     pid: int
     server: ForkServer
@@ -74,7 +73,7 @@ class Forked:
     err: Path
 
     def wait_for(self, seen: Callable[[], object]) -> bool:
-        """Until it is seen; False where the command ended before."""
+        """Waits until it is seen; False if the command ended before."""
         while not seen():
             if self.server.ask({"poll": self.pid})["has_ended"]:
                 return False
@@ -85,7 +84,7 @@ class Forked:
         os.kill(self.pid, number)
 
     def wait(self) -> Done:
-        """Till it ends. Processes are waited for one after the other, each at most for
+        """Waits until it ends. Processes are waited for one after the other, each for at most
         SECONDS_MAX.
         """
         code = self.server.ask({"wait": self.pid})["code"]
@@ -96,8 +95,8 @@ class Forked:
 
 
 class ForkServer:
-    """A context manager. Not thread safe. `loaded` are the modules that no command needs to import
-    any more; left out, all that our own commands take.
+    """A context manager. Not thread safe. `loaded` are the modules to import in advance; by default
+    all that our own commands need.
     """
 
     def __init__(self, *loaded: str) -> None:
@@ -162,13 +161,13 @@ class ForkServer:
 
 
 def serve() -> None:
-    """One order a line: start a command, or wait for one."""
+    """One order per line: start a command, or wait for one."""
     for name in sys.argv[1:]:
         importlib.import_module(name)
     if not sys.argv[1:]:
         import_commands()
         read_service_models()
-    gc.freeze()  # the collector writes to all that it looks at; pages stay shared without it
+    gc.freeze()  # the collector writes to everything it looks at; without it, pages stay shared
     threads = (
         len(list(Path("/proc/self/task").iterdir())) if Path("/proc/self/task").exists() else 1
     )
@@ -190,12 +189,12 @@ def serve() -> None:
 
 
 def import_commands() -> None:
-    """All of them: each is imported when it is used, else."""
+    """Imports all of them: otherwise each is imported when it is used."""
     from log_aggregator.cli.commands import COMMANDS  # noqa: PLC0415
 
     for row in COMMANDS.values():
         module = row.place.partition(":")[0]
-        if module.startswith("log_aggregator."):  # the lab has threads of its own
+        if module.startswith("log_aggregator."):  # the lab has its own threads
             importlib.import_module(module)
 
 
@@ -214,13 +213,13 @@ def read_service_models() -> None:
 
 
 def run_command(order: Mapping[str, Any]) -> NoReturn:
-    """In the child: everything that a process of its own would begin with, and the command line's
-    entry point.
+    """In the child: everything that a new process would begin with, and the command line's entry
+    point.
     """
     code = 70
     try:
         os.setsid()
-        # whoever started the tests may have it ignored, as nohup and cron do
+        # it may be ignored by whatever started the tests, such as nohup or cron
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.alarm(SECONDS_MAX)
         for number, path in ((1, order["out"]), (2, order["err"])):
@@ -231,7 +230,7 @@ def run_command(order: Mapping[str, Any]) -> NoReturn:
         if order["tuning"]:
             tune(Tuning(**order["tuning"]))
         code = run_entry_point(order["program"], order["arguments"])
-        # all that an interpreter does at its end and that matters: a thread that hangs is noticed
+        # everything that matters when an interpreter ends: a thread that hangs is noticed
         threading._shutdown()  # type: ignore[attr-defined]
         sys.stdout.flush()
         sys.stderr.flush()
@@ -253,7 +252,7 @@ def run_entry_point(program: str, arguments: Sequence[str]) -> int:
 
 
 def tune(tuning: Tuning) -> None:
-    """Shorter timeouts and fewer attempts than anybody can set, no pauses between them, another
+    """Sets shorter timeouts and fewer attempts than a user can, no pauses between them, and another
     time of day.
     """
     from dataclasses import replace  # noqa: PLC0415

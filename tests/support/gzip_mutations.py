@@ -1,5 +1,5 @@
-"""Gzip members of every kind that compressors make, and what becomes of them by chance: bits that
-flip, bytes that go or come, ends that are cut.
+"""Gzip members of every kind that compressors make, with random damage: flipped bits, removed or
+added bytes, truncated ends.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from random import Random
 STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FIXED, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE)
 SIZES = (0, 1, 5, 50, 300, 2_000, 20_000, 60_000)
 FLAGS = (0, 0, 0, 1, 2, 4, 8, 16, 2 | 8, 2 | 4 | 8 | 16)
-"""Of the header (RFC 1952): text, its own CRC, an extra field, a name, a comment."""
+"""Flags of the header (RFC 1952): text, its own CRC, an extra field, a name, a comment."""
 
 
 def make_member(random: Random) -> bytes:
-    """One whole member."""
+    """One complete member."""
     text = _make_text(random, random.choice(SIZES))
     deflater = zlib.compressobj(
         random.choice((0, 1, 6, 9)),
@@ -85,5 +85,5 @@ MUTATIONS: tuple[Callable[[bytes, Random], bytes], ...] = (
 
 
 def mutate(data: bytes, random: Random) -> bytes:
-    """One of them."""
+    """Damages one of them."""
     return random.choice(MUTATIONS)(data, random)

@@ -1,4 +1,4 @@
-"""Counts what zlib inflates, so that a test can bound it without a clock."""
+"""Counts what zlib inflates, so that a test can limit it without a clock."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _CountingInflater:
 
 @contextmanager
 def counted_inflating() -> Iterator[Inflated]:
-    """Everything that is inflated by `zlib.decompressobj`, Python's gzip module included."""
+    """Everything inflated by `zlib.decompressobj`, including Python's gzip module."""
     inflated = Inflated()
     with mock.patch.object(
         zlib,
@@ -61,7 +61,7 @@ def counted_inflating() -> Iterator[Inflated]:
 
 @contextmanager
 def bombs_from(bytes_min: int, ratio_min: int = 100) -> Iterator[None]:
-    """Lower limits: so that a bomb is made in no time."""
+    """Lower limits, so that a bomb is made quickly."""
     with (
         mock.patch.object(inflate, "BOMB_BYTES_MIN", bytes_min),
         mock.patch.object(inflate, "BOMB_RATIO_MIN", ratio_min),

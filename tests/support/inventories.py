@@ -1,4 +1,4 @@
-"""Inventories of buckets in a store, and runs that go by them."""
+"""Inventories of buckets in a store, and runs that use them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MADE = datetime(2025, 4, 5, 0, 30, tzinfo=UTC)
 
 
 def entries_of(store: ObjectStore, bucket: str) -> Iterator[Entry]:
-    """Everything in a bucket, as it lies there now."""
+    """Everything in a bucket as it is now."""
     is_versioned = store.get_bucket_versioning(bucket) is not None
     list_page = store.list_object_versions if is_versioned else store.list_objects
     for page in list_pages(list_page, bucket, ""):
@@ -35,7 +35,7 @@ def entries_of(store: ObjectStore, bucket: str) -> Iterator[Entry]:
 
 
 def take_inventory(store: MemoryStore, bucket: str = "logs", **options: Any) -> str:
-    """What S3 would write of a bucket now; gives where it is."""
+    """Writes what S3 would write about a bucket now; returns its place."""
     if DESTINATION not in store.list_buckets():
         store.create_bucket(DESTINATION)
     has_versions = options.pop("has_versions", store.get_bucket_versioning(bucket) is not None)
@@ -62,7 +62,7 @@ def make_listing(job: Job, locations: Sequence[str]) -> tuple[Job, InventoryList
 def run_by_inventory(
     world: World, *locations: str, store: ObjectStore | None = None, rules: RunRules | None = None
 ) -> RunResult:
-    """A run that lists nothing but what the inventories say."""
+    """A run that lists nothing except the contents of inventories."""
     narrowed, listing = make_listing(world.job(store, rules=rules), locations)
     return run(narrowed, Progress(), listing)
 

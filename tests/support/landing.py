@@ -1,4 +1,4 @@
-"""An account as `init` meets it: buckets of every kind, and nobody who has configured anything."""
+"""An account as `init` finds it: buckets of every kind, and nothing configured yet."""
 
 from __future__ import annotations
 

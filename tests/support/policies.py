@@ -11,13 +11,13 @@ from tests.infra.access import as_list
 
 OWN = "${aws:PrincipalAccount}"
 Use = tuple[str, str, str]
-"""A statement's name, and the action and the resource of it that allowed something."""
+"""A statement's name, and the action and the resource in it that allowed something."""
 
 
 @dataclass
 class Policies:
-    """Documents that one user has. `account` is the user's own; `used` takes down what allowed
-    something: of several, what says most closely where.
+    """The documents of one user. `account` is the user's own; `used` records what allowed
+    something: the most specific of several.
     """
 
     documents: Sequence[Mapping[str, Any]]
@@ -25,7 +25,7 @@ class Policies:
     used: set[Use] = field(default_factory=set)
 
     def may(self, action: str, arn: str, owner: str | None = None) -> bool:
-        """`owner`: the account of the bucket, where it is not the user's own."""
+        """`owner`: the account of the bucket, if it is not the user's own."""
         found = [
             (statement, use)
             for statement in self._statements()
@@ -42,7 +42,7 @@ class Policies:
         return bool(allowing)
 
     def grants(self) -> set[Use]:
-        """All that is allowed somewhere."""
+        """Everything that is allowed somewhere."""
         return {
             use
             for statement in self._statements()
@@ -55,7 +55,7 @@ class Policies:
             yield from document["Statement"]
 
     def _holds(self, statement: Mapping[str, Any], owner: str) -> bool:
-        """The one condition that we write."""
+        """The only condition that we write."""
         condition = statement.get("Condition")
         if condition is None:
             return True
@@ -72,5 +72,5 @@ def _uses(statement: Mapping[str, Any]) -> Iterator[Use]:
 
 
 def _matches(pattern: str, arn: str) -> bool:
-    """A star is any characters, slashes too."""
+    """A star matches any characters, including slashes."""
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), arn, re.DOTALL) is not None

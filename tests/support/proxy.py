@@ -1,16 +1,15 @@
-"""A reverse proxy on loopback between a client and a real S3 server, which can be told to do harm.
+"""A reverse proxy on loopback between a client and a real S3 server, which can inject faults.
 
     with Proxy(server.endpoint_url) as proxy:
         proxy.decide = once(lambda request: request.operation == "PutObject", reset_after)
         ... run something against proxy.endpoint_url ...
         proxy.requests
 
-Heads and bodies go through as they came, byte for byte, chunked ones with their trailers; so
-signatures stay good: the server checks them against the Host that the client wrote, not against its
-own address. A message is taken as a whole before it is passed on, which makes every fault a
-function of one exchange (`tests.support.proxy_faults`); a request whose sender dies in the middle
-of it is never passed on. Only `Expect: 100-continue` is answered here, and taken out; it is never
-signed.
+Heads and bodies pass unchanged, byte for byte, chunked ones with their trailers, so signatures stay
+valid: the server checks them against the Host that the client wrote, not against its own address. A
+message is read completely before it is passed on, which makes every fault a function of one
+exchange (`tests.support.proxy_faults`); a request whose sender dies in the middle is never passed
+on. Only `Expect: 100-continue` is answered here and removed; it is never signed.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ LINE_BYTES_MAX = 64 * 1024
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request of the client, by S3's own names. `number` counts from 1, in the order in which
-    whole requests came in.
+    complete requests arrived.
     """
 
     number: int
@@ -52,7 +51,7 @@ class Request:
 
 @dataclass(slots=True)
 class Message:
-    """A request or an answer. `head` is everything up to the empty line, with it."""
+    """A request or an answer. `head` is everything up to and including the empty line."""
 
     head: bytes
     body: bytes = b""
@@ -64,7 +63,7 @@ class Message:
 
     @property
     def headers(self) -> dict[str, str]:
-        """By names in lower case."""
+        """Headers by lower-case name."""
         lines = self.head.decode("latin-1").split("\r\n")[1:-2]
         return {
             name.strip().lower(): value.strip()
@@ -72,7 +71,7 @@ class Message:
         }
 
     def without(self, wanted: Callable[[str], bool]) -> Message:
-        """The same without the headers whose names (in lower case) are wanted."""
+        """The same without the headers with these (lower-case) names."""
         first, *lines = self.head.split(b"\r\n")[:-2]
         kept = [
             line
@@ -82,17 +81,17 @@ class Message:
         return Message(b"\r\n".join([first, *kept, b"", b""]), self.body)
 
     def having(self, name: str, value: str) -> Message:
-        """The same with this header instead of the one that there may be."""
+        """The same with this header, replacing an existing one."""
         rest = self.without(lambda other: other == name.lower())
         return Message(rest.head[:-2] + f"{name}: {value}\r\n\r\n".encode("latin-1"), self.body)
 
 
 class Gone(Exception):
-    """The other side closed the connection, in the middle of a message or before one."""
+    """The other side closed the connection, during a message or before one."""
 
 
 class Exchange:
-    """One request and what becomes of it: what a fault works with."""
+    """One request and its outcome: what a fault works with."""
 
     def __init__(
         self, proxy: Proxy, connection: Connection, request: Request, message: Message
@@ -101,15 +100,15 @@ class Exchange:
         self._connection = connection
 
     def forward(self) -> Message:
-        """Passes the request on as it came; gives the server's whole answer."""
+        """Passes the request on unchanged; returns the server's whole answer."""
         return self._connection.ask_server(self.message, has_body=self.request.method != "HEAD")
 
     def reply(self, answer: Message) -> None:
-        """Gives the client an answer. Raises Gone."""
+        """Sends the client an answer. Raises Gone."""
         self._connection.send(answer.head + answer.body)
 
     def reply_error(self, status: int, code: str) -> None:
-        """As S3 says it; an answer to HEAD has no body."""
+        """As S3 reports it; an answer to HEAD has no body."""
         xml = (
             f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>on '
             "purpose</Message></Error>"
@@ -121,12 +120,12 @@ class Exchange:
         self.reply(Message(head, b"" if self.request.method == "HEAD" else xml))
 
     def reply_part(self, answer: Message, length_bytes: int) -> None:
-        """Gives an answer that breaks off."""
+        """Sends an incomplete answer."""
         self._connection.send(answer.head + answer.body[:length_bytes])
         self.reset(abruptly=False)
 
     def reply_slowly(self, answer: Message, pieces: int, seconds: float) -> None:
-        """Gives an answer's body in so many pieces, over so many seconds."""
+        """Sends an answer's body in this many pieces, over this many seconds."""
         self._connection.send(answer.head)
         size = max(1, -(-len(answer.body) // pieces))
         for start in range(0, len(answer.body), size):
@@ -134,12 +133,12 @@ class Exchange:
             self._connection.send(answer.body[start : start + size])
 
     def reset(self, *, abruptly: bool = True) -> None:
-        """Breaks the connection to the client. Nothing can be done with it afterwards."""
+        """Resets the connection to the client. Nothing can be done with it afterwards."""
         self._connection.break_off(abruptly=abruptly)
         raise Gone
 
     def wait_until_gone(self, seconds: float) -> None:
-        """Says nothing until the client gives up, or for so long."""
+        """Sends nothing until the client gives up, or for this long."""
         self._connection.wait_until_gone(seconds)
 
 
@@ -147,7 +146,7 @@ Action = Callable[[Exchange], None]
 """What is done with an exchange instead of passing it through."""
 
 Decide = Callable[[Request], Action | None]
-"""Asked for every request, one after the other."""
+"""Called for every request, one after the other."""
 
 
 def pass_through(exchange: Exchange) -> None:
@@ -156,13 +155,13 @@ def pass_through(exchange: Exchange) -> None:
 
 @dataclass(slots=True)
 class Proxy:
-    """A context manager. `decide` may be changed at any time; `requests` is what came in."""
+    """A context manager. `decide` may be changed at any time; `requests` are those that arrived."""
 
     upstream_url: str
     decide: Decide = lambda request: None
     requests: list[Request] = field(default_factory=list)
     faulty: list[Request] = field(default_factory=list)
-    """Those of `requests` that an action was decided for."""
+    """Those of `requests` for which an action was decided."""
     _listener: socket.socket = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: set[Connection] = field(default_factory=set)
@@ -183,7 +182,7 @@ class Proxy:
         self.stop()
 
     def stop(self) -> None:
-        """Hangs up on everybody, and answers nobody any more. May be called again."""
+        """Closes all connections and answers no more. May be called again."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -210,7 +209,7 @@ class Proxy:
             self.decide = decide or (lambda request: None)
 
     def wait_until_idle(self, seconds: float = SECONDS_MAX) -> None:
-        """Until nothing is on its way any more: a client that was killed leaves requests behind."""
+        """Waits until nothing is in transit any more: a killed client leaves requests behind."""
         with self._idle:
             if not self._idle.wait_for(lambda: self._busy == 0, seconds):
                 raise TimeoutError(f"{self._busy} requests are still under way after {seconds} s")
@@ -273,8 +272,8 @@ class Connection:
         self._from_server: BinaryIO | None = None
 
     def take_request(self) -> Message | None:
-        """The next request as a whole; None where the client is done. Raises Gone where it stops in
-        the middle of one.
+        """The next complete request; None if the client is done. Raises Gone if it stops in the
+        middle of one.
         """
         head = read_head(self._from_client)
         if not head:
@@ -311,9 +310,7 @@ class Connection:
             raise Gone from error
 
     def break_off(self, *, abruptly: bool) -> None:
-        """Abruptly: the client's system is told that the connection is reset (RST), else that
-        nothing more comes (FIN).
-        """
+        """Abruptly: the client's system gets a reset (RST), otherwise an end of data (FIN)."""
         if abruptly:
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
@@ -326,7 +323,7 @@ class Connection:
             )  # a client that waits for an answer sends nothing; it can only close
 
     def hang_up(self) -> None:
-        """From another thread: whoever waits at one of the sockets is woken up, and closes."""
+        """From another thread: whatever waits at one of the sockets wakes up and closes."""
         for end in (self._client, self._server):
             if end is not None:
                 with contextlib.suppress(OSError):
@@ -340,8 +337,8 @@ class Connection:
 
 
 def read_head(stream: BinaryIO) -> bytes:
-    """Everything up to the empty line, with it; nothing where the connection was closed. Raises
-    Gone where it ends in between.
+    """Everything up to and including the empty line; nothing if the connection was closed. Raises
+    Gone if it ends in between.
     """
     lines: list[bytes] = []
     while True:
@@ -385,8 +382,8 @@ def read_exactly(stream: BinaryIO, length_bytes: int) -> bytes:
 
 
 def read_request(number: int, message: Message) -> Request:
-    """What S3 calls this request. Buckets are taken out of the path, where clients of other servers
-    than AWS's put them.
+    """What S3 calls this request. Buckets are taken from the path, where clients of servers other
+    than AWS put them.
     """
     method, target, _ = message.start
     path, _, query_text = target.partition("?")
@@ -431,4 +428,4 @@ OBJECT_OPERATIONS = (
     ("DELETE", "uploadId", "AbortMultipartUpload"),
     ("DELETE", "", "DeleteObject"),
 )
-"""(method, a parameter of the query that has to be there, operation); the first that fits."""
+"""(method, a query parameter that must be present, operation); the first match counts."""

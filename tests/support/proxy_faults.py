@@ -1,5 +1,5 @@
 """What a `Proxy` does to an exchange, and when. An action is a function of the exchange; a schedule
-says which requests meet which.
+says which requests get which action.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STALL_SECONDS_MAX = 10.0
 
 
 def reset_before(exchange: Exchange) -> None:
-    """The connection breaks; the server never heard of the request."""
+    """The connection breaks; the server never got the request."""
     exchange.reset()
 
 
@@ -37,19 +37,19 @@ def reset_after(exchange: Exchange) -> None:
 
 
 def close_after(exchange: Exchange) -> None:
-    """The same, and the connection ends politely, as when a load balancer goes away."""
+    """The same, but the connection ends politely, as when a load balancer goes away."""
     exchange.forward()
     exchange.reset(abruptly=False)
 
 
 def vanish(exchange: Exchange) -> None:
-    """The server is gone: every connection breaks, and no other one can be made."""
+    """The server is gone: every connection breaks, and no new one can be made."""
     exchange.proxy.stop()
     exchange.reset()
 
 
 def fail(status: int, code: str) -> Action:
-    """An error of S3's instead of the request."""
+    """An S3 error instead of the request."""
 
     def act(exchange: Exchange) -> None:
         exchange.reply_error(status, code)
@@ -58,7 +58,7 @@ def fail(status: int, code: str) -> Action:
 
 
 def fail_after(status: int, code: str) -> Action:
-    """An error of S3's, although it did what was asked."""
+    """An S3 error, although S3 did what was asked."""
 
     def act(exchange: Exchange) -> None:
         exchange.forward()
@@ -74,13 +74,15 @@ def stall(exchange: Exchange) -> None:
 
 
 def stall_after(exchange: Exchange) -> None:
-    """The server did it; the answer does not come, until the client gives up."""
+    """The server did it; no answer comes until the client gives up."""
     exchange.forward()
     stall(exchange)
 
 
 def truncate(exchange: Exchange) -> None:
-    """Content-Length promises more than comes. An answer without a body breaks off in its head."""
+    """Content-Length promises more than is sent. An answer without a body breaks off in its
+    head.
+    """
     answer = exchange.forward()
     if answer.body:
         exchange.reply_part(answer, len(answer.body) // 2)
@@ -89,7 +91,7 @@ def truncate(exchange: Exchange) -> None:
 
 
 def flip(position: float) -> Action:
-    """One bit of the body is another one: at 0.0 the first byte's, at 1.0 the last one's."""
+    """Flips one bit of the body: at 0.0 in the first byte, at 1.0 in the last."""
 
     def act(exchange: Exchange) -> None:
         answer = exchange.forward()
@@ -102,7 +104,7 @@ def flip(position: float) -> Action:
 
 
 def flip_byte(index: int) -> Action:
-    """One bit of this byte of the body is another one."""
+    """Flips one bit of this byte of the body."""
 
     def act(exchange: Exchange) -> None:
         answer = exchange.forward()
@@ -115,17 +117,17 @@ def flip_byte(index: int) -> Action:
 
 
 def dawdle(exchange: Exchange) -> None:
-    """The body comes, in pieces, over half a second."""
+    """The body is sent in pieces, over half a second."""
     exchange.reply_slowly(exchange.forward(), pieces=8, seconds=0.5)
 
 
 def drop_checksums(exchange: Exchange) -> None:
-    """The answer says nothing of checksums."""
+    """Removes checksums from the answer."""
     exchange.reply(exchange.forward().without(lambda name: name.startswith("x-amz-checksum-")))
 
 
 def falsify_checksums(exchange: Exchange) -> None:
-    """The answer names a checksum that is not the object's."""
+    """The answer has a checksum that is not the object's."""
     answer = exchange.forward()
     found = answer.headers.get("x-amz-checksum-crc64nvme")
     if found is not None:
@@ -160,7 +162,7 @@ def meanwhile(event: Callable[[], object]) -> Action:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """DeleteObjects does not do it for some of the keys, and says so; the others it does."""
+    """DeleteObjects refuses some of the keys and says so; it deletes the others."""
 
     code: str
     access_key: str
@@ -193,7 +195,7 @@ class Refusal:
         exchange.reply(Message(head, xml))
 
     def _delete(self, exchange: Exchange, entries: Sequence[dict[str, str]]) -> Message:
-        """Another request than the client's, so it is signed anew."""
+        """A different request than the client's, so it is signed again."""
         inner = "".join(f"<Object>{encode_entry(entry)}</Object>" for entry in entries)
         body = f"<Delete>{inner}<Quiet>true</Quiet></Delete>".encode()
         signed = botocore.awsrequest.AWSRequest(
@@ -214,7 +216,7 @@ class Refusal:
 @dataclass(slots=True)
 class Killer:
     """SIGKILL for the whole process group of the client, before the request reaches the server or
-    after it had its effect.
+    after it took effect.
     """
 
     after: bool
@@ -223,9 +225,7 @@ class Killer:
     _is_known: threading.Event = field(default_factory=threading.Event)
 
     def aim(self, process_group: int) -> None:
-        """A client may come before anybody had the time to say which process it is; it is waited
-        for.
-        """
+        """A client may connect before the test could say which process it is; it is waited for."""
         self._pid = process_group
         self._is_known.set()
 
@@ -235,7 +235,7 @@ class Killer:
         if not self._is_known.wait(SECONDS_MAX):
             raise TimeoutError("nobody said which process is to be killed")
         self.was_used = True
-        with suppress(ProcessLookupError):  # somebody else was first
+        with suppress(ProcessLookupError):  # someone else was first
             os.killpg(self._pid, signal.SIGKILL)
         exchange.reset()
 
@@ -248,7 +248,7 @@ def at(number: int, action: Action) -> Decide:
 def on(
     wanted: Callable[[Request], bool], action: Action, times: int = 1_000_000, skip: int = 0
 ) -> Decide:
-    """At the requests that are wanted: not the first `skip` ones of them, then so many."""
+    """At matching requests: skips the first `skip` of them, then applies to this many."""
     seen = [0]
 
     def decide(request: Request) -> Action | None:
@@ -261,7 +261,7 @@ def on(
 
 
 def by_chance(seed: int, rate: float, choices: Callable[[Request], Sequence[Action]]) -> Decide:
-    """At every request with a probability, one of the actions that make sense for it."""
+    """At each request with a probability, one of the actions that make sense for it."""
     chance = random.Random(seed)
 
     def decide(request: Request) -> Action | None:

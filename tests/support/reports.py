@@ -1,4 +1,4 @@
-"""Reports to be drawn: with all that may be in one, and with text that wants to get out of it."""
+"""Reports to be drawn: with everything that may be in one, and with hostile text."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def make_place(
 
 
 def make_report(calendar: Calendar | None = None, *places: Place) -> Report:
-    """Everything is in order, unless a test says otherwise."""
+    """Everything is in order unless a test changes it."""
     totals = PackedTotals(records=4)
     totals.total = PackedTotal(12, 4_000, 9_000_000, 8_000_000, 3_990)
     totals.pack_sizes.add(8_000_000)

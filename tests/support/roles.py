@@ -17,10 +17,10 @@ from log_aggregator.ports.store import Deletion, DeletionFailure, ObjectStore
 T = TypeVar("T")
 
 NAMES: Mapping[str, str] = {"dest": DESTINATION, "work": f"{STACK}-workbucket-1a2b3c"}
-"""The stack's names of a simulated world's buckets, where they differ."""
+"""The stack's names for a simulated world's buckets, where they differ."""
 
 Need = tuple[str, str]
-"""An IAM action, and the ARN that it is asked for."""
+"""An IAM action, and the ARN for which it is needed."""
 
 _BUCKET_ACTIONS = {
     "ListObjectVersions": "s3:ListBucketVersions",
@@ -47,14 +47,15 @@ KEY_USES = {
     "UploadPartCopy": "kms:Decrypt",
     "CompleteMultipartUpload": "kms:Decrypt",
 }
-"""Where the object, or the bucket, is encrypted with a KMS key; of HeadObject, for its checksum
+"""If the object or the bucket is encrypted with a KMS key; for HeadObject, because of its checksum
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html,
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)."""
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+"""
 
 
 class RoleStore(ForwardingStore):
-    """One function's view of a store. `used` takes down every permission that was asked for, by
-    function. `accounts` owns those buckets that are not of the stack's account.
+    """One function's view of a store. `used` records every permission that was needed, by function.
+    `accounts` owns the buckets that do not belong to the stack's account.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class RoleStore(ForwardingStore):
         self._used = used
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
-        """S3 refuses key by key."""
+        """S3 refuses each key separately."""
         refused = [deletion for deletion in deletions if not self._may_delete(bucket, deletion)]
         allowed = [deletion for deletion in deletions if deletion not in refused]
         return [
@@ -92,8 +93,8 @@ class RoleStore(ForwardingStore):
         try:
             return run()
         except NotFound as error:
-            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: 404 only for those
-            # who may list the bucket.
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: 404 only with
+            # permission to list the bucket.
             if call.operation in ("GetObject", "HeadObject") and not self._may(
                 "s3:ListBucket", bucket_arn(call.bucket), None
             ):
@@ -123,8 +124,8 @@ class RoleStore(ForwardingStore):
 
 
 class KeyedRoleStore(RoleStore):
-    """The same, of a stack whose target is encrypted with a key of its own. The key's policy names
-    the roles of the output `TargetKeyRoleArns` and nobody else.
+    """The same, for a stack whose target is encrypted with its own key. The key's policy names only
+    the roles in the output `TargetKeyRoleArns`.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class KeyedRoleStore(RoleStore):
 
 
 def needs_of(call: Call) -> Iterator[Need]:
-    """What S3 asks for
+    """The permissions that S3 requires
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html).
     """
     arn = bucket_arn(call.bucket)
@@ -170,8 +171,8 @@ def bucket_arn(bucket: str) -> str:
 
 
 def holds(condition: Mapping[str, Any], prefix: str | None, account: str) -> bool:
-    """Of the conditions that stand in our statements: a listing's prefix, and the account that owns
-    the bucket. Without a prefix a condition on it does not hold.
+    """The conditions in our statements: a listing's prefix, and the account that owns the bucket.
+    Without a prefix, a condition on it does not match.
     """
     for operator, keys in condition.items():
         for key, patterns in keys.items():

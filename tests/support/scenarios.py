@@ -72,8 +72,8 @@ def build_in_place() -> World:
 
 
 def build_versions_and_marker() -> World:
-    """A key with three versions and an old delete marker between them; a second key; a key that was
-    deleted.
+    """A key with three versions and an old delete marker between them; a second key; a
+    deleted key.
     """
     world = make_world()
     key = trail_key(1)
@@ -100,8 +100,8 @@ def build_mixed() -> World:
 
 
 def build_multipart() -> World:
-    """A pack with a member that S3 copies behind a bridge, and a parquet file that it copies in a
-    tar. S3's smallest part is 5 MiB, or what a test has made of it.
+    """A pack with a member that S3 copies after a bridge, and a parquet file that it copies into a
+    tar. S3's smallest part is 5 MiB, unless a test has changed it.
     """
     part_bytes_min = bridge_bytes(1) + 1
     limits = PackLimits(copy_size_bytes_min=2 * part_bytes_min, part_size_bytes=part_bytes_min)
@@ -145,7 +145,7 @@ def build_several_packs() -> World:
 
 
 def build_declared() -> World:
-    """Free logs of two declared layouts, beside a manifest and a decoy, which stay."""
+    """Free logs of two declared layouts, next to a manifest and a decoy, which stay."""
     layouts = [
         {"name": "app", "pattern": "app/{YYYY}/{MM}/{DD}/{**}"},
         {"name": "nginx", "pattern": "nginx/{host}/access.log-{YYYYMMDD}.gz", "kind": "gzip"},

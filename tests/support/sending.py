@@ -1,6 +1,6 @@
-"""Nothing is sent: what botocore and libcurl would have sent is caught, with the way that it would
-have gone. Everything that botocore sends goes through one method, whoever's client it is, and so do
-its questions for credentials.
+"""Nothing is sent: requests of botocore and libcurl are caught, together with the route that they
+would have taken. Everything that botocore sends goes through one method, whichever client sends it,
+and so do its requests for credentials.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LOADER = Loader(include_default_search_paths=True)
 
 @dataclass(frozen=True)
 class Sent:
-    """A request, and the way that it would have gone."""
+    """A request, and the route that it would have taken."""
 
     client: str
     """`botocore` or `libcurl`."""
@@ -51,7 +51,7 @@ class Sent:
     url: str
     proxy: str
     trusts: str
-    """The file of certificates; nothing where it is the client's own."""
+    """The file of certificates; empty if it is the client's own."""
     headers: Mapping[str, str]
     body: str = ""
 
@@ -62,7 +62,7 @@ class Sent:
 
     @property
     def scope(self) -> tuple[str, ...]:
-        """Access key, Region and service that it is signed with."""
+        """The access key, Region and service that it is signed with."""
         found = re.search(
             r"Credential=([^/]+)/\d+/([^/,]+)/([^/,]+)/aws4_request",
             self.headers.get("authorization", ""),
@@ -71,12 +71,12 @@ class Sent:
 
 
 Answer = Callable[[str, str], tuple[int, Mapping[str, str], bytes] | None]
-"""Of a method and a URL. None: the usual answer."""
+"""For a method and a URL. None: the usual answer."""
 
 
 @dataclass
 class Caught:
-    """All that was sent."""
+    """Everything that was sent."""
 
     sent: list[Sent] = field(default_factory=list)
     answer: Answer = lambda _method, _url: None
@@ -102,7 +102,7 @@ class _Raw:
 
 
 def usual_answer(sent: Sent) -> tuple[int, Mapping[str, str], bytes]:
-    """One that every service's client takes for an answer."""
+    """One that every service's client accepts."""
     head = {"ETag": '"0"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}
     host = urlsplit(sent.url).hostname or ""
     if "Action=" in sent.body:
@@ -126,13 +126,13 @@ def usual_answer(sent: Sent) -> tuple[int, Mapping[str, str], bytes]:
 
 
 def find_way(session: Any, url: str) -> tuple[str, str]:
-    """The proxy and the certificates by which botocore sends something."""
+    """The proxy and the certificates that botocore uses."""
     proxy = session._proxy_config.proxy_url_for(url) or ""
     return proxy, session._verify if isinstance(session._verify, str) else ""
 
 
 class CurlMulti:
-    """Whatever is added is done when it is asked for."""
+    """Whatever is added is done as soon as it is performed."""
 
     def __init__(self) -> None:
         self.options: dict[int, Any] = {}
@@ -143,7 +143,7 @@ class CurlMulti:
 
     def add_handle(self, handle: Any) -> None:
         self._added.append(handle)
-        self.options[pycurl.M_TIMERFUNCTION](0)  # nobody need wait
+        self.options[pycurl.M_TIMERFUNCTION](0)  # no one has to wait
 
     def remove_handle(self, handle: Any) -> None:
         """It was done."""
@@ -180,7 +180,7 @@ def catch(monkeypatch: pytest.MonkeyPatch) -> Caught:
         return answer
 
     class Curl:
-        """As far as our reader uses one."""
+        """The part that our reader uses."""
 
         def __init__(self) -> None:
             self.options: dict[int, Any] = {}
@@ -220,7 +220,7 @@ def catch(monkeypatch: pytest.MonkeyPatch) -> Caught:
 
 
 def share_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All sessions read botocore's models once."""
+    """All sessions share botocore's models."""
 
     def register(self: Any) -> None:
         self._components.lazy_register_component("data_loader", lambda: LOADER)
@@ -229,7 +229,7 @@ def share_models(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_surroundings(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
-    """No variable of AWS's, no proxy, no certificates of the caller's; a home without files."""
+    """No AWS variables, no proxy, no certificates of the caller; an empty home folder."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "SSL_", "CURL_", "BOTO")) or name.lower().endswith(
             ("_proxy", "_bundle")

@@ -1,5 +1,5 @@
-"""What custody records are signed with, all of it on this machine: keys, a time-stamping authority
-that openssl answers for, and a KMS that is judged by botocore's own model of it.
+"""Everything that signs custody records, all on this machine: keys, a time-stamping authority
+backed by openssl, and a KMS that is checked against botocore's own model.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _write_key() -> Any:
 
 
 def key_file() -> str:
-    """Where a private key is, until the process ends."""
+    """The file of a private key, until the process ends."""
     return str(_write_key().name)
 
 
@@ -93,7 +93,7 @@ signer_digest = sha256
 
 
 class Authority:
-    """A time-stamping authority with a root of its own."""
+    """A time-stamping authority with its own root."""
 
     def __init__(self, folder: Path, keys: tuple[int, int] = (90, 91)) -> None:
         self._folder = folder
@@ -124,7 +124,7 @@ class Authority:
             return (self._folder / "answer").read_bytes()
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """Stands in for HTTP."""
+        """Replaces HTTP."""
         return 200, self.answer(body)
 
     def stamp(self, data: bytes) -> bytes:
@@ -137,7 +137,7 @@ class Authority:
 
 @contextmanager
 def serving(answer: Callable[[str, bytes], tuple[int, bytes]], kind: str) -> Iterator[str]:
-    """Answers POSTs on a free port of this machine: (X-Amz-Target, body) -> (status, body). Gives
+    """Answers POSTs on a free port of this machine: (X-Amz-Target, body) -> (status, body). Returns
     the URL.
     """
 
@@ -152,7 +152,7 @@ def serving(answer: Callable[[str, bytes], tuple[int, bytes]], kind: str) -> Ite
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Silent."""
+            """Logs nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -178,8 +178,8 @@ def serving_time(authority: Authority) -> Iterator[str]:
 
 @dataclass
 class FakeKms:
-    """GetPublicKey and Sign of one key. What is asked, and what is answered, must be as botocore's
-    model of KMS says.
+    """GetPublicKey and Sign for one key. Requests and answers must match botocore's model of
+    KMS.
     """
 
     key: rsa.RSAPrivateKey = field(default_factory=private_key)
@@ -187,7 +187,7 @@ class FakeKms:
     usage: str = "SIGN_VERIFY"
     algorithms: tuple[str, ...] = ("RSASSA_PSS_SHA_256", "RSASSA_PKCS1_V1_5_SHA_256")
     refuses: str = ""
-    """With this error."""
+    """Fails with this error."""
     asked: list[str] = field(default_factory=list)
 
     @contextmanager

@@ -1,11 +1,10 @@
-"""A server on loopback that stalls, in each of the ways that a server can.
+"""A server on loopback that stalls in every way that a server can.
 
     with StallingServer(trickle) as server:
         ... run something against server.endpoint_url ...
 
-What it answers, where it answers at all, is the beginning of something that S3 could have said.
-After a minute it hangs up, and leaving it is an AssertionError: a client that would wait for ever
-fails its test soon.
+Its answers, if any, are the beginning of something that S3 could send. After a minute it hangs up,
+and leaving the block raises AssertionError: a client that would wait forever fails its test soon.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection:
-    """One client's. Everything ends with the server."""
+    """One client's connection. Everything ends with the server."""
 
     def __init__(self, sock: socket.socket, stopped: threading.Event) -> None:
         self.sock = sock
@@ -52,27 +51,27 @@ class Connection:
 
     @property
     def is_over(self) -> bool:
-        """Nobody came to an end in all this time."""
+        """Nothing ended in all this time."""
         return time.monotonic() >= self._ends
 
     def wait(self, seconds: float = PATIENCE_SECONDS) -> bool:
-        """For so long, or until it is over. Whether it is not."""
+        """Waits this long, or until it is over. Returns whether it is not."""
         return not self._stopped.wait(seconds) and not self.is_over
 
     def read_head(self) -> bytes:
-        """Up to the empty line, or until the client has gone."""
+        """Up to the empty line, or until the client is gone."""
         head = b""
         while b"\r\n\r\n" not in head and (data := self.sock.recv(RECEIVE_BYTES)):
             head += data
         return head
 
     def drop_the_rest(self) -> None:
-        """Whatever the client still sends, until it has gone."""
+        """Discards whatever the client still sends, until it is gone."""
         while self.sock.recv(RECEIVE_BYTES):
             pass
 
     def say_slowly(self, data: bytes) -> None:
-        """A byte at a time, and the last one for ever."""
+        """One byte at a time, and never the last one."""
         place = 0
         while self.wait(TICK_SECONDS):
             self.sock.sendall(data[place : place + 1])
@@ -93,34 +92,34 @@ def silent(connection: Connection) -> None:
 
 
 def trickle(connection: Connection) -> None:
-    """Answers a byte at a time, from the first one on."""
+    """Answers one byte at a time from the start."""
     connection.read_head()
     connection.say_slowly(HEAD + b"x-slow: yes")
 
 
 def silent_after_headers(connection: Connection) -> None:
-    """Promises a body, and gives none."""
+    """Promises a body, and sends none."""
     connection.read_head()
     connection.sock.sendall(SIZED)
     connection.drop_the_rest()
 
 
 def silent_in_body(connection: Connection) -> None:
-    """Gives the beginning of a body."""
+    """Sends the beginning of a body."""
     connection.read_head()
     connection.sock.sendall(SIZED + b"<?xml version='1.0'?>\n<")
     connection.drop_the_rest()
 
 
 def trickle_body(connection: Connection) -> None:
-    """Gives a body of which the length is known, a byte at a time."""
+    """Sends a body of known length, one byte at a time."""
     connection.read_head()
     connection.sock.sendall(SIZED)
     connection.say_slowly(b" ")
 
 
 def trickle_chunks(connection: Connection) -> None:
-    """Gives a body in chunks of a byte."""
+    """Sends a body in chunks of one byte."""
     connection.read_head()
     connection.sock.sendall(CHUNKED)
     while connection.wait(TICK_SECONDS):
@@ -128,7 +127,7 @@ def trickle_chunks(connection: Connection) -> None:
 
 
 def trickle_endless(connection: Connection) -> None:
-    """Gives a body that would end with the connection."""
+    """Sends a body that would end with the connection."""
     connection.read_head()
     connection.sock.sendall(ENDLESS)
     connection.say_slowly(b" ")
@@ -142,7 +141,7 @@ def stop_reading(connection: Connection) -> None:
 
 
 def sip(connection: Connection) -> None:
-    """Wants a body, and reads it a byte at a time."""
+    """Wants a body, and reads it one byte at a time."""
     connection.read_head()
     connection.sock.sendall(CONTINUE)
     while connection.wait(TICK_SECONDS) and connection.sock.recv(1):
@@ -150,7 +149,7 @@ def sip(connection: Connection) -> None:
 
 
 def trickle_after_upload(connection: Connection) -> None:
-    """Reads a body as fast as it comes, and answers a byte at a time."""
+    """Reads a body as fast as it arrives, and answers one byte at a time."""
     head, _, body = connection.read_head().partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].split()[0])
     connection.sock.sendall(CONTINUE)
@@ -161,7 +160,7 @@ def trickle_after_upload(connection: Connection) -> None:
 
 
 def trickle_handshake(connection: Connection) -> None:
-    """Begins a TLS handshake, a byte at a time. For a server without `context`."""
+    """Begins a TLS handshake, one byte at a time. For a server without `context`."""
     connection.read_head()
     connection.say_slowly(b"\x16\x03\x03\x40\x00" + bytes(0x4000))
 
@@ -184,8 +183,8 @@ STALLS: dict[str, Stall] = {
 
 
 class StallingServer:
-    """A context manager around the server. `stall` may be changed at any time, for connections that
-    come then.
+    """A context manager around the server. `stall` may be changed at any time, for later
+    connections.
     """
 
     def __init__(self, stall: Stall, context: ssl.SSLContext | None = None) -> None:
@@ -197,7 +196,7 @@ class StallingServer:
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
         self._listener = socket.socket()
-        # so that a client soon notices that nobody reads
+        # so that a client soon notices that no one reads
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         self._listener.bind((HOST, 0))
         self._listener.listen(128)
@@ -243,7 +242,7 @@ class StallingServer:
                 self._start(self._serve, sock)
 
     def _serve(self, sock: socket.socket) -> None:
-        with suppress(OSError):  # the client has gone, or we have
+        with suppress(OSError):  # the client is gone, or we are
             if self._context is not None:
                 sock = self._context.wrap_socket(sock, server_side=True)
                 self._sockets.append(sock)
@@ -256,7 +255,7 @@ class StallingServer:
 
 
 def make_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS, and the certificate by which a client may know it."""
+    """A server's TLS, and the certificate by which a client can verify it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = dt.datetime.now(dt.UTC)

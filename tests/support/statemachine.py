@@ -1,9 +1,8 @@
-"""A small interpreter of the Amazon States Language, as far as our definitions use it, and stricter
-than any emulator.
+"""A small interpreter of the Amazon States Language: the parts that our definitions use, and
+stricter than any emulator.
 
-A path that is not there is an error, as on AWS, and so is every field that this interpreter does
-not know. Time does not pass: retries happen at once. Branches and map items run one after the
-other.
+A missing path is an error, as on AWS, and so is every field that this interpreter does not know.
+Time does not pass: retries happen immediately. Branches and map items run one after the other.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 
 DEFINITIONS = Path(__file__).parents[2] / "statemachines"
 DATA_BYTES_MAX = 262_144
-"""Of a state's input or output, as JSON
+"""For a state's input or output, as JSON
 (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 """
 
@@ -57,7 +56,7 @@ _KNOWN = {
 
 
 class StateError(Exception):
-    """A state ended with an error that has a name."""
+    """A state ended with a named error."""
 
     def __init__(self, name: str, cause: str = "") -> None:
         super().__init__(f"{name}: {cause}")
@@ -124,7 +123,7 @@ class StateMachine:
             output = (
                 {} if state["OutputPath"] is None else find(output, state["OutputPath"], context)
             )
-        for value in (result, output):  # a map's result counts even where it is dropped
+        for value in (result, output):  # a map's result counts even if it is dropped
             if len(json.dumps(value).encode()) > DATA_BYTES_MAX:
                 raise StateError("States.DataLimitExceeded", state["Type"])
         return output, state.get("Next")
@@ -226,8 +225,8 @@ def choose(state: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> s
 
 
 def holds(rule: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> bool:
-    """One comparison of a choice. A variable that is not there is an error, unless that is asked
-    for.
+    """One comparison of a choice. A missing variable is an error, unless the comparison tests for
+    it.
     """
     if "IsPresent" in rule:
         try:
@@ -242,7 +241,7 @@ def holds(rule: Mapping[str, Any], data: Any, context: Mapping[str, Any]) -> boo
 
 
 def find(data: Any, path: str, context: Mapping[str, Any]) -> Any:
-    """What a path names. Raises StateError where it is not there."""
+    """What a path refers to. Raises StateError if it is missing."""
     root, steps = (context, path[2:]) if path.startswith("$$") else (data, path[1:])
     for step in steps.split(".")[1:]:
         if not isinstance(root, Mapping) or step not in root:
@@ -265,7 +264,7 @@ def fill(template: Any, data: Any, context: Mapping[str, Any]) -> Any:
 
 
 def put(data: Any, path: str | None, result: Any) -> Any:
-    """The state's output: the result in place of the input, or in it, or dropped."""
+    """The state's output: the result replaces the input, is put into it, or is dropped."""
     if path is None:
         return data
     if path == "$":

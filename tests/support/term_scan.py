@@ -1,5 +1,5 @@
-"""An independent, slow reading of log objects for the values that people search by: what the
-readers of terms are compared with.
+"""An independent, slow reading of log objects for search values, to compare the readers of terms
+with.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from log_aggregator.core.terms.model import Field
 from log_aggregator.core.terms.readers.parameters import kind_of
 
 Event = tuple[set[tuple[Field, str]], int | None]
-"""What one event holds, and its time."""
+"""What one event contains, and its time."""
 
 
 def seconds(text: object) -> int | None:

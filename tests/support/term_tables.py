@@ -1,4 +1,4 @@
-"""Packs that have nothing but terms: what searching needs of them."""
+"""Packs that have nothing except terms: all that searching needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sighting(
 
 @dataclass
 class TermsShelf:
-    """A target in memory, with packs whose bytes nobody reads."""
+    """A target in memory, with packs whose bytes are never read."""
 
     store: MemoryStore = field(default_factory=MemoryStore)
     target: Target = field(default_factory=lambda: Target("packs-here"))
@@ -47,7 +47,7 @@ class TermsShelf:
         unsearched: Mapping[Unsearched, int] | None = None,
         salt: str = "",
     ) -> str:
-        """Its key. Without sightings it has no terms."""
+        """Returns its key. Without sightings it has no terms."""
         place = f"{SOURCE}/{log_type}/{account}/{day:%Y/%m/%d}/"
         digest = hashlib.sha256(f"{place}{salt}".encode()).hexdigest()[:32]
         key = f"{self.target.root}packs/{place}{account}_{log_type}_{day:%Y%m%d}-{digest}.json.gz"

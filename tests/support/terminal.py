@@ -1,4 +1,4 @@
-"""A terminal, at which commands are typed and keys are pressed."""
+"""A terminal for typing commands and pressing keys."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CTRL_C = "\x03"
 
 
 class Typed:
-    """A command that was typed at a shell. Its `screen` is all that it has shown, without colours
-    and movements.
+    """A command typed at a shell. Its `screen` is everything it has shown, without colours and
+    cursor movements.
     """
 
     def __init__(self, line: str, folder: Path, environment: Mapping[str, str]) -> None:
@@ -69,7 +69,7 @@ class Typed:
         os.write(self._terminal, keys.encode())
 
     def wait_for(self, text: str) -> str:
-        """Gives the screen once this stands on it. Raises TimeoutError."""
+        """Returns the screen once it contains this. Raises TimeoutError."""
         try:
             wait_until(lambda: text in self.screen or self.process.poll() is not None)
         except TimeoutError as error:
@@ -83,17 +83,17 @@ class Typed:
         self.press(f"{keys}\n")
 
     def end(self) -> int:
-        """Its exit code."""
+        """Returns its exit code."""
         code = self.process.wait(SECONDS_MAX)
         self._reader.join(SECONDS_MAX)
         return code
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError):  # what a terminal says when nobody writes to it any more
+        with contextlib.suppress(OSError):  # what a terminal says when no one writes to it any more
             while piece := os.read(self._terminal, 65_536):
                 self._shown += piece
 
 
 def _take_terminal() -> None:
-    """The new session's terminal, so that a ctrl-C is heard by whoever is in it."""
+    """The new session's terminal, so that its processes receive Ctrl-C."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

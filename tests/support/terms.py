@@ -1,6 +1,6 @@
-"""What a run that was killed may leave otherwise than one that was not: terms that are missing, and
-none that differ; tables of what terms there are; and an index that was made anew, beside which the
-hash of its whole pack is not kept.
+"""How the result of a killed run may differ from that of an undisturbed one: terms may be missing,
+but none differ; tables have the terms that exist; and a rebuilt index lacks the hash of its whole
+pack.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from log_aggregator.steps.packs.index import PACK_SHA256
 
 Entry = tuple[object, ...]
-"""(bucket, key, ...) of what a store holds."""
+"""(bucket, key, ...) of a store's contents."""
 
 
 def assert_same_but_for_terms(
     found: Iterable[Entry], undisturbed: Iterable[Entry], where: object = ""
 ) -> None:
     """Everything else is the same, and all terms are among those that the undisturbed run wrote,
-    byte for byte. Written twice, they are there in two versions.
+    byte for byte. If written twice, there are two versions.
     """
     (terms, others), (all_terms, all_others) = (
         _part(entry for entry in entries if not is_table(str(entry[1])))
@@ -38,7 +38,7 @@ def _part(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
 
 
 def _without_hash(part: object) -> object:
-    """Metadata but for the hash of the pack, and everything else as it is."""
+    """Metadata without the hash of the pack, and everything else unchanged."""
     if not isinstance(part, tuple):
         return part
     return tuple(item for item in part if item[0] != PACK_SHA256)

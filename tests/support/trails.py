@@ -43,7 +43,7 @@ _A_YEAR = timedelta(days=365)
 @dataclass
 class Trails:
     """A world whose Control Tower bucket holds the logs and digests of one or more specifications
-    of the same seed.
+    with the same seed.
     """
 
     spec: OrganisationSpec = SPEC
@@ -101,7 +101,7 @@ class Trails:
         assert self.world.run().failures == []
 
     def put_back(self, keys: Iterable[str]) -> None:
-        """As it was, out of its pack."""
+        """As it was, from its pack."""
         for key in keys:
             (place,) = find_places(self.store, TARGET, BUCKET, key)
             self.store.put(
@@ -114,7 +114,7 @@ class Trails:
     def rewrite(
         self, key: str, change: Callable[[dict[str, Any]], None], *, sign: bool = False
     ) -> None:
-        """Changes a digest's document; with `sign`, as only CloudTrail can, with a good
+        """Changes a digest's document; with `sign`, as only CloudTrail can, with a valid
         signature.
         """
         item = self.objects[key]
@@ -128,7 +128,7 @@ class Trails:
 
     def move_older(self, count: int, bucket: str) -> None:
         """The trail of the first chain delivered its first digests to another bucket; the chain
-        goes on from there.
+        continues from there.
         """
         self.store.create_bucket(bucket, versioning="Enabled")
         places = [bucket if number < count else BUCKET for number in range(len(self.digest_keys))]
@@ -149,7 +149,7 @@ class Trails:
         buckets: frozenset[str] = frozenset(),
         **request: Any,
     ) -> Validation:
-        """Of the first day, unless another range is named."""
+        """For the first day, unless another range is given."""
         begin, end = first or self.spec.first_day, last or self.spec.first_day
         asked = Request(_moment(begin, time.min), _moment(end, time.max), **request)
         found = store or self.store
@@ -165,7 +165,7 @@ class Trails:
 
 
 class Denying:
-    """A CloudTrail that may not, or cannot, be asked."""
+    """A CloudTrail that must not, or cannot, be asked."""
 
     def __init__(self, error: StoreError | None = None) -> None:
         self.asked = 0
@@ -179,7 +179,7 @@ class Denying:
 
 
 class RegionDeny(LabTrailKeys):
-    """A CloudTrail that may not be asked in some Regions, as Control Tower's Region deny has it."""
+    """A CloudTrail that must not be asked in some Regions, as with Control Tower's Region deny."""
 
     def __init__(
         self, spec: OrganisationSpec, *regions: str, error: RequestFailed | None = None
@@ -195,7 +195,7 @@ class RegionDeny(LabTrailKeys):
 
     @property
     def regions(self) -> list[str]:
-        """That were asked."""
+        """The Regions that were asked."""
         return [region for region, _, _ in self.asked]
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
@@ -239,7 +239,7 @@ def trails(**changes: Any) -> Trails:
 
 
 def problems(result: Validation) -> dict[tuple[str, str], str]:
-    """(state, key) -> text of every file that is not simply valid. `holes` are no files."""
+    """(state, key) -> text of every file that is not simply valid. `holes` are not files."""
     return {
         (finding.state.value, finding.key): finding.text
         for finding in result.findings

@@ -1,4 +1,4 @@
-"""How tests wait: for an event, and never for some time to pass."""
+"""How tests wait: for an event, and never for an amount of time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 PATIENCE = "TEST_SECONDS_MAX"
-"""The variable by which the planted bugs say that what comes late comes never."""
+"""The variable by which planted bugs declare that anything late will never come."""
 SECONDS_MAX = int(os.environ.get(PATIENCE, "600"))
-"""For anything that is waited for: a hundred times what it takes on a machine that has nothing else
-to do. Only what never comes takes so long.
+"""For anything that is waited for: a hundred times what it takes on an idle machine. Only something
+that never comes takes this long.
 """
 POLL_SECONDS = 0.01
 

@@ -1,4 +1,4 @@
-"""Small organisations in memory: what lies in them, how they are run, and what must be true of them
+"""Small organisations in memory: their contents, how they are run, and what must hold
 afterwards.
 """
 
@@ -49,9 +49,7 @@ READS = {
 
 
 class SteppingClock:
-    """A millisecond goes by whenever somebody looks at it, so that no two things happen at the same
-    time.
-    """
+    """Advances a millisecond whenever it is read, so that no two things happen at the same time."""
 
     def __init__(self, start: datetime = datetime(2025, 4, 5, 1, tzinfo=UTC)) -> None:
         self._now = start
@@ -103,7 +101,7 @@ class World:
         workers: Workers | None = None,
         rules: RunRules | None = None,
     ) -> Job:
-        """What the steps work with; what is left out is the world's own, and one thread."""
+        """What the steps work with; by default the world's own, and one thread."""
         return Job(store or self.store, workers or SerialWorkers(), rules or self.rules, self.clock)
 
     def run(self, store: ObjectStore | None = None, rules: RunRules | None = None) -> RunResult:
@@ -119,8 +117,8 @@ class World:
 def make_rules(
     window: DateWindow = WINDOW, limits: PackLimits | None = None, **settings: Any
 ) -> RunRules:
-    """The rules of settings, of a run that deletes unless they say otherwise; `limits` may be
-    smaller than settings allow.
+    """The rules made from settings, for a run that deletes unless they say otherwise; `limits` may
+    be lower than settings allow.
     """
     rules = make_run_rules(read_settings(None, {"delete_originals": True} | settings), window)
     if limits is None:
@@ -139,7 +137,7 @@ def make_world(
     clock: SteppingClock | None = None,
     **settings: Any,
 ) -> World:
-    """One auxiliary bucket `logs` and a versioned destination `dest`; more by `settings`."""
+    """One auxiliary bucket `logs` and a versioned destination `dest`; more through `settings`."""
     clock = clock or SteppingClock()
     store = store or MemoryStore(clock=clock)
     store.create_bucket("logs", versioning=versioning, has_kms=has_kms)
@@ -196,7 +194,7 @@ def pack_gzip(data: bytes) -> bytes:
 
 
 def kill_at(call_number: int, *, after: bool) -> Decide:
-    """The process dies at that call, before or after it had its effect."""
+    """The process dies at that call, before or after it took effect."""
 
     def decide(number: int, call: Call) -> Fault | None:
         if number != call_number:
@@ -207,7 +205,7 @@ def kill_at(call_number: int, *, after: bool) -> Decide:
 
 
 def fail_on(wanted: Callable[[Call], bool], error: RequestFailed, times: int = 1_000_000) -> Decide:
-    """The calls that are `wanted` fail, the first `times` of them."""
+    """The first `times` calls that are `wanted` fail."""
     left = [times]
 
     def decide(number: int, call: Call) -> Fault | None:
@@ -228,7 +226,7 @@ def writes_of(calls: list[Call]) -> list[Call]:
 
 
 def read_indexes(store: ObjectStore, target: Target) -> dict[str, Index]:
-    """The index of every pack of a target. Each pack is read back on the way, byte for byte."""
+    """The index of every pack of a target. Each pack is also read back, byte for byte."""
     found = {}
     for entry in list(list_all(store, target.bucket, f"{target.root}indexes/")):
         key = target.pack_key(entry.key)
@@ -239,7 +237,7 @@ def read_indexes(store: ObjectStore, target: Target) -> dict[str, Index]:
 def find_members(
     store: ObjectStore, targets: tuple[Target, ...]
 ) -> Iterator[tuple[str, Member, bytes, str]]:
-    """(source bucket, member, its bytes out of the pack, the pack's key) of every pack."""
+    """(source bucket, member, its bytes from the pack, the pack's key) for every pack."""
     for target in targets:
         for key, index in read_indexes(store, target).items():
             data = store.get_object(target.bucket, key).data
@@ -249,12 +247,12 @@ def find_members(
 
 
 def find_losses(world: World) -> list[str]:
-    """Log objects that are neither where they were, as their very version, nor in a verified pack
-    with bytes and metadata.
+    """Log objects that are neither in place, as exactly their version, nor in a verified pack with
+    bytes and metadata.
     """
     packed: dict[tuple[object, ...], list[tuple[Member, bytes]]] = {}
     for bucket, member, data, _ in find_members(world.store, world.targets):
-        # Without its time: what is written anew between listing and reading is read by its ETag.
+        # Without its time: an object rewritten between listing and reading is read by its ETag.
         packed.setdefault((bucket, member.identity[:4]), []).append((member, data))
     return [problem for stored in world.originals if (problem := _find_loss(world, stored, packed))]
 
@@ -279,7 +277,7 @@ def _find_loss(
 
 
 def is_in_place(store: ObjectStore, source: LogObject) -> bool:
-    """Asked of the listing, which also knows objects that cannot be read."""
+    """Uses the listing, which also has objects that cannot be read."""
     page = store.list_object_versions(source.bucket, prefix=source.key)
     ids = {source.version_id} if source.version_id is not None else {"null"}
     return any(
@@ -293,7 +291,7 @@ def left_in_place(world: World) -> list[LogObject]:
 
 
 def count_copies(world: World) -> dict[tuple[object, ...], int]:
-    """How many packs each log object is a member of."""
+    """The number of packs that contain each log object."""
     counts: dict[tuple[object, ...], int] = {}
     for bucket, member, _, _ in find_members(world.store, world.targets):
         counts[bucket, member.identity] = counts.get((bucket, member.identity), 0) + 1

@@ -1,5 +1,5 @@
-"""What X-Ray takes: a datagram for its daemon, and a subsegment that is sent on its own, as AWS
-publishes them. And a daemon that keeps what it is sent.
+"""The formats that X-Ray accepts, as AWS publishes them: a datagram for its daemon, and a separate
+subsegment. And a daemon that keeps what it receives.
 
 https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html and the schema that
 the page links to, xray-segmentdocument-schema-v1.0.0;
@@ -97,13 +97,13 @@ INDEPENDENT_SUBSEGMENT: dict[str, Any] = {
     "oneOf": [{"required": ["end_time"]}, {"required": ["in_progress"]}],
     "additionalProperties": False,
 }
-"""Of the fields that a subsegment may have, `http`, `aws`, `sql` and nested ones are left out: we
-send none. The published schema lets unknown fields pass; here they are mistakes.
+"""Fields that a subsegment may have but that we never send are left out: `http`, `aws`, `sql` and
+nested ones. The published schema allows unknown fields; here they are mistakes.
 """
 
 
 def find_problems(datagram: bytes) -> list[str]:
-    """Why X-Ray would not take it, or not as it is meant."""
+    """Why X-Ray would reject it, or misunderstand it."""
     header, newline, document = datagram.partition(b"\n")
     if not newline or json.loads(header) != HEADER:
         return [f"header: {header[:80]!r}"]
@@ -119,7 +119,7 @@ def find_problems(datagram: bytes) -> list[str]:
 
 
 class FakeDaemon:
-    """Listens on a free port of this machine from `with` on, and keeps every datagram."""
+    """Listens on a free port of this machine inside a `with` block, and keeps every datagram."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -145,7 +145,7 @@ class FakeDaemon:
         self._socket.close()
 
     def read_all(self) -> list[bytes]:
-        """Everything that was sent before: one socket keeps the order in which it was reached."""
+        """Everything sent before: one socket keeps the order of arrival."""
         self._has_marker.clear()
         self._socket.sendto(b"marker", self._socket.getsockname())
         if not self._has_marker.wait(SECONDS_MAX):

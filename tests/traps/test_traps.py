@@ -1,5 +1,5 @@
-"""How another aggregator lost logs, row by row; each docstring quotes what was done, and what it
-did.
+"""How another aggregator lost logs, row by row; each docstring quotes what was done and the
+result.
 """
 
 from __future__ import annotations

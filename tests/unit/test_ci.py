@@ -1,4 +1,4 @@
-"""What continuous integration runs, with a `make` that only writes down what it is asked for."""
+"""What continuous integration runs, with a `make` that only records its arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of Containerfile are sound: nobody here can build it."""
+"""The lines of Containerfile are valid: it cannot be built here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation says what is true of the code: generated pages, links, examples, names."""
+"""The documentation agrees with the code: generated pages, links, examples, names."""
 
 from __future__ import annotations
 

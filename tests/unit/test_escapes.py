@@ -1,4 +1,4 @@
-"""Which characters are escaped, and that what is escaped can be read again."""
+"""Which characters are escaped, and that escaped text can be read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nouns check themselves."""
+"""The data types check themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of planted bugs fits the source as it is."""
+"""The table of planted bugs fits the current source."""
 
 from __future__ import annotations
 

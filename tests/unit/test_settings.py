@@ -1,4 +1,4 @@
-"""The settings: every one of them, right and wrong."""
+"""All settings, valid and invalid."""
 
 from __future__ import annotations
 

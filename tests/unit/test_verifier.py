@@ -1,4 +1,4 @@
-"""The verifier of evidence bundles: what it finds where manifest and zip are made anew."""
+"""The verifier of evidence bundles: what it finds when manifest and zip are rebuilt."""
 
 from __future__ import annotations
 

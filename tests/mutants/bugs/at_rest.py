@@ -1,4 +1,4 @@
-"""Planted bugs: a pack at rest is called good that S3 did not show to be."""
+"""Planted bugs: calling packs at rest good without evidence from S3."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ AT_REST = Section(
     (
         Mutant(
             "at-rest-mismatch-believed",
-            "a pack that hashes to something else is good",
+            "a pack whose hash does not match is reported as good",
             in_symbol(_ONE, ("Verdict.DAMAGED if mismatch else Verdict.GOOD", "Verdict.GOOD")),
             proof=f"{_CHECK}::test_one_bit_is_found",
         ),
         Mutant(
             "at-rest-missing-row-good",
-            "a pack that S3's report does not speak of is good",
+            "a pack missing from S3's report is reported as good",
             in_symbol(
                 _ONE,
                 (
@@ -33,13 +33,13 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-double-row-good",
-            "of two rows about one pack the first is believed",
+            "when S3's report has two rows for one pack, the first is believed",
             in_symbol(_ONE, ("len(rows) > 1", "False")),
             proof=f"{_VERDICTS}::test_no_row_and_two_rows_show_nothing",
         ),
         Mutant(
             "at-rest-failed-task-good",
-            "a task that failed counts as one that succeeded",
+            "a hashing task that failed counts as successful",
             in_symbol(
                 "log_aggregator.core.evidence.at_rest:_problems",
                 (
@@ -54,7 +54,7 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-other-version",
-            "the hash of another version of a pack is taken for the pack's",
+            "the hash of another version of the pack is accepted as the pack's own",
             in_symbol(
                 _JUDGE,
                 (
@@ -66,7 +66,7 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-other-object",
-            "the hash of an object of another ETag is taken for the pack's",
+            "the hash of an object with a different ETag is accepted as the pack's own",
             in_symbol(
                 "log_aggregator.core.evidence.at_rest:_problems",
                 ("row.etag != task.etag", "False"),
@@ -75,7 +75,7 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-foreign-rows-unsaid",
-            "a report that speaks of what nobody asked for is as good as any",
+            "a report with rows for objects that were not asked for still passes the check",
             in_symbol(
                 "log_aggregator.core.evidence.at_rest:AtRestCheck.is_good",
                 ("not self.foreign_rows", "True"),
@@ -84,7 +84,7 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-one-claim-is-enough",
-            "where the index and custody say different hashes, one of them is enough",
+            "when the index and custody record different hashes, matching one of them is enough",
             in_symbol(
                 "log_aggregator.core.evidence.at_rest:KnownHashes.find_mismatch",
                 ("self.sha256", "self.sha256[-1:]"),
@@ -93,7 +93,7 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-report-from-elsewhere",
-            "a report may lead to files that anybody has put anywhere",
+            "S3's report can point to files outside its own prefix, where others can write",
             in_symbol(
                 "log_aggregator.core.evidence.batch:parse_report",
                 ("not file.key.startswith(prefix)", "False"),
@@ -102,7 +102,7 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-report-changed",
-            "a file of a report is read though its MD5 is another one",
+            "a report file is read although its MD5 does not match",
             in_symbol(
                 "log_aggregator.core.evidence.batch:parse_rows",
                 ("found != file.md5.lower()", "False"),
@@ -111,7 +111,7 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-copied-unread",
-            "a pack with a member that S3 copied gets the hash of what was read of it",
+            "a pack with a member copied by S3 gets a hash of only the bytes that were read",
             in_symbol(
                 "log_aggregator.steps.packing.pack_writer:PackWriter.copy",
                 ("self._hash = None", ""),
@@ -120,7 +120,8 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-hearsay-in-custody",
-            "custody tells the hash that an index's metadata has, as if the run had computed it",
+            "a custody record repeats the hash from an index's metadata as if the run had computed "
+            "it",
             in_symbol(
                 "log_aggregator.steps.custody.write:_packs_of",
                 (
@@ -132,13 +133,13 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-manifest-by-kms",
-            "in a bucket that encrypts with KMS no pack can be hashed",
+            "no pack can be hashed in a bucket encrypted with KMS",
             in_symbol("log_aggregator.steps.evidence.at_rest:_begin", ("is_sse_s3=True", "")),
             proof=f"{_CHECK}::test_a_bucket_that_encrypts_with_kms",
         ),
         Mutant(
             "at-rest-good-by-plan",
-            "a pack is good because the plan beside the packs says so",
+            "a plan file stored next to the packs can declare a pack good",
             in_symbol(
                 "log_aggregator.core.evidence.at_rest_plan:decode_plan",
                 ("any((pack.verdict is Verdict.GOOD for pack in plan.judged))", "False"),
@@ -147,13 +148,13 @@ AT_REST = Section(
         ),
         Mutant(
             "at-rest-plan-believed",
-            "whoever can write beside the packs has them hashed at the caller's cost",
+            "anyone who can write next to the packs can have them hashed at the caller's cost",
             in_symbol("log_aggregator.cli.at_rest:_agree_again", ("is_begun(job, plan)", "True")),
             proof="tests/unit/cli/test_verify_at_rest.py::test_a_plan_that_somebody_put_there_costs_nothing",
         ),
         Mutant(
             "at-rest-dearer-than-agreed",
-            "hashing begins whatever it costs",
+            "hashing starts even if it costs more than was agreed",
             in_symbol(
                 "log_aggregator.cli.at_rest:_check_price",
                 ("dollars > options.dollars_max and not options.is_agreed", "False"),

@@ -1,4 +1,4 @@
-"""Planted bugs: which windows of a backfill are called done, and whose they are."""
+"""Planted bugs: which windows of a backfill count as done, and which worker has them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BACKFILLING = Section(
     (
         Mutant(
             "stopped-window-is-done",
-            "a window that was stopped in the midst of it counts as done, and its logs stay",
+            "a window interrupted halfway counts as done, and its remaining logs are never packed",
             in_symbol(
                 "log_aggregator.core.backfill.states:_state_of",
                 (
@@ -24,7 +24,7 @@ BACKFILLING = Section(
         ),
         Mutant(
             "killed-window-is-done",
-            "a window is called done before it is run",
+            "a window is marked done before it runs",
             in_symbol(
                 "log_aggregator.steps.backfill.work:Worker._run",
                 (
@@ -36,7 +36,7 @@ BACKFILLING = Section(
         ),
         Mutant(
             "failed-window-is-done",
-            "a window in which something failed is called done, and is not tried again",
+            "a window with failures is marked done and never tried again",
             in_symbol(
                 "log_aggregator.steps.backfill.work:Worker._run",
                 ("Kind.FAILED if outcome.failures else Kind.DONE", "Kind.DONE"),
@@ -45,7 +45,7 @@ BACKFILLING = Section(
         ),
         Mutant(
             "claims-never-expire",
-            "the window of a worker that was killed is waited for without end",
+            "the window of a killed worker is never given to another worker",
             in_symbol(
                 "log_aggregator.core.backfill.states:_state_of",
                 ("now - heard < EXPIRY", "True"),
@@ -54,7 +54,7 @@ BACKFILLING = Section(
         ),
         Mutant(
             "claims-by-our-own-clock",
-            "a worker whose clock is wrong takes windows from workers that are alive",
+            "a worker with a wrong clock takes windows from workers that are still running",
             in_symbol(
                 "log_aggregator.steps.backfill.ledger:Reader.read",
                 ("self.job.clock.now() + self.skew", "self.job.clock.now()"),
@@ -63,7 +63,7 @@ BACKFILLING = Section(
         ),
         Mutant(
             "entries-of-other-windows",
-            "an entry that was copied to another window ends that one",
+            "a ledger entry copied to another window marks that window as done",
             in_symbol(
                 "log_aggregator.core.backfill.entries:decode_entry",
                 ('raise ValueError("of another place")', "pass"),

@@ -1,6 +1,4 @@
-"""Planted bugs: at the boundaries of windows and pages, in counts, in ties, in what is first and what
-is last.
-"""
+"""Planted bugs: boundaries of windows and pages, counts, ties and order."""
 
 from __future__ import annotations
 
@@ -11,7 +9,8 @@ BOUNDARIES = Section(
     (
         Mutant(
             "window-is-the-longer",
-            "what is kept and came late is never looked at again, and its original stays for ever",
+            "logs that came late and are kept for a while are never revisited, so their originals "
+            "stay forever",
             in_symbol(
                 "log_aggregator.core.windows:make_window",
                 ("look_back_days + days_kept", "max(look_back_days, days_kept)"),
@@ -20,7 +19,8 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "today-too",
-            "logs of a day that is not over are packed, and its late ones in packs of their own",
+            "logs of the current day are packed before it is over, and later ones go into separate "
+            "packs",
             in_symbol(
                 "log_aggregator.core.windows:make_window",
                 ("today - timedelta(days=1)", "today"),
@@ -29,7 +29,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "last-day-alone",
-            "the last day of a range is forgotten where a window would begin with it",
+            "the last day of a range is skipped if a new window would start on it",
             in_symbol(
                 "log_aggregator.core.windows:split_window",
                 ("first <= window.last", "first < window.last"),
@@ -38,7 +38,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "full-too-early",
-            "a pack that is filled to the byte is taken for one that is too large",
+            "a pack filled to exactly the limit counts as too large",
             in_symbol(
                 "log_aggregator.core.planning:cut_sources",
                 (
@@ -50,7 +50,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "size-never-reset",
-            "what was cut off still counts: every pack after the first is cut too early",
+            "bytes already cut off still count, so every pack after the first is cut too early",
             in_symbol(
                 "log_aggregator.core.planning:cut_sources",
                 (
@@ -71,7 +71,8 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "large-versions-parted",
-            "large versions of one key are copied into packs that know nothing of each other",
+            "large versions of one key are copied into separate packs and can be deleted out of "
+            "order",
             in_symbol(
                 "log_aggregator.core.planning:plan_packs",
                 ("versions[source.log_object.key] == 1", "True"),
@@ -80,7 +81,8 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "order-of-the-listing",
-            "versions of a key lie in a pack as they were listed, so the same objects have two packs",
+            "versions are packed in listing order, so the same objects can give two different "
+            "packs",
             in_symbol(
                 "log_aggregator.core.planning:_place",
                 ("source.log_object.version_id or ''", "''"),
@@ -89,7 +91,8 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "first-two-keys",
-            "of many places only those of the first two keys are looked at, and the rest counts as gone",
+            "a lookup of many places covers only the first two keys, and all others count as "
+            "deleted",
             in_symbol(
                 "log_aggregator.steps.packing.scan:_common_prefix",
                 ("max(texts)", "sorted(texts)[1]"),
@@ -98,7 +101,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "empty-page-ends",
-            "a page without a key ends a listing that goes on",
+            "a page without keys ends a listing that has more pages",
             in_symbol(
                 "log_aggregator.steps.packing.scan:list_window",
                 ("start = page.next_start\ncontinue", "return"),
@@ -107,7 +110,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "page-at-the-prefix",
-            "a page of versions that ends at the very prefix comes again for ever",
+            "a page of versions that ends at exactly the prefix is fetched again forever",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_object_versions",
                 ("start.key.encode() >= prefix.encode()", "start.key.encode() > prefix.encode()"),
@@ -116,7 +119,8 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "page-behind-the-first",
-            "a page of objects begins behind the first key of the one before",
+            "the next page of objects starts after the first key of the previous page, not after "
+            "the last",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_objects",
                 ("ListStart(objects[-1].key)", "ListStart(objects[0].key)"),
@@ -125,7 +129,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "last-page-of-folders",
-            "of several pages of folders only the last is seen",
+            "only the last of several pages of folders is seen",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_folder",
                 (
@@ -137,7 +141,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "first-token-again",
-            "the second page of folders comes for ever",
+            "the second page of folders is fetched again forever",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_folder",
                 (
@@ -149,7 +153,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "folders-without-end",
-            "folders without end fill the memory",
+            "an endless list of folders fills the memory",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_folder",
                 ("len(objects) + len(prefixes) > PREFIXES_MAX", "False"),
@@ -158,7 +162,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "every-version-newest",
-            "every version counts as the newest, and none has to wait for the others",
+            "every version counts as the newest, so versions can be deleted in any order",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:make_log_object",
                 ("entry.get('IsLatest') != 'false'", "True"),
@@ -167,7 +171,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "key-guessed",
-            "a key that is no text is taken for another one",
+            "a key that is not valid UTF-8 is decoded as a different key",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:RawPage.decode",
                 ("unquote_plus(value, errors='strict')", "unquote_plus(value)"),
@@ -176,7 +180,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "beside-an-organisation",
-            "objects beside the folders of an organisation are in no listing task",
+            "objects next to the folders of an organisation are not listed by any task",
             in_symbol(
                 "log_aggregator.steps.packing.prefixes:list_folders",
                 ("inner is None or inner.objects", "inner is None"),
@@ -185,7 +189,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "older-version-frozen",
-            "a key goes on without its frozen older version",
+            "a key is packed although an older version of it is frozen",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_reason_to_leave",
                 (
@@ -197,7 +201,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "global-is-another-region",
-            "logs of global services are deleted without a pack as those of another region",
+            "logs of global services are deleted unpacked, as if they came from an unwanted Region",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_is_wanted_region",
                 ("not is_region(facts.region)", "False"),
@@ -206,7 +210,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "zone-is-another-region",
-            "logs of a local zone are deleted without a pack although its Region is wanted",
+            "logs of a local zone are deleted unpacked although its Region is wanted",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_is_wanted_region",
                 ("parent_region(facts.region)", "facts.region"),
@@ -215,7 +219,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "reasons-of-the-last-chunk",
-            "of what was left only the last chunk is told",
+            "the report of what was left covers only the last chunk",
             in_symbol(
                 "log_aggregator.steps.packing.selection:Selection.merge_counts",
                 (
@@ -227,7 +231,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "versions-uncounted",
-            "of several versions of a key one is counted",
+            "several versions of a key are counted as one",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_take",
                 ("selection.listed += len(listed.versions)", "selection.listed += 1"),
@@ -245,7 +249,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "newest-pack-first",
-            "the newest pack is settled first, and its originals wait a run for the older ones",
+            "the newest pack is settled first, so originals in older packs wait for another run",
             in_symbol(
                 "log_aggregator.steps.packing.group:GroupWork.plan",
                 (
@@ -257,7 +261,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "as-old-as-the-newest",
-            "originals are kept as long as the youngest pack of their group wants it",
+            "originals are kept until the youngest pack of their group is old enough",
             in_symbol(
                 "log_aggregator.steps.packing.group:GroupWork.plan",
                 ("keep(ledger.written[key].date())", "keep(max(ledger.written.values()).date())"),
@@ -266,7 +270,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "discards-not-kept",
-            "what is discarded goes at once, whatever keep_originals_days says",
+            "logs to discard are deleted immediately, whatever keep_originals_days says",
             in_symbol(
                 "log_aggregator.steps.packing.group:GroupWork.discard",
                 (
@@ -278,7 +282,8 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "changed-is-gone",
-            "an older version that S3 calls changed counts as gone, and the newest goes",
+            "an older version that S3 reports as changed counts as deleted, and the newest is "
+            "deleted first",
             in_symbol(
                 "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
@@ -290,7 +295,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "gone-is-waited-for",
-            "the newest version waits for ever for an older one that is gone",
+            "the newest version waits forever for an older one that no longer exists",
             in_symbol(
                 "log_aggregator.steps.packing.delete:ListedVersions.forget",
                 ("self.took(identity)", "pass"),
@@ -299,7 +304,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "changed-of-the-last-batch",
-            "of what was replaced only the last batch is told",
+            "the report of replaced objects covers only the last batch",
             in_symbol(
                 "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
@@ -311,7 +316,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "answers-do-not-count",
-            "after three groups without an answer, whatever came between, no other is tried",
+            "after three unanswered groups in total, not in a row, no further group is tried",
             in_symbol(
                 "log_aggregator.steps.packing.run:_settle_all",
                 (
@@ -323,7 +328,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "folded-counts-again",
-            "behind the first many each log object is a block of its own",
+            "after the first fold every log object is folded into a block by itself",
             in_symbol(
                 "log_aggregator.steps.packing.shelf:Shelf._fold",
                 ("self._open_objects = 0", "pass"),
@@ -332,7 +337,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "parts-in-any-order",
-            "parts of a large group overlap, as threads happened to list them",
+            "parts of a large group overlap, in whatever order threads listed them",
             in_symbol(
                 "log_aggregator.steps.packing.shelf:Shelf._pieces",
                 ("sorted(row.blocks, key=lambda block: block.first_key)", "row.blocks"),
@@ -341,7 +346,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "opaque-text-left",
-            "a large text whose ETag is no MD5 is called damaged, and is never packed",
+            "a large text object whose ETag is not an MD5 is called damaged and never packed",
             in_symbol(
                 "log_aggregator.steps.packing.large:PieceReader.check",
                 ("stored.has_md5_etag", "True"),
@@ -350,7 +355,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "customer-key-forgotten",
-            "an ETag that a customer's key made opaque is taken for an MD5",
+            "the ETag of an object encrypted with a customer's key is taken for an MD5",
             in_symbol(
                 "log_aggregator.adapters.s3.reading:is_opaque",
                 ("'x-amz-server-side-encryption-customer-algorithm' in headers", "False"),
@@ -359,7 +364,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "metadata-by-name",
-            "an object with another signature is taken for the original",
+            "an object with a different signature in its metadata is accepted as the original",
             in_symbol(
                 "log_aggregator.steps.retrieval.put_back:_is_alike",
                 (
@@ -371,7 +376,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "encoding-not-compared",
-            "an object with another content encoding is taken for the original",
+            "an object with a different content encoding is accepted as the original",
             in_symbol(
                 "log_aggregator.steps.retrieval.put_back:_is_alike",
                 ("(body.content_encoding or None) == (member.content_encoding or None)", "True"),
@@ -380,7 +385,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "only-the-last-folder",
-            "a bucket whose last folder holds no logs is called the wrong one",
+            "a bucket is rejected as the wrong one if its last folder has no logs",
             in_symbol(
                 "log_aggregator.steps.packing.prefixes:MainTree._list_roots",
                 ("found = found or bool(roots)", "found = bool(roots)"),
@@ -389,7 +394,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "bytes-of-the-last",
-            "of the bytes that were put back only those of the last original are told",
+            "put-back reports only the bytes of the last original it wrote",
             in_symbol(
                 "log_aggregator.steps.retrieval.put_back:put_back",
                 (
@@ -401,7 +406,7 @@ BOUNDARIES = Section(
         ),
         Mutant(
             "one-part-too-many",
-            "an original is cut into more parts than S3 takes, and cannot be put back",
+            "an original is split into more parts than S3 accepts and cannot be put back",
             in_symbol(
                 "log_aggregator.steps.retrieval.put_back:_put_large",
                 (

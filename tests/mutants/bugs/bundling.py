@@ -1,4 +1,4 @@
-"""Planted bugs: an evidence bundle, or its verifier, that says more than it knows."""
+"""Planted bugs: an evidence bundle or its verifier that claims more than it knows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BUNDLING = Section(
     (
         Mutant(
             "bundle-header-unread",
-            "what stands in front of a file in the zip may be anything",
+            "bytes in front of a file in the zip can be changed unnoticed",
             in_symbol(
                 "log_aggregator.verifier:Zip._check_entry",
                 ("header != _encode_local(entry.path, crc, entry.size)", "False"),
@@ -29,7 +29,7 @@ BUNDLING = Section(
         ),
         Mutant(
             "bundle-signature-believed",
-            "every RSA signature is right",
+            "every RSA signature counts as valid",
             in_symbol(
                 "log_aggregator.verifier:_is_signed",
                 ('pow(value, e, n).to_bytes(length, "big") == expected', "True"),
@@ -38,7 +38,7 @@ BUNDLING = Section(
         ),
         Mutant(
             "bundle-missing-log-forgotten",
-            "a log that CloudTrail's digest names may be missing",
+            "a log named by CloudTrail's digest can be missing unnoticed",
             in_symbol(
                 "log_aggregator.verifier:_Digests.finish",
                 ("_is_within(_LOG_DATE, key, self._bundle.about, 0)", "False"),
@@ -47,7 +47,7 @@ BUNDLING = Section(
         ),
         Mutant(
             "bundle-cut-chain-believed",
-            "a signature of a record that was removed says nothing",
+            "a signature of a removed record does not reveal the removal",
             in_symbol(
                 "log_aggregator.verifier:_find_flaw",
                 ("sequence not in hashes", "False"),
@@ -56,7 +56,7 @@ BUNDLING = Section(
         ),
         Mutant(
             "bundle-frozen-left-out",
-            "what could not be read is not named in the bundle",
+            "the bundle does not name the packs that could not be read",
             in_symbol(
                 "log_aggregator.steps.evidence.bundle:Bundle._take_pack",
                 ("failed.items()", "()"),

@@ -1,4 +1,4 @@
-"""Planted bugs: what the command line says where it failed, and to whom."""
+"""Planted bugs: how the command line reports failures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ ROOM = "tests/unit/cli/test_no_room.py"
 STREAMS = "tests/unit/cli/test_full_streams.py"
 
 COMMAND_LINE = Section(
-    "What a command says where it failed",
+    "How commands report failure",
     (
         Mutant(
             "nothing-was-touched-is-believed",
-            "a put-back that had written ends with 3 and `Nothing was touched`",
+            "a put-back that already wrote something exits with 3 and `Nothing was touched`",
             in_symbol(
                 "log_aggregator.adapters.counting:CountingStore.has_written",
                 (
@@ -25,7 +25,7 @@ COMMAND_LINE = Section(
         ),
         Mutant(
             "no-answer-is-a-finding",
-            "a network that is down looks like damaged packs: the exit code is 1",
+            "a network failure looks like damaged packs: the exit code is 1",
             in_symbol(
                 "log_aggregator.wiring:_NO_RESULT",
                 (
@@ -37,13 +37,13 @@ COMMAND_LINE = Section(
         ),
         Mutant(
             "deletes-for-a-report-without-a-place",
-            "a run whose standard output is full begins all the same",
+            "a run starts although its report cannot be written to standard output",
             in_symbol("log_aggregator.cli.run:do_run", ("require_room()", "pass")),
             proof=f"{STREAMS}::test_a_run_without_a_place_for_its_report_touches_nothing",
         ),
         Mutant(
             "report-is-lost",
-            "what a run deleted is told nobody where standard output fills up meanwhile",
+            "if standard output fills up during a run, the report of what it deleted is lost",
             in_symbol(
                 "log_aggregator.cli.lasting:print_lasting_report",
                 ("print_report_to_stderr(described, lines, as_json=as_json)", "pass"),
@@ -52,13 +52,13 @@ COMMAND_LINE = Section(
         ),
         Mutant(
             "deletion-without-a-place-for-its-report",
-            "`delete` begins where its standard output is full",
+            "`delete` starts although its report cannot be written to standard output",
             in_symbol("log_aggregator.cli.delete:delete", ("    require_room()\n", "")),
             proof=f"{ROOM}::test_a_full_standard_output",
         ),
         Mutant(
             "file-takes-the-place-of-a-device",
-            "what is written to /dev/full or /dev/null takes its place, for everybody",
+            "output to /dev/full or /dev/null replaces the device with a file, for everyone",
             in_symbol(
                 "log_aggregator.cli.output:is_taken",
                 ("path.exists() and not path.is_file()", "path.is_dir()"),
@@ -67,7 +67,7 @@ COMMAND_LINE = Section(
         ),
         Mutant(
             "full-stderr-ends-a-run",
-            "a line of progress that cannot be written ends what is being done",
+            "a progress line that cannot be written aborts the command",
             in_symbol(
                 "log_aggregator.cli.printing:_putting_out",
                 ("stream is not own_stream(sys.stderr)", "True"),

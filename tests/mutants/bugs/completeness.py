@@ -1,4 +1,4 @@
-"""Planted bugs: "nothing is missing" of what is."""
+"""Planted bugs: reporting "nothing is missing" although something is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMPLETENESS = Section(
     (
         Mutant(
             "holes-are-sound",
-            "hours without a digest are told, and the exit code says that all is well",
+            "hours without a digest are reported, but the exit code says that all is well",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.findings:Validation.is_sound",
                 ("not self.holes", "True"),
@@ -21,7 +21,7 @@ COMPLETENESS = Section(
         ),
         Mutant(
             "hole-at-the-end",
-            "digests that are missing at the end of a trail leave no hole",
+            "digests missing at the end of a trail are not reported",
             in_symbol(
                 "log_aggregator.core.evidence.hours:TrailHours.find_holes",
                 ("[*clip_each(holes, inside), *outer]", "clip_each(holes, inside)"),
@@ -30,7 +30,7 @@ COMPLETENESS = Section(
         ),
         Mutant(
             "invalid-covers",
-            "a digest that is not valid covers its hour",
+            "an invalid digest counts as coverage of its hour",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.hours:AccountHours.take_invalid",
                 ("hours.invalid.add", "hours.valid.add"),
@@ -39,7 +39,7 @@ COMPLETENESS = Section(
         ),
         Mutant(
             "silent-region",
-            "a Region whose digests are all gone is not looked at",
+            "a Region that has lost all its digests is not checked",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.hours:AccountHours._find_silent",
                 ("self._find_logged(found)", "{}"),
@@ -48,7 +48,7 @@ COMPLETENESS = Section(
         ),
         Mutant(
             "claimed-range",
-            "a range is claimed from the first digest to the last, holes and all",
+            "coverage is claimed from the first digest to the last, including the holes",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.findings:Validation.proven",
                 ("self.unproven", "[]"),
@@ -66,7 +66,7 @@ COMPLETENESS = Section(
         ),
         Mutant(
             "silent-day-unasked",
-            "a day with digests and without logs is taken for a quiet one",
+            "a day with digests but no logs counts as a quiet day",
             in_symbol(
                 "log_aggregator.core.evidence.marks:plan_trail",
                 ("silent.append(number)", "number"),
@@ -75,7 +75,7 @@ COMPLETENESS = Section(
         ),
         Mutant(
             "unread-is-nothing-due",
-            "frozen digests are taken for digests that name nothing",
+            "frozen digests that cannot be read count as digests that name no logs",
             in_symbol(
                 "log_aggregator.steps.evidence.coverage:_Trail._settle_silent",
                 (
@@ -87,7 +87,8 @@ COMPLETENESS = Section(
         ),
         Mutant(
             "first-digest-believed",
-            "nothing is due before the first digest that is left, whatever it links to",
+            "nothing counts as missing before the first digest left, even if it links to an "
+            "earlier one",
             in_symbol(
                 "log_aggregator.steps.evidence.coverage:_has_begun",
                 ("earliest in begun", "True"),
@@ -105,7 +106,7 @@ COMPLETENESS = Section(
         ),
         Mutant(
             "folding-hides",
-            "a folded week shows its best day",
+            "a week folded into one cell shows its best day instead of its worst",
             in_symbol(
                 "log_aggregator.reports.evidence.calendar:_render_row",
                 ("max", "min"),

@@ -1,4 +1,4 @@
-"""Planted bugs: where requests go, in whose name, and what is said where they cannot."""
+"""Planted bugs: endpoints, Regions, credentials, and errors about them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ ENDED = "tests/unit/adapters/test_credentials_that_end.py"
 RUNS = "tests/unit/steps/packing/test_credentials_end.py"
 
 CONFIGURATION = Section(
-    "Where requests go, and in whose name",
+    "Endpoints, Regions and credentials",
     (
         Mutant(
             "init-among-logs",
-            "init proposes to keep packs in a bucket that other logs lie in, and a run refuses or eats them",
+            "init suggests a destination bucket that holds other logs, which a run refuses or "
+            "packs as well",
             in_symbol(
                 "log_aggregator.cli.init:_check_destination",
                 ("name in occupied", "False"),
@@ -25,7 +26,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "init-replaces-rules",
-            "init prints commands that replace the lifecycle and the policy of a bucket in use",
+            "init prints commands that replace the lifecycle and policy of a bucket in use",
             in_symbol(
                 "log_aggregator.reports.init.report:_describe_destination",
                 (
@@ -37,7 +38,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "variable-beats-flag",
-            "`AWS_ENDPOINT_URL_S3` decides, and `--endpoint-url` does not",
+            "`AWS_ENDPOINT_URL_S3` overrides `--endpoint-url`",
             in_symbol(
                 "log_aggregator.adapters.s3.configuration:find_endpoint",
                 (
@@ -49,7 +50,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "private-link-is-not-aws",
-            "behind a PrivateLink nobody asks whose the buckets are",
+            "bucket owners are not checked when S3 is reached through PrivateLink",
             in_symbol(
                 "log_aggregator.adapters.s3.regions:is_aws",
                 (
@@ -61,7 +62,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "one-partition-is-aws",
-            "in China and in the sovereign cloud nobody asks whose the buckets are",
+            "bucket owners are not checked in China or the European Sovereign Cloud",
             in_symbol(
                 "log_aggregator.adapters.s3.regions:is_aws",
                 ("host.endswith(f'.{suffix}')", "host.endswith('.amazonaws.com')"),
@@ -70,7 +71,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "region-variable-unknown",
-            "`AWS_REGION` alone is not looked at: everything is signed for us-east-1",
+            "`AWS_REGION` is ignored, and everything is signed for us-east-1",
             in_symbol(
                 "log_aggregator.adapters.s3.configuration:REGION_VARIABLES",
                 ("('AWS_DEFAULT_REGION', 'AWS_REGION')", "('AWS_DEFAULT_REGION',)"),
@@ -79,7 +80,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "services-at-the-endpoint-of-s3",
-            "STS and KMS are asked at S3's PrivateLink, which has neither",
+            "STS and KMS requests go to S3's PrivateLink endpoint, which serves neither",
             in_symbol(
                 "log_aggregator.adapters.s3.clients:make_service_client",
                 ("None if is_at_aws else settings.endpoint_url", "settings.endpoint_url"),
@@ -88,7 +89,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "style-of-the-profile-overruled",
-            "a server that wants buckets in host names is asked by path",
+            "a server that wants bucket names in host names gets them in paths",
             in_symbol(
                 "log_aggregator.adapters.s3.clients:make_client",
                 (
@@ -100,7 +101,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "reads-past-the-proxy",
-            "lists go by the proxy, reads do not",
+            "listings use the proxy, but reads bypass it",
             in_symbol(
                 "log_aggregator.adapters.s3.curl:CurlReader._find_place",
                 ("proxies.proxy_url_for(request.url) or ''", "''"),
@@ -109,7 +110,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "reads-trust-others",
-            "a CA of the profile's counts for lists, and not for reads",
+            "a CA set in the profile is used for listings but not for reads",
             in_symbol(
                 "log_aggregator.adapters.s3.curl:CurlReader._make_handle",
                 ("get_cert_path(verify)", "get_cert_path(True)"),
@@ -118,7 +119,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "bucket-not-followed",
-            "a bucket in another Region is listed there, and 64 reads fail here",
+            "a bucket in another Region can be listed, but every read from it fails",
             in_symbol(
                 "log_aggregator.adapters.s3.curl:CurlReader._find_place",
                 ("self.regions.find(bucket)", "pass"),
@@ -127,7 +128,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "region-asked-again-and-again",
-            "each read asks anew where a bucket is that cannot be followed",
+            "each read asks anew for the Region of a bucket that cannot be followed",
             in_symbol(
                 "log_aggregator.adapters.s3.regions:Regions.find",
                 ("self._wrong[bucket] = error", "pass"),
@@ -136,7 +137,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "signed-beyond-the-end",
-            "reads are signed with credentials that have ended",
+            "reads are signed with expired credentials",
             in_symbol(
                 "log_aggregator.adapters.s3.signing:Signer._begin",
                 ("math.inf if end is None else end.timestamp()", "math.inf"),
@@ -145,7 +146,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "ended-for-the-container",
-            "once credentials were refused every later invocation of the same container fails",
+            "once credentials were refused, every later invocation of the same container fails",
             in_symbol(
                 "log_aggregator.handlers.entry:_connect",
                 (
@@ -157,7 +158,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "ended-and-asked-again",
-            "after credentials have ended thousands of requests are sent that S3 refuses",
+            "after credentials expire, thousands more requests are sent for S3 to refuse",
             in_symbol(
                 "log_aggregator.adapters.patience:PatientStore._admit_any",
                 ("raise _not_asked(call, self._refusal)", "pass"),
@@ -166,7 +167,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "ended-and-nobody-told",
-            "a run whose credentials end looks as if all was done",
+            "a run whose credentials expire looks complete",
             (
                 *in_symbol(
                     "log_aggregator.steps.packing.run:run",
@@ -181,7 +182,8 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "endpoints-not-checked",
-            "an endpoint without a scheme ends in botocore's ValueError, without its name",
+            "an endpoint without a scheme fails with a botocore ValueError that does not name the "
+            "setting",
             in_symbol(
                 "log_aggregator.adapters.s3.clients:_make_clients",
                 ("check_endpoint(endpoint)", "pass"),
@@ -190,7 +192,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "certificates-not-checked",
-            "a CA bundle that is not there is told after many attempts, as a network that is down",
+            "a missing CA bundle is reported only after many retries, as a network failure",
             in_symbol(
                 "log_aggregator.adapters.s3.clients:_make_clients",
                 ("check_client(session, client)", "pass"),
@@ -199,7 +201,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "brokers-answer-believed",
-            "what a credential process says without a secret or with numbers ends in a traceback",
+            "a credential process that returns no secret, or a number, causes a traceback",
             in_symbol(
                 "log_aggregator.adapters.s3.credentials:GuardedCredentials.get_frozen_credentials",
                 ("_check_text(frozen)", "pass"),
@@ -208,7 +210,7 @@ CONFIGURATION = Section(
         ),
         Mutant(
             "password-of-the-proxy-shown",
-            "a message with the proxy's password goes into logs",
+            "a message with the proxy's password is written to logs",
             in_symbol(
                 "log_aggregator.adapters.s3.configuration:check_client",
                 ("hide_password(proxy.value)", "proxy.value"),

@@ -9,7 +9,8 @@ DELETING = Section(
     (
         Mutant(
             "policy-without-denial",
-            "who may delete originals by the beginning of a name may delete the packs that it fits",
+            "a role that may delete originals by key prefix can also delete packs that share the "
+            "prefix",
             in_symbol(
                 "log_aggregator.steps.doctor.grants:plan_statements",
                 ("Stage.DELETE in asked", "False"),
@@ -18,7 +19,7 @@ DELETING = Section(
         ),
         Mutant(
             "policy-for-anybodys-buckets",
-            "a mistyped bucket that somebody else made may be written to and deleted from",
+            "a mistyped bucket name lets the role write to and delete from someone else's bucket",
             in_symbol(
                 "log_aggregator.steps.doctor.grants:_by_account",
                 (
@@ -30,7 +31,7 @@ DELETING = Section(
         ),
         Mutant(
             "delete-by-key",
-            "a deletion names the key and no version",
+            "a deletion names only the key and not the version",
             in_symbol(
                 "log_aggregator.steps.packing.delete:deletion_of",
                 ("return Deletion(key, version_id=version_id)", "return Deletion(key, etag=etag)"),
@@ -38,7 +39,7 @@ DELETING = Section(
         ),
         Mutant(
             "no-condition",
-            "in a bucket without versions what was written over is deleted",
+            "in a bucket without versions, an object that was overwritten since is deleted",
             in_symbol(
                 "log_aggregator_lab.stores.memory:MemoryStore._delete",
                 (
@@ -52,7 +53,7 @@ DELETING = Section(
         ),
         Mutant(
             "another-bucket",
-            "what a pack holds is deleted from another bucket than it came from",
+            "originals are deleted from a different bucket than the one they were packed from",
             in_symbol(
                 "log_aggregator.steps.packing.delete:delete_originals",
                 ("deleter.bucket.name != pack.source_bucket", "False"),
@@ -61,7 +62,7 @@ DELETING = Section(
         ),
         Mutant(
             "lost-errors",
-            "what S3 refused to delete counts as deleted",
+            "objects that S3 refused to delete count as deleted",
             in_symbol(
                 "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
@@ -73,7 +74,7 @@ DELETING = Section(
         ),
         Mutant(
             "not-tried-again",
-            "a SlowDown for some keys ends the group as if they were deleted",
+            "a SlowDown for some keys is not retried, and their group counts as deleted",
             in_symbol(
                 "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
@@ -88,7 +89,7 @@ DELETING = Section(
         ),
         Mutant(
             "newest-first",
-            "the newest version goes while an older one is still there",
+            "the newest version is deleted while an older one still exists",
             in_symbol(
                 "log_aggregator.steps.packing.delete:OriginalDeleter.delete_in_order",
                 (
@@ -100,7 +101,7 @@ DELETING = Section(
         ),
         Mutant(
             "newest-forgotten",
-            "the order of versions is not kept at all",
+            "versions are deleted in any order",
             in_symbol(
                 "log_aggregator.steps.packing.delete:ListedVersions.is_newest",
                 ("return self._newest.get(identity[0]) == identity", "return False"),
@@ -108,7 +109,7 @@ DELETING = Section(
         ),
         Mutant(
             "unreadable-version-left",
-            "the newest version goes although an older one cannot be read and stays",
+            "the newest version is deleted although an older one cannot be read and stays",
             (
                 *in_symbol(
                     "log_aggregator.steps.packing.group:_without",
@@ -143,7 +144,7 @@ DELETING = Section(
         ),
         Mutant(
             "deleted-keys-packed",
-            "a key that somebody deleted is packed, and its versions go",
+            "a key that someone deleted is packed, and its older versions are deleted",
             in_symbol(
                 "log_aggregator.model:ListedKey.is_deleted",
                 (
@@ -154,7 +155,7 @@ DELETING = Section(
         ),
         Mutant(
             "null-marker-removed",
-            "a log object that has taken the place of an old delete marker is deleted unread",
+            "a log object that replaced an old delete marker is deleted unread",
             in_symbol(
                 "log_aggregator.steps.packing.delete:_find_markers",
                 ("key in keys and version_id != NULL_VERSION", "key in keys"),
@@ -163,7 +164,8 @@ DELETING = Section(
         ),
         Mutant(
             "older-null-deleted",
-            "an older version that was delivered again meanwhile is deleted as the newest one",
+            "an older version that was delivered again in the meantime is deleted as the newest "
+            "one",
             in_symbol(
                 "log_aggregator.steps.packing.delete:OriginalDeleter.delete_in_order",
                 (
@@ -175,7 +177,7 @@ DELETING = Section(
         ),
         Mutant(
             "null-without-condition",
-            "where versioning is suspended, what was written over is deleted",
+            "where versioning is suspended, an object that was overwritten since is deleted",
             in_symbol(
                 "log_aggregator.steps.packing.delete:deletion_of",
                 (
@@ -186,7 +188,8 @@ DELETING = Section(
         ),
         Mutant(
             "discards-unlisted",
-            "a 409 is taken for a list that is there: log objects go without a trace",
+            "after a 409, the list of discards is assumed to exist, and logs are deleted without a "
+            "trace",
             in_symbol(
                 "log_aggregator.steps.packing.discard:discard",
                 ("_check_list(deleter.store, target, key, data)", "pass"),
@@ -195,7 +198,7 @@ DELETING = Section(
         ),
         Mutant(
             "lists-by-their-names",
-            "log objects are discarded that no list names, since another list has their list's name",
+            "logs are discarded unlisted if a different list already has the same name",
             in_symbol(
                 "log_aggregator.steps.packing.discard:_check_list",
                 ("stored == data", "True"),
@@ -204,7 +207,7 @@ DELETING = Section(
         ),
         Mutant(
             "discards-in-any-order",
-            "an older version of what is discarded comes to light",
+            "discarding the newest version first makes an older one visible again",
             in_symbol(
                 "log_aggregator.steps.packing.discard:discard",
                 ("ListedVersions(ordered)", "ListedVersions([])"),
@@ -213,7 +216,7 @@ DELETING = Section(
         ),
         Mutant(
             "refused-is-deleted",
-            "what S3 refused to delete counts as deleted, and the counts of a run are wrong",
+            "objects that S3 refused to delete are counted as deleted in the run's report",
             in_symbol(
                 "log_aggregator.steps.packing.delete:Deleter._delete_batch",
                 (
@@ -225,7 +228,7 @@ DELETING = Section(
         ),
         Mutant(
             "deletes-unasked",
-            "originals go although nobody asked for their deletion",
+            "originals are deleted although no one asked for it",
             in_symbol(
                 "log_aggregator.steps.rules:GroupRules.keeps",
                 ("self.stage is Stage.PACK", "False"),
@@ -234,7 +237,7 @@ DELETING = Section(
         ),
         Mutant(
             "deletion-not-taken-back",
-            "a stack that is told to keep originals goes on deleting until its run is over",
+            "a stack told to keep originals continues to delete until its run ends",
             in_symbol(
                 "log_aggregator.handlers.entry:Call.job_of",
                 (
@@ -246,7 +249,7 @@ DELETING = Section(
         ),
         Mutant(
             "any-number-will-do",
-            "originals go whatever number is typed",
+            "originals are deleted whatever number is typed as confirmation",
             in_symbol(
                 "log_aggregator.cli.delete:_ask",
                 ("typed.replace(',', '').strip() != str(originals)", "not typed"),
@@ -255,7 +258,7 @@ DELETING = Section(
         ),
         Mutant(
             "kept-too-short",
-            "originals go a day before keep_originals_days allows it",
+            "originals are deleted one day before keep_originals_days allows it",
             in_symbol(
                 "log_aggregator.steps.rules:GroupRules.keeps",
                 (

@@ -1,4 +1,4 @@
-"""Planted bugs: what ./deploy lets through, and what it takes away."""
+"""Planted bugs: what ./deploy accepts, and what it deletes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DEPLOYING = Section(
         ),
         Mutant(
             "dry-run-deletes-what-was-there",
-            "a dry run deletes a stack that somebody else has under review",
+            "a dry run deletes a stack that someone else has under review",
             in_symbol("deployment.stack:remove_open", ("not before.status", "True")),
             proof=f"{STACK}::test_a_stack_that_was_there_is_never_deleted",
         ),
         Mutant(
             "stopping-deletes",
-            "whoever stops watching a first deployment deletes it",
+            "interrupting the wait for a first deployment deletes the stack",
             in_symbol(
                 "deployment.stack:remove_open",
                 ("read_stack(cloudformation, name).status == IN_REVIEW", "True"),

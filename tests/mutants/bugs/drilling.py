@@ -1,4 +1,4 @@
-"""Planted bugs: a drill that says that everything came back."""
+"""Planted bugs: a drill that reports everything recovered although it was not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DRILLING = Section(
     (
         Mutant(
             "drill-forgets-the-lost",
-            "members of a pack whose index cannot be read are drawn, and count as brought back",
+            "members of a pack with an unreadable index are drawn and count as recovered",
             in_symbol(
                 "log_aggregator.steps.evidence.drills.drill:_sum",
                 (
@@ -24,7 +24,7 @@ DRILLING = Section(
         ),
         Mutant(
             "drill-skips-packs-that-are-gone",
-            "a pack that cannot be looked at is left out of the drill",
+            "a pack that cannot be read is left out of the drill",
             in_symbol(
                 "log_aggregator.steps.evidence.drills.drill:_Advance._recover",
                 ("self.looked.failures.items()", "()"),
@@ -33,7 +33,7 @@ DRILLING = Section(
         ),
         Mutant(
             "drill-trusts-the-index-of-today",
-            "a line of the index that was changed while the drill waited is believed",
+            "an index line changed after the draw is believed",
             in_symbol(
                 "log_aggregator.steps.evidence.drills.recover:_keep_equal",
                 ("now == member", "now is not None"),
@@ -42,7 +42,7 @@ DRILLING = Section(
         ),
         Mutant(
             "drill-believes-the-pack",
-            "only members are compared, and not the pack with its index",
+            "only members are compared, and the pack is not checked against its index",
             in_symbol(
                 "log_aggregator.steps.evidence.drills.recover:Recovery.recover",
                 ("verify_pack(self.store, self.target, pack_key, Level.TAIL)", "pass"),
@@ -51,7 +51,7 @@ DRILLING = Section(
         ),
         Mutant(
             "drill-takes-any-signature",
-            "a digest whose signature is wrong counts as signed",
+            "a digest with a wrong signature counts as signed",
             in_symbol(
                 "log_aggregator.steps.evidence.drills.recover:Recovery._compare",
                 ("found is None", "True"),
@@ -60,7 +60,7 @@ DRILLING = Section(
         ),
         Mutant(
             "drill-pays-again",
-            "what earlier calls of a drill have thawed does not count against its limit",
+            "the cost of packs thawed by earlier calls of a drill does not count against its limit",
             in_symbol(
                 "log_aggregator.steps.evidence.drills.thawing:check_dollars",
                 ("dollars + spent > rules.dollars_max", "dollars > rules.dollars_max"),
@@ -69,7 +69,7 @@ DRILLING = Section(
         ),
         Mutant(
             "drill-draws-packs",
-            "small packs are drawn as often as large ones, so that their members weigh more",
+            "small packs are drawn as often as large ones, so their members are over-represented",
             in_symbol(
                 "log_aggregator.steps.evidence.drills.draw:_Draw._try",
                 ("member < self.counts[pack]", "self.counts[pack]"),
@@ -78,7 +78,7 @@ DRILLING = Section(
         ),
         Mutant(
             "drill-overstates",
-            "the proof says less than it should: bad members do not widen it",
+            "a drill with bad members still claims the result of one without",
             in_symbol(
                 "log_aggregator.core.evidence.proportions:bound_bad_share",
                 ("low, high = bad / checked, 1.0", "low, high, bad = 0.0, 1.0, 0"),
@@ -87,7 +87,8 @@ DRILLING = Section(
         ),
         Mutant(
             "drill-clears-strangers",
-            "a server that ignores the prefix of a listing has every pack removed with the copies",
+            "if a server ignores the prefix of a listing, cleaning up the copies deletes every "
+            "pack",
             in_symbol(
                 "log_aggregator.steps.evidence.drills.planted:_clear",
                 ("any(not each.key.startswith(prefix) for each in deletions)", "False"),

@@ -1,15 +1,15 @@
-"""Planted bugs: exactly what was listed."""
+"""Planted bugs: reading and packing anything but exactly what was listed."""
 
 from __future__ import annotations
 
 from tests.mutants.planting import Mutant, Section, in_symbol
 
 EXACTNESS = Section(
-    "Exactly what was listed",
+    "Packing exactly what was listed",
     (
         Mutant(
             "read-newest",
-            "the newest version is read where an older one was listed",
+            "the newest version is read although an older one was listed",
             in_symbol(
                 "log_aggregator.adapters.forwarding:get_one_by_one",
                 (
@@ -20,7 +20,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "many-read-newest",
-            "of many that are read at once the newest version is read where an older one was listed",
+            "reads in parallel fetch the newest version although an older one was listed",
             in_symbol(
                 "log_aggregator.adapters.s3.reading:get_objects",
                 ("make_query(source.version_id)", "make_query(None)"),
@@ -29,7 +29,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "etag-not-compared",
-            "a damaged body is packed: neither its MD5 nor its gzip is looked at",
+            "a damaged body is packed because neither its MD5 nor its gzip is checked",
             in_symbol(
                 "log_aggregator.steps.packing.read:_is_sound",
                 (
@@ -43,7 +43,8 @@ EXACTNESS = Section(
         ),
         Mutant(
             "gzip-proves-bytes",
-            "whole gzip is taken for the right bytes, so a flipped bit of its header is packed",
+            "valid gzip counts as proof of the right bytes, so a flipped bit in its header is "
+            "packed",
             in_symbol(
                 "log_aggregator.steps.packing.read:_is_sound",
                 (
@@ -55,7 +56,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "opacity-of-a-neighbour",
-            "after one object whose ETag is no MD5, a damaged body of another is packed",
+            "after one object whose ETag is not an MD5, a damaged body of another object is packed",
             in_symbol(
                 "log_aggregator.steps.packing.read:Reader._begin",
                 (
@@ -79,7 +80,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "throttling-is-refusal",
-            "a 400 that only asks to slow down is taken for the object's own fault",
+            "a 400 that only asks to slow down is blamed on the object",
             in_symbol(
                 "log_aggregator.adapters.s3.errors:find_kind",
                 (
@@ -100,7 +101,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "range-not-compared",
-            "another range than was asked for is taken for it",
+            "a range other than the one requested is accepted",
             in_symbol(
                 "log_aggregator.adapters.s3.reading:is_range",
                 (
@@ -112,7 +113,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "large-refusal-blocks-group",
-            "a large object that S3 stops to give in the middle keeps its group from being packed",
+            "a large object that S3 stops serving halfway keeps its group from being packed",
             in_symbol(
                 "log_aggregator.steps.packing.large:unfit_where_unreadable",
                 ("raise UnfitSources([], [Unreadable(source, error)]) from error", "raise"),
@@ -121,7 +122,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "length-not-compared",
-            "a body that was cut short is packed",
+            "a truncated body is packed",
             in_symbol(
                 "log_aggregator.steps.packing.read:_is_sound",
                 ("return False", "return True"),
@@ -129,7 +130,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "second-read-trusted",
-            "what was read twice is packed, although the two differ",
+            "an object is packed although two reads of it gave different bytes",
             in_symbol(
                 "log_aggregator.steps.packing.read:Reader._compare_reads",
                 ("is_same = second.data == first.data", "is_same = True"),
@@ -138,7 +139,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "metadata-dropped",
-            "user metadata is lost, and with it the signature of a CloudTrail digest",
+            "user metadata is lost, including the signatures of CloudTrail digests",
             in_symbol(
                 "log_aggregator.steps.packing.read:headers_of",
                 (
@@ -149,7 +150,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "content-type-dropped",
-            "the content type does not come back",
+            "the content type is lost",
             in_symbol(
                 "log_aggregator.steps.packing.read:headers_of",
                 (
@@ -160,7 +161,7 @@ EXACTNESS = Section(
         ),
         Mutant(
             "large-not-compared",
-            "a large object that was read in damaged pieces is packed",
+            "a large object is packed although pieces of it were damaged on the way",
             in_symbol(
                 "log_aggregator.steps.packing.large:PieceReader.check",
                 ("_compare(self._source, self._running.crc, stored.crc64nvme)", "pass"),

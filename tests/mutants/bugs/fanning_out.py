@@ -1,4 +1,4 @@
-"""Planted bugs: functions."""
+"""Planted bugs: the functions of the stack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FANNING_OUT = Section(
     (
         Mutant(
             "silence-is-success",
-            "a piece that died without a result counts as done",
+            "a task that died without a result counts as done",
             in_symbol(
                 "log_aggregator.steps.fanout.gather:_read_listed",
                 (
@@ -21,7 +21,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "failures-of-items-lost",
-            "what failed in a function is not taken down, and the run counts as good",
+            "failures inside a function are not recorded, and the run counts as good",
             in_symbol(
                 "log_aggregator.steps.fanout.settle:_failures_of",
                 (
@@ -33,7 +33,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "deleted-on-trust",
-            "the deleting function believes what the verifying one has said",
+            "the deleting function trusts its input instead of verifying the pack again",
             in_symbol(
                 "log_aggregator.steps.fanout.settle:ItemWork.delete",
                 (
@@ -56,7 +56,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "unverified-passed",
-            "a pack that failed its verification is settled all the same",
+            "a pack that failed verification is passed on to be settled",
             in_symbol(
                 "log_aggregator.steps.fanout.settle:ItemWork.verify",
                 (
@@ -78,7 +78,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "newest-forgotten-on-the-way",
-            "a work item forgets which version is the newest, and the order of deletion with it",
+            "a work item forgets which version is the newest, so versions are deleted in any order",
             in_symbol(
                 "log_aggregator.core.listed:decode_log_object",
                 (
@@ -90,7 +90,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "work-item-cut-short",
-            "the rest of a work item that was cut short counts as if it had never been listed",
+            "the missing end of a truncated work item counts as never listed",
             in_symbol(
                 "log_aggregator.steps.fanout.workitems:decode_item",
                 (
@@ -102,13 +102,13 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "last-keys-unlisted",
-            "what a listing function holds at its end becomes no work item",
+            "the last keys a listing function holds are not written to any work item",
             in_symbol("log_aggregator.steps.fanout.tasks:list_task", ("cutter.flush()", "")),
             proof="tests/unit/steps/fanout/test_tasks.py::test_tasks_find_what_one_process_finds",
         ),
         Mutant(
             "verified-is-done",
-            "a piece that died before its originals were deleted counts as done",
+            "a work item whose function died before deleting its originals counts as done",
             in_symbol(
                 "log_aggregator.steps.fanout.gather:_take_items",
                 ("step is not Step.DELETED", "step is None"),
@@ -117,7 +117,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "too-much-for-functions",
-            "the state machine goes on although there is more than objects_max",
+            "the state machine continues although there are more than objects_max log objects",
             in_symbol(
                 "log_aggregator.steps.fanout.gather:gather_items",
                 ("objects > objects_max", "False"),
@@ -126,7 +126,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "second-result-counts",
-            "a second call of a function writes over what the first one has said",
+            "a repeated call of a function overwrites the result of the first",
             in_symbol(
                 "log_aggregator.steps.fanout.folder:RunFolder.write",
                 (
@@ -141,7 +141,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "declarations-of-another-run",
-            "a function goes by other declared layouts than those that its run wrote down",
+            "a function uses other declared layouts than the ones its run recorded",
             in_symbol(
                 "log_aggregator.handlers.entry:Call.job_of",
                 ("record.layouts", "self.settings.layouts"),
@@ -150,7 +150,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "unreadable-is-undeclared",
-            "declared layouts that may not be read count as none",
+            "if access to the declared layouts is denied, the run continues as if there were none",
             in_symbol(
                 "log_aggregator.handlers.prepare:read_layouts",
                 ("NotFound", "(NotFound, AccessDenied)"),
@@ -159,7 +159,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "manifests-are-logs",
-            "the work bucket is packed where the name of an auxiliary bucket fits it",
+            "the work bucket is packed if its name matches the pattern of an auxiliary bucket",
             in_symbol(
                 "log_aggregator.handlers.entry:_run",
                 (
@@ -171,7 +171,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "other-days-resolved",
-            "a run that never looked at a day says that nothing is left there, and its alarm ends",
+            "a run that never looked at a day reports nothing left there, and its alarm ends",
             in_symbol(
                 "log_aggregator.steps.fanout.outstanding:_is_gone",
                 (
@@ -183,7 +183,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "failed-run-resolves",
-            "a run that was broken off ends the alarm about what it never came to",
+            "an aborted run ends the alarm about places it never reached",
             in_symbol(
                 "log_aggregator.steps.fanout.outstanding:Seen.doubts",
                 ("not self.is_whole or place in self.doubtful", "False"),
@@ -192,7 +192,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "any-run-is-a-night",
-            "a run of a single day keeps the alarm quiet that watches for nights",
+            "a run of a single day silences the alarm for missed nightly runs",
             in_symbol(
                 "log_aggregator.handlers.prepare:Asked.is_nightly",
                 ("return looks_back and (not named) and (not self.dry_run)", "return True"),
@@ -201,7 +201,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "silent-window-is-done",
-            "a window of history that left no word counts as done",
+            "a window of history that reported no result counts as done",
             in_symbol(
                 "log_aggregator.handlers.finish_history:handler",
                 (
@@ -213,7 +213,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "unmerged-counts-as-done",
-            "a merge whose time was over says that all terms are in tables",
+            "a merge that ran out of time reports that all terms are in tables",
             in_symbol(
                 "log_aggregator.handlers.merge_terms:handler",
                 (
@@ -225,7 +225,7 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "unreadable-terms-are-silent",
-            "terms that cannot be read are in no table, and no alarm tells",
+            "terms that cannot be read are missing from every table, and no alarm reports it",
             in_symbol(
                 "log_aggregator.steps.fanout.merging:_describe",
                 ("len(result.failures)", "0"),
@@ -234,7 +234,8 @@ FANNING_OUT = Section(
         ),
         Mutant(
             "tables-with-the-key-of-packs",
-            "what is searched can be read by whoever may decrypt packs, though it has its own key",
+            "search tables are encrypted with the packs' key, so anyone who can decrypt packs can "
+            "read them",
             in_symbol(
                 "log_aggregator.steps.search.after_run:table_options",
                 ("terms.write.kms_key_id", "combine.index.kms_key_id"),

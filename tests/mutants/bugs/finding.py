@@ -17,7 +17,7 @@ FINDING = Section(
         ),
         Mutant(
             "holds-ignored",
-            "what a hold names is packed and deleted",
+            "logs under a hold are packed and deleted",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_reason_to_leave",
                 ("rules.holds.hold(bucket.name, listed.key, facts)", "False"),
@@ -25,7 +25,7 @@ FINDING = Section(
         ),
         Mutant(
             "other-regions-taken",
-            "logs of regions that are not wanted are packed and deleted",
+            "logs of unwanted Regions are packed and deleted",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_reason_to_leave",
                 (
@@ -37,7 +37,7 @@ FINDING = Section(
         ),
         Mutant(
             "auxiliary-logs-discarded",
-            "logs of other regions are deleted without a pack outside of Control Tower's buckets",
+            "outside Control Tower's buckets, logs of other Regions are deleted unpacked",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_reason_to_leave",
                 ("bucket.is_main and rules.discard_other_regions", "rules.discard_other_regions"),
@@ -46,7 +46,7 @@ FINDING = Section(
         ),
         Mutant(
             "other-days-taken",
-            "logs of days that nobody asked for are packed and deleted",
+            "logs outside the requested days are packed and deleted",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_sort_out",
                 ("parsed.facts.date not in rules.window", "False"),
@@ -54,7 +54,7 @@ FINDING = Section(
         ),
         Mutant(
             "empty-packed",
-            "marker objects without bytes are packed and deleted",
+            "empty marker objects are packed and deleted",
             in_symbol(
                 "log_aggregator.steps.packing.selection:_reason_to_leave",
                 ("all((version.size_bytes == 0 for version in listed.versions))", "False"),
@@ -62,7 +62,7 @@ FINDING = Section(
         ),
         Mutant(
             "own-packs-eaten",
-            "packs are taken for logs, packed and deleted",
+            "packs are taken for logs, packed again and deleted",
             in_symbol(
                 "log_aggregator.steps.packing.scan:_list_others",
                 (
@@ -74,7 +74,7 @@ FINDING = Section(
         ),
         Mutant(
             "ledger-forgotten",
-            "nobody looks which packs there are: every run packs again what could not be deleted",
+            "existing packs are ignored: every run packs again what could not be deleted",
             in_symbol(
                 "log_aggregator.steps.packing.ledger:read_ledger",
                 ("pack_of |= dict.fromkeys(members, key)", "pass"),
@@ -82,7 +82,7 @@ FINDING = Section(
         ),
         Mutant(
             "only-pack-unseen",
-            "the only pack of a group is not looked into: what it holds is packed again",
+            "a group's only pack is ignored, and its members are packed again",
             in_symbol(
                 "log_aggregator.steps.packing.ledger:read_ledger",
                 ("not written", "len(written) < 2"),
@@ -91,7 +91,7 @@ FINDING = Section(
         ),
         Mutant(
             "index-never-restored",
-            "a pack whose run died before its index was written never gets it back",
+            "if a run died before writing an index, the index is never restored from its pack",
             in_symbol(
                 "log_aggregator.steps.packing.ledger:read_ledger",
                 ("restore and _restore_index(store, target, group, key, options)", "False"),
@@ -100,7 +100,7 @@ FINDING = Section(
         ),
         Mutant(
             "clock-behind",
-            "a machine whose clock is behind keeps originals for ever",
+            "on a machine whose clock is behind, originals are kept forever",
             in_symbol(
                 "log_aggregator.steps.rules:GroupRules.keeps",
                 (
@@ -111,7 +111,7 @@ FINDING = Section(
         ),
         Mutant(
             "living-uploads-aborted",
-            "uploads of runs that are under way are taken for those of dead ones",
+            "uploads of runs still in progress are aborted as if those runs were dead",
             in_symbol(
                 "log_aggregator.steps.packing.run:abort_stale_uploads",
                 (
@@ -123,7 +123,7 @@ FINDING = Section(
         ),
         Mutant(
             "failures-of-groups-lost",
-            "groups that failed are not in the result, and the run counts as good",
+            "groups that failed are missing from the result, and the run counts as good",
             in_symbol(
                 "log_aggregator.steps.packing.results:RunResult.take_groups",
                 ("failures |= dict.fromkeys(settled.failures)", "pass"),
@@ -132,7 +132,7 @@ FINDING = Section(
         ),
         Mutant(
             "not-tried-is-done",
-            "groups that were not tried, because S3 gave no answer, count as done",
+            "groups skipped because S3 did not answer count as done",
             in_symbol(
                 "log_aggregator.steps.packing.run:_settle_all",
                 ("settled.failures.append(Failure.of(str(group), skipped))", "_ = skipped"),

@@ -9,7 +9,8 @@ GETTING_BACK = Section(
     (
         Mutant(
             "forged-keys-believed",
-            "put-back writes a key that a forged index names, whatever the pack's place says",
+            "put-back writes a key from a forged index, although the key does not belong to the "
+            "pack's group",
             in_symbol(
                 "log_aggregator.steps.retrieval.put_back:_start",
                 ("not may_be_of(original.pack.group, original.member.key)", "False"),
@@ -18,7 +19,7 @@ GETTING_BACK = Section(
         ),
         Mutant(
             "hints-believed",
-            "a log that was packed by another layout than its key looks like is not found",
+            "a log is not found if it was packed under a different layout than its key suggests",
             in_symbol(
                 "log_aggregator.steps.retrieval.find:find",
                 ("remaining is not None", "False"),
@@ -27,7 +28,7 @@ GETTING_BACK = Section(
         ),
         Mutant(
             "dates-of-globs-believed",
-            "packs of declared layouts are passed over where a glob holds a date",
+            "packs of declared layouts are skipped when a glob contains a date",
             in_symbol(
                 "log_aggregator.core.query:_Scope.days_of",
                 ("self.is_certain or log_type in _BUILT_IN_TYPES", "True"),
@@ -36,7 +37,7 @@ GETTING_BACK = Section(
         ),
         Mutant(
             "put-back-overwrites",
-            "putting back says that an original is there where another object is",
+            "put-back reports an original as present although another object has its key",
             in_symbol(
                 "log_aggregator.steps.retrieval.put_back:_is_there",
                 (
@@ -51,7 +52,7 @@ GETTING_BACK = Section(
         ),
         Mutant(
             "put-back-unlike",
-            "an object with other user metadata is taken for the original",
+            "an object with different user metadata is accepted as the original",
             in_symbol(
                 "log_aggregator.steps.retrieval.put_back:_is_alike",
                 (
@@ -63,7 +64,7 @@ GETTING_BACK = Section(
         ),
         Mutant(
             "put-back-left-open",
-            "an upload of an original that failed is left open",
+            "a failed upload of an original is left open",
             in_symbol(
                 "log_aggregator.steps.retrieval.put_back:_put_large",
                 (
@@ -78,19 +79,19 @@ GETTING_BACK = Section(
         ),
         Mutant(
             "extracted-unchecked",
-            "what comes out of a pack is handed out without a look at its hash",
+            "extracted members are handed out without checking their hash",
             in_symbol("log_aggregator.steps.retrieval.fetch:_checked", ("check.finish()", "")),
             proof="tests/property/test_fetching.py::test_every_flipped_bit_is_found_or_harmless",
         ),
         Mutant(
             "answers-mixed-up",
-            "after a pack that could not be read its neighbour gets its answers",
+            "after a pack that could not be read, the next pack gets its answers",
             in_symbol("log_aggregator.steps.retrieval.fetch:_fetch_pack", ("ranges.finish()", "")),
             proof="tests/unit/steps/retrieval/test_fetch.py::TestSinks::test_what_nobody_takes_is_in_nobodys_way",
         ),
         Mutant(
             "no-second-pack",
-            "an original that two packs hold is lost with one of them",
+            "an original held by two packs is lost if one of them is",
             in_symbol(
                 "log_aggregator.steps.retrieval.fetch:alternatives", ("original.spares", "()")
             ),
@@ -98,7 +99,7 @@ GETTING_BACK = Section(
         ),
         Mutant(
             "thawing-is-thawed",
-            "a pack that S3 is still thawing is read as if it were thawed",
+            "a pack that S3 is still thawing is read as if it were ready",
             in_symbol(
                 "log_aggregator.steps.retrieval.thaw:state_of",
                 (
@@ -110,7 +111,7 @@ GETTING_BACK = Section(
         ),
         Mutant(
             "thawed-again",
-            "packs that are readable are thawed again, and paid for",
+            "packs that are already readable are thawed and paid for again",
             in_symbol(
                 "log_aggregator.steps.retrieval.thaw:start_thawing",
                 (

@@ -1,15 +1,16 @@
-"""Planted bugs: inventories as a listing, and the shelf that a listing waits on."""
+"""Planted bugs: inventories used as listings, and the shelf that holds a listing."""
 
 from __future__ import annotations
 
 from tests.mutants.planting import Mutant, Section, in_symbol
 
 INVENTORIES = Section(
-    "Inventories, and the shelf",
+    "Inventories and the shelf",
     (
         Mutant(
             "gone-counts-as-deleted",
-            "what had gone since the inventory was made is deleted once more, and stands so in the custody record",
+            "objects that vanished since the inventory are deleted again and recorded in custody "
+            "as deleted",
             in_symbol(
                 "log_aggregator.steps.packing.group:GroupWork.delete",
                 ("self.rules.is_listing_old", "False"),
@@ -18,7 +19,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "discarded-by-an-inventory",
-            "logs of other regions are deleted without a pack because of what an old list says",
+            "logs of other Regions are deleted unpacked on the strength of an outdated inventory",
             in_symbol(
                 "log_aggregator.steps.inventory:InventoryListing.windows",
                 (
@@ -30,7 +31,8 @@ INVENTORIES = Section(
         ),
         Mutant(
             "null-version-lost",
-            "the null version of a key is looked for under no version id, so another one is packed in its place",
+            "the null version of a key is looked up without a version id, and another version is "
+            "packed instead",
             in_symbol(
                 "log_aggregator.core.inventory.rows:RowReader._version_of",
                 ("return text or NULL_VERSION", "return text or None"),
@@ -39,7 +41,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "current-versions-will-do",
-            "older versions are not seen, and come to light when the newest goes",
+            "older versions are not seen, and become visible when the newest is deleted",
             in_symbol(
                 "log_aggregator.core.inventory.manifest:check_versions",
                 ("versioning is not None and (not manifest.has_versions)", "False"),
@@ -48,7 +50,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "markers-forgotten",
-            "a key that somebody deleted is packed, and its versions go",
+            "a key that someone deleted is packed, and its older versions are deleted",
             in_symbol(
                 "log_aggregator.core.inventory.sorting:gather_keys",
                 (
@@ -60,7 +62,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "half-an-inventory",
-            "a file of an inventory that is not what the manifest says is taken",
+            "an inventory file that does not match the manifest is used",
             (
                 *in_symbol(
                     "log_aggregator.steps.inventory:_Checked.check",
@@ -84,7 +86,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "later-days-dropped",
-            "what does not fit into the memory is never done",
+            "logs that do not fit into memory are never packed",
             in_symbol(
                 "log_aggregator.steps.inventory:InventoryListing._read_window",
                 ("found = Found(held.window)", "found = Found(rules.window)"),
@@ -93,7 +95,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "anything-in-a-main-bucket",
-            "what is no log of Control Tower's is packed out of its bucket",
+            "objects that are not Control Tower's logs are packed from its bucket",
             in_symbol(
                 "log_aggregator.steps.inventory:find_dated",
                 (
@@ -105,7 +107,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "inventory-keys-not-decoded",
-            "keys with a space or a plus are not found",
+            "keys with a space or a plus sign are not found",
             in_symbol(
                 "log_aggregator.core.inventory.rows:RowReader.read_csv",
                 (
@@ -117,7 +119,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "unsorted-files-forgotten",
-            "a window is taken for done although a file of the inventory was never sorted",
+            "a window counts as done although an inventory file was never sorted",
             in_symbol(
                 "log_aggregator.steps.fanout.sorting:check_sorted", ("done != files", "False")
             ),
@@ -125,7 +127,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "any-window",
-            "a window that history never sorted looks empty, and its logs stay",
+            "a window that was never sorted looks empty, and its logs are never packed",
             in_symbol(
                 "log_aggregator.steps.fanout.sorting:check_sorted",
                 ("wanted not in windows", "False"),
@@ -134,7 +136,7 @@ INVENTORIES = Section(
         ),
         Mutant(
             "folded-block-lost",
-            "of a large listing what was folded last is never packed",
+            "the last block folded from a large listing is never packed",
             in_symbol(
                 "log_aggregator.steps.packing.shelf:Shelf._pieces", ("yield row.open", "pass")
             ),
@@ -142,7 +144,8 @@ INVENTORIES = Section(
         ),
         Mutant(
             "versions-parted-on-the-shelf",
-            "versions of one key get into different parts, and the newest goes before an older one",
+            "versions of one key end up in different parts, and the newest is deleted before an "
+            "older one",
             in_symbol(
                 "log_aggregator.steps.packing.shelf:_by_key",
                 (

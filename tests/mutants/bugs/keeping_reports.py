@@ -1,4 +1,4 @@
-"""Planted bugs: a monthly report that cannot be kept, or says less than it found."""
+"""Planted bugs: a monthly report that cannot be stored, or reports less than it found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEEPING_REPORTS = Section(
     (
         Mutant(
             "report-of-a-day-stops-the-next",
-            "a second report of the same day has the key of the first, and cannot be kept",
+            "a second report on the same day gets the same key and cannot be stored",
             in_symbol(
                 "log_aggregator.core.evidence.kept:report_key",
                 (
@@ -23,7 +23,7 @@ KEEPING_REPORTS = Section(
         ),
         Mutant(
             "report-counts-places-not-files",
-            "what is missing is counted by days, and not by log files",
+            "missing logs are counted in days instead of log files",
             in_symbol(
                 "log_aggregator.handlers.report:_count_gaps",
                 ("sum(gap.missing for gap in calendar.gaps)", "len(calendar.gaps)"),
@@ -32,7 +32,7 @@ KEEPING_REPORTS = Section(
         ),
         Mutant(
             "report-tells-the-best",
-            "the notice has the best sentence of a section, and not the worst",
+            "the notification quotes the best sentence of a section instead of the worst",
             in_symbol(
                 "log_aggregator.handlers.report:_tell",
                 (

@@ -1,4 +1,4 @@
-"""Planted bugs: listings that cannot be right are believed."""
+"""Planted bugs: believing listings that cannot be right."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ CHECKS = "log_aggregator.adapters.s3.listing_checks"
 TESTS = "tests/unit/adapters/test_listing_checks.py"
 
 LISTING = Section(
-    "Listings of servers that are not AWS",
+    "Listings from servers other than AWS",
     (
         Mutant(
             "empty-by-delimiter",
-            "where a server gives no common prefixes, a full bucket looks empty: logs are not seen, and packs not found",
+            "if a server returns no common prefixes, a full bucket looks empty, and logs and packs "
+            "are not seen",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_prefixes",
                 ("is_empty(page) and not is_empty(list_first(clients, listed, query))", "False"),
@@ -21,7 +22,8 @@ LISTING = Section(
         ),
         Mutant(
             "empty-at-once",
-            "a log that arrives between two requests makes a good server one that does not list by delimiter",
+            "a log that arrives between two requests makes a correct server look unable to list by "
+            "delimiter",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_prefixes",
                 (
@@ -33,7 +35,7 @@ LISTING = Section(
         ),
         Mutant(
             "beyond-the-delimiter",
-            "objects inside of folders count as lying beside them",
+            "objects inside folders count as lying next to them",
             in_symbol(
                 f"{CHECKS}:FolderPages.check_page",
                 ("any(DELIMITER in key[begin:] for key in keys)", "False"),
@@ -42,7 +44,7 @@ LISTING = Section(
         ),
         Mutant(
             "any-order",
-            "keys in another order than S3's are taken, and the skip-scan jumps over logs",
+            "keys out of S3's order are accepted, and the skip-scan jumps over logs",
             in_symbol(
                 f"{CHECKS}:check_keys",
                 (
@@ -54,7 +56,7 @@ LISTING = Section(
         ),
         Mutant(
             "page-for-ever",
-            "a server that ignores StartAfter gives its first page for ever",
+            "a server that ignores StartAfter returns its first page forever",
             in_symbol(
                 f"{CHECKS}:check_keys",
                 ("keys[0] < start.key or (keys[0] == start.key and not is_repeated)", "False"),
@@ -63,7 +65,7 @@ LISTING = Section(
         ),
         Mutant(
             "same-version-for-ever",
-            "a server that ignores VersionIdMarker gives the versions of a key for ever",
+            "a server that ignores VersionIdMarker returns the versions of a key forever",
             in_symbol(
                 f"{CHECKS}:check_versions",
                 (
@@ -75,7 +77,7 @@ LISTING = Section(
         ),
         Mutant(
             "empty-page-for-ever",
-            "an empty page that leads to itself is asked for again and again",
+            "an empty page that links to itself is fetched again and again",
             in_symbol(
                 f"{CHECKS}:check_versions",
                 ("following.key < last or following == start", "following.key < last"),
@@ -84,7 +86,7 @@ LISTING = Section(
         ),
         Mutant(
             "round-and-round",
-            "pages of a key's versions that lead back to one another are read for ever",
+            "pages of a key's versions that link back to one another are fetched forever",
             in_symbol(
                 "log_aggregator.steps.packs.pages:list_pages",
                 ("following in begun", "following == start"),

@@ -17,7 +17,7 @@ PACKING = Section(
         ),
         Mutant(
             "listed-twice",
-            "an object that a listing shows twice ends the run",
+            "an object that appears twice in a listing aborts the run",
             in_symbol(
                 "log_aggregator.core.planning:_each_once",
                 ("{source.log_object.identity: source for source in same}.values()", "same"),
@@ -25,7 +25,7 @@ PACKING = Section(
         ),
         Mutant(
             "name-of-the-first",
-            "a pack is named after its first member, so two packs share a name",
+            "a pack is named after its first member, so two packs can share a name",
             in_symbol(
                 "log_aggregator.core.planning:pack_id",
                 (
@@ -47,7 +47,7 @@ PACKING = Section(
         ),
         Mutant(
             "wrong-offset",
-            "a member lies one byte beside where the index says",
+            "the index gives a member's offset one byte too high",
             in_symbol(
                 "log_aggregator.core.packformat.index:_member_fields",
                 ("yield ('offset', member.offset)", "yield ('offset', member.offset + 1)"),
@@ -55,7 +55,7 @@ PACKING = Section(
         ),
         Mutant(
             "damaged-gzip-inflated",
-            "damaged gzip is packed as if it were whole, and hides the rest of the pack",
+            "damaged gzip is packed as if it were intact, and hides the rest of the pack",
             in_symbol(
                 "log_aggregator.core.packformat.contents:_inspect_gzip",
                 (
@@ -67,7 +67,7 @@ PACKING = Section(
         ),
         Mutant(
             "fast-inflater-decides",
-            "what comes behind a gzip member is not looked at",
+            "bytes after a gzip member are not checked",
             in_symbol(
                 "log_aggregator.core.packformat.contents:_inflate_at_once",
                 ("whole if inflater.eof and not inflater.unused_data else None", "whole"),
@@ -76,7 +76,7 @@ PACKING = Section(
         ),
         Mutant(
             "gzip-bomb-inflated",
-            "a gzip bomb is inflated to its end, and every reader of the pack meets it",
+            "a gzip bomb is packed as plain gzip, and every reader of the pack has to inflate it",
             in_symbol(
                 "log_aggregator.core.packformat.contents:_inflate_ends",
                 ("inflated_bytes_max(len(data))", "1 << 60"),
@@ -85,7 +85,8 @@ PACKING = Section(
         ),
         Mutant(
             "gzip-bomb-in-members",
-            "a gzip bomb of many gzip members is inflated to its end: each is counted anew",
+            "a gzip bomb split into many gzip members is fully inflated, because each is counted "
+            "separately",
             in_symbol(
                 "log_aggregator.core.packformat.inflate:inflate_members",
                 (
@@ -104,7 +105,7 @@ PACKING = Section(
         ),
         Mutant(
             "gzip-bomb-by-pieces",
-            "whether a damaged gzip bomb is called damaged depends on the sizes of the pieces",
+            "whether a damaged gzip bomb is called damaged depends on the size of the pieces read",
             in_symbol(
                 "log_aggregator.core.packformat.inflate:_Allowance.inflate",
                 ("min(INFLATED_BYTES, self._left_bytes + 1)", "INFLATED_BYTES"),
@@ -113,7 +114,7 @@ PACKING = Section(
         ),
         Mutant(
             "gzip-bomb-in-lines",
-            "extract --lines inflates a gzip bomb to its end",
+            "extract --lines inflates a gzip bomb completely",
             in_symbol(
                 "log_aggregator.core.lines:_inflate",
                 ("inflated_bytes_max(size_bytes)", "1 << 60"),
@@ -122,7 +123,7 @@ PACKING = Section(
         ),
         Mutant(
             "versions-parted",
-            "versions of a key come into several packs, whose deletions know nothing of each other",
+            "versions of a key go into several packs, and deletion cannot keep their order",
             in_symbol(
                 "log_aggregator.core.planning:cut_sources",
                 (
@@ -134,7 +135,7 @@ PACKING = Section(
         ),
         Mutant(
             "wrong-inner-offset",
-            "a text member lies one byte beside where the index says, inside of its block",
+            "the index gives a text member's offset inside its block one byte too high",
             in_symbol(
                 "log_aggregator.core.packformat.builder:GzipPackBuilder._add_text",
                 (
@@ -153,7 +154,7 @@ PACKING = Section(
         ),
         Mutant(
             "copied-checksum-ignored",
-            "a range that S3 copied counts as nothing in the checksum of the pack",
+            "a range copied by S3 is left out of the pack's checksum",
             in_symbol(
                 "log_aggregator.steps.packing.pack_writer:PackWriter.copy",
                 ("part.crc64nvme or 0", "0"),
@@ -162,7 +163,7 @@ PACKING = Section(
         ),
         Mutant(
             "bridge-unchecked",
-            "the first bytes of a member that S3 copies are packed unchecked",
+            "the first bytes of a member copied by S3 are packed unchecked",
             in_symbol(
                 "log_aggregator.steps.packing.large:check_bridged",
                 ("_compare(source, whole.crc, stored.crc64nvme)", "pass"),
@@ -171,7 +172,7 @@ PACKING = Section(
         ),
         Mutant(
             "upload-gone-is-change",
-            "an upload that was aborted is taken for a log object that has changed, and the run counts as good",
+            "an aborted upload is mistaken for a changed log object, and the run counts as good",
             in_symbol(
                 "log_aggregator.steps.packing.large:unfit_where_changed",
                 (
@@ -186,7 +187,7 @@ PACKING = Section(
         ),
         Mutant(
             "encoding-dropped",
-            "the content encoding does not come back",
+            "the content encoding is lost",
             in_symbol(
                 "log_aggregator.steps.packing.read:headers_of",
                 (
@@ -197,7 +198,7 @@ PACKING = Section(
         ),
         Mutant(
             "terms-fail-the-group",
-            "a group fails because S3 refuses the terms of its packs",
+            "a group fails because S3 refuses to store the search terms of its packs",
             in_symbol(
                 "log_aggregator.steps.packing.terms:PackTerms.write",
                 ("self.error = f'{error.state_name}: {error}'", "raise error"),
@@ -206,7 +207,7 @@ PACKING = Section(
         ),
         Mutant(
             "mistake-in-terms-fails-the-group",
-            "a log stays in its bucket because of a mistake in what collects terms",
+            "a bug in collecting search terms keeps logs from being packed",
             in_symbol(
                 "log_aggregator.steps.packing.terms:PackTerms._going_on",
                 (
@@ -218,7 +219,7 @@ PACKING = Section(
         ),
         Mutant(
             "unsearched-unsaid",
-            "a pack has no terms, and nobody says so",
+            "a pack has no search terms, and no report says so",
             in_symbol(
                 "log_aggregator.steps.packing.combine:_written",
                 (
@@ -230,7 +231,8 @@ PACKING = Section(
         ),
         Mutant(
             "terms-of-the-wrong-members",
-            "terms name members by the order in which they were read, not by their places in the index",
+            "search terms point to members in the order they were read, not in the order of the "
+            "index",
             in_symbol(
                 "log_aggregator.core.packformat.builder:order_in_index",
                 ("places[number] = place", "places[place] = len(places) - 1 - place"),
@@ -239,7 +241,7 @@ PACKING = Section(
         ),
         Mutant(
             "plain-without-the-key",
-            "values are kept as they are where they are to be hashed and nobody says the key",
+            "search values that should be hashed are stored in plain text if the key is missing",
             in_symbol(
                 "log_aggregator.steps.packing.terms:PackTerms.__init__",
                 ("options.lacks_key", "False"),

@@ -1,4 +1,4 @@
-"""Bugs in what is taken for a log, and of which day."""
+"""Planted bugs: which keys count as logs, and of which day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ READING_KEYS = Section(
     (
         Mutant(
             "no-log-packed",
-            "tables, manifests and query results are packed and deleted where a wide declaration matches them",
+            "tables, manifests and query results are packed and deleted if a broad declaration "
+            "matches them",
             in_symbol(
                 f"{_LAYOUTS}.declared:BucketLayouts._read_declared",
                 (
@@ -25,7 +26,8 @@ READING_KEYS = Section(
         ),
         Mutant(
             "declarations-win",
-            "a wide declaration takes logs that carry an account, and accounts mix in a pack",
+            "a broad declaration captures logs that name an account, and accounts are mixed in one "
+            "pack",
             in_symbol(
                 f"{_LAYOUTS}.declared:BucketLayouts.read",
                 (
@@ -37,7 +39,7 @@ READING_KEYS = Section(
         ),
         Mutant(
             "disagreeing-names",
-            "a log in a folder of another day is packed as one of that day",
+            "a log in the folder of another day is packed under that day",
             in_symbol(
                 f"{_LAYOUTS}.parse:_parse_name",
                 ("abs(read.date - named.date) <= ONE_DAY", "True"),
@@ -46,7 +48,7 @@ READING_KEYS = Section(
         ),
         Mutant(
             "disagreeing-fronts",
-            "a log under AWSLogs/ is jumped over, because a folder in front of it has another date",
+            "a log under AWSLogs/ is skipped because a folder in front of it has another date",
             in_symbol(
                 f"{_LAYOUTS}.parse:_agree_with_front",
                 ("days == {parsed.facts.date}", "True"),
@@ -55,7 +57,7 @@ READING_KEYS = Section(
         ),
         Mutant(
             "disagreeing-vended",
-            "the first of two dates decides, though it is that of a release",
+            "the first of two dates in a key is used, although it is the date of a release",
             in_symbol(
                 f"{_LAYOUTS}.parse:_parse_first_date",
                 ("abs(other - read.date) > ONE_DAY", "False"),
@@ -64,7 +66,7 @@ READING_KEYS = Section(
         ),
         Mutant(
             "day-first",
-            "the hour behind a date that is written day first is taken for a month",
+            "in a date written day first, the hour after it is taken for a month",
             in_symbol(
                 f"{_LAYOUTS}.parse:_parse_first_date",
                 ("_DAY_FIRST.search(key, 0, found[0].start())", "False"),
@@ -73,7 +75,8 @@ READING_KEYS = Section(
         ),
         Mutant(
             "folders-as-regions",
-            "a folder is taken for a Region, and its logs are discarded as those of another one",
+            "a folder name is taken for a Region, and its logs are discarded as those of another "
+            "Region",
             in_symbol(
                 f"{_LAYOUTS}.facts:known_region",
                 ("is_region(text) or text in GLOBAL_NAMES", "True"),
@@ -82,7 +85,7 @@ READING_KEYS = Section(
         ),
         Mutant(
             "oldest-version-dates",
-            "a key that is dated by LastModified is filed under the day of its oldest version",
+            "a key dated by LastModified is filed under the day of its oldest version",
             in_symbol(
                 f"{_LAYOUTS}.declared:BucketLayouts.read_listed",
                 ("listed.versions[0]", "listed.versions[-1]"),
@@ -91,7 +94,8 @@ READING_KEYS = Section(
         ),
         Mutant(
             "hidden-keys-jumped",
-            "the listing jumps over keys of another declared layout that hide among those of other days",
+            "the listing skips keys of another declared layout that lie between those of other "
+            "days",
             in_symbol(
                 f"{_LAYOUTS}.declared:BucketLayouts.position",
                 ("position if safe else None", "position"),
@@ -100,7 +104,7 @@ READING_KEYS = Section(
         ),
         Mutant(
             "neighbours-jumped",
-            "the listing jumps over access logs that lie among logs with compact dates",
+            "the listing skips access logs that lie between logs with compact dates",
             in_symbol(
                 f"{_LAYOUTS}.grammar:DateGrammar.stops",
                 (

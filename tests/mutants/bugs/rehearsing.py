@@ -1,4 +1,4 @@
-"""Planted bugs: what a rehearsal touches, and what it says of the server."""
+"""Planted bugs: what a rehearsal touches, and what it reports about the server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from tests.mutants.planting import Mutant, Section, in_symbol
 REHEARSALS = "tests/unit/steps/rehearsal/test_rehearse.py"
 
 REHEARSING = Section(
-    "What a rehearsal touches, and what it says",
+    "Rehearsals",
     (
         Mutant(
             "room-without-walls",
-            "a rehearsal in a bucket that was named deletes what has the same key outside of its prefix",
+            "a rehearsal in a named bucket deletes objects with the same keys outside its prefix",
             in_symbol(
                 "log_aggregator.adapters.rooms:RoomStore.delete_objects",
                 ("replace(each, key=room.outer(each.key))", "each"),
@@ -20,7 +20,8 @@ REHEARSING = Section(
         ),
         Mutant(
             "prefix-believed",
-            "a server that ignores the prefix of a listing has everything removed that it lists",
+            "if a server ignores the prefix of a listing, the rehearsal deletes everything the "
+            "server lists",
             in_symbol(
                 "log_aggregator.steps.rehearsal.places:_empty",
                 ("any(not entry.key.startswith(prefix) for entry in entries)", "False"),
@@ -29,7 +30,7 @@ REHEARSING = Section(
         ),
         Mutant(
             "probes-clear-strangers",
-            "a probe clears whatever a listing gives, not only what lies under its prefix",
+            "a probe deletes everything a listing returns, including objects outside its prefix",
             in_symbol(
                 "log_aggregator.adapters.s3.scratch:BotoHands.clear",
                 ("[each for each in entries if each.key.startswith(prefix)]", "entries"),
@@ -38,7 +39,8 @@ REHEARSING = Section(
         ),
         Mutant(
             "bucket-taken-over",
-            "a bucket that is there already is taken for a new one, and removed in the end",
+            "an existing bucket is mistaken for one that the rehearsal made, and is removed at the "
+            "end",
             in_symbol(
                 "log_aggregator.steps.rehearsal.places:_make",
                 ("buckets.exists(place.bucket)", "False"),
@@ -47,7 +49,7 @@ REHEARSING = Section(
         ),
         Mutant(
             "losses-not-looked-for",
-            "a rehearsal in which an original was lost ends well",
+            "a rehearsal that lost an original still passes",
             in_symbol(
                 "log_aggregator.steps.rehearsal.stage:Stage.find_lost",
                 ("gone - self.read_packed(job, gone) if gone else set()", "set()"),
@@ -56,7 +58,7 @@ REHEARSING = Section(
         ),
         Mutant(
             "broken-promise-passes",
-            "a server that deletes in spite of another ETag passes",
+            "a server that deletes an object despite a different ETag passes",
             in_symbol(
                 "log_aggregator.steps.rehearsal.rehearse:is_unsafe",
                 ("(Seen.BROKEN, Seen.REFUSED)", "(Seen.REFUSED,)"),
@@ -65,7 +67,7 @@ REHEARSING = Section(
         ),
         Mutant(
             "killed-run-goes-on",
-            "the run that is to be killed is not, so nobody sees what a kill leaves",
+            "the run to be killed is not killed, so the rehearsal never tests what a kill leaves",
             in_symbol(
                 "log_aggregator.adapters.mortal:MortalStore._call",
                 ("self._is_dead.set()", "pass"),

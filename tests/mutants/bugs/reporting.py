@@ -1,4 +1,4 @@
-"""Planted bugs: what a report says is in order, and what its page lets in."""
+"""Planted bugs: what a report calls in order, and what its page lets in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REPORTING = Section(
     (
         Mutant(
             "missing-days-in-order",
-            "an auditor is shown that all is there, and log files that a digest names are nowhere",
+            "the report shows complete coverage although log files named by a digest are missing",
             in_symbol(
                 "log_aggregator.reports.evidence.verdicts:_judge_coverage",
                 (
@@ -25,7 +25,7 @@ REPORTING = Section(
         ),
         Mutant(
             "unread-is-in-order",
-            "what could not be looked into is shown as if it had been",
+            "places that could not be checked are shown as checked",
             in_symbol(
                 "log_aggregator.reports.evidence.verdicts:_judge_coverage",
                 ("failed = len(calendar.failures)", "failed = 0"),
@@ -34,7 +34,7 @@ REPORTING = Section(
         ),
         Mutant(
             "broken-chain-in-order",
-            "records that were changed are shown as an unbroken chain",
+            "changed custody records are shown as an unbroken chain",
             in_symbol(
                 "log_aggregator.reports.evidence.verdicts:_judge_integrity",
                 (
@@ -46,7 +46,7 @@ REPORTING = Section(
         ),
         Mutant(
             "older-check-counts",
-            "packs that were found damaged are hidden by an older check that was good",
+            "an older check without findings hides packs that were found damaged since",
             in_symbol(
                 "log_aggregator.reports.evidence.verdicts:_judge_at_rest",
                 (
@@ -58,7 +58,8 @@ REPORTING = Section(
         ),
         Mutant(
             "any-key-shown-as-proof",
-            "whoever can write to the bucket signs a chain of their own, and it is shown as proven",
+            "anyone who can write to the bucket can sign their own chain, and it is shown as "
+            "proven",
             in_symbol(
                 "log_aggregator.reports.evidence.verdicts:_judge_signature",
                 ("not newest.is_trusted", "False"),
@@ -67,7 +68,7 @@ REPORTING = Section(
         ),
         Mutant(
             "best-sentence-decides",
-            "one thing in order makes a part look in order",
+            "one good finding makes a whole section look in order",
             in_symbol(
                 "log_aggregator.reports.evidence.verdicts:Verdict.state",
                 (
@@ -79,7 +80,7 @@ REPORTING = Section(
         ),
         Mutant(
             "refusal-is-an-answer",
-            "a permission that is missing ends the report, or looks like a lock that is on",
+            "a missing permission aborts the report",
             in_symbol(
                 "log_aggregator.steps.evidence.report:_ask",
                 ("return Answer(None, str(error))", "raise"),
@@ -89,7 +90,7 @@ REPORTING = Section(
         ),
         Mutant(
             "page-not-escaped",
-            "whoever may write a key puts a script, or a table of their own, into the auditor's page",
+            "anyone who can write a key can put a script or a table into the auditor's page",
             in_symbol(
                 "log_aggregator.reports.page.environment:_make_environment",
                 ("escape(str(value))", "Markup(escape(str(value)))"),
@@ -98,7 +99,7 @@ REPORTING = Section(
         ),
         Mutant(
             "page-shows-controls",
-            "a key is shown from right to left, and the page seems to say something else",
+            "control characters in a key change how the page reads, for example from right to left",
             in_symbol(
                 "log_aggregator.reports.page.environment:_make_environment",
                 ("escape(str(value))", "str(value)"),
@@ -119,7 +120,7 @@ REPORTING = Section(
         ),
         Mutant(
             "last-day-not-drawn",
-            "a day that is missing is not in the calendar",
+            "a missing day does not appear in the calendar",
             in_symbol(
                 "log_aggregator.reports.evidence.strips:draw_strip",
                 ("length = run.end() - run.start()", "length = run.end() - run.start() - 1"),
@@ -128,7 +129,7 @@ REPORTING = Section(
         ),
         Mutant(
             "quick-look-is-whole",
-            "a day of which a file is lost is said to have all that is due",
+            "a day with a lost file is reported as complete",
             in_symbol(
                 "log_aggregator.reports.evidence.verdicts:_judge_coverage",
                 ("not calendar.has_every_digest", "False"),

@@ -1,15 +1,15 @@
-"""Planted bugs: what is sent to S3."""
+"""Planted bugs: requests to S3."""
 
 from __future__ import annotations
 
 from tests.mutants.planting import Mutant, Section, in_symbol
 
 REQUESTS = Section(
-    "What is sent to S3",
+    "Requests to S3",
     (
         Mutant(
             "pack-overwritten",
-            "a pack is written over: CompleteMultipartUpload without a condition",
+            "CompleteMultipartUpload is sent without a condition and can overwrite a pack",
             in_symbol(
                 "log_aggregator.adapters.s3.writing:complete_multipart_upload",
                 (
@@ -21,7 +21,8 @@ REQUESTS = Section(
         ),
         Mutant(
             "object-overwritten",
-            "a small pack, an index, a record is written over: PutObject without a condition",
+            "PutObject is sent without a condition and can overwrite a small pack, an index or a "
+            "record",
             in_symbol(
                 "log_aggregator.adapters.s3.writing:put_object",
                 (
@@ -33,7 +34,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "checksum-not-sent",
-            "S3 is not told what the whole must be",
+            "S3 is not told the checksum of the whole pack, so it cannot refuse a damaged one",
             in_symbol(
                 "log_aggregator.adapters.s3.writing:complete_multipart_upload",
                 (
@@ -45,7 +46,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "copy-of-anything",
-            "a copy takes whatever is there, not the version that was listed",
+            "a copy takes whatever the key holds now, not what was listed",
             in_symbol(
                 "log_aggregator.adapters.s3.writing:upload_part_copy",
                 (
@@ -57,7 +58,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "read-unpinned",
-            "a read names neither version nor ETag",
+            "a read is sent without the listed ETag",
             in_symbol(
                 "log_aggregator.adapters.s3.reading:make_headers",
                 ("{} if if_match is None else {'if-match': f'\"{if_match}\"'}", "{}"),
@@ -66,7 +67,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "delete-condition-dropped",
-            "a conditional delete goes without its condition",
+            "a conditional delete is sent without its condition",
             in_symbol(
                 "log_aggregator.adapters.s3.deleting:_encode_deletion",
                 (
@@ -78,7 +79,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "key-errors-ignored",
-            "per-key errors of DeleteObjects are not looked at",
+            "errors for single keys in a DeleteObjects response are ignored",
             in_symbol(
                 "log_aggregator.adapters.s3.deleting:_delete_batch",
                 (
@@ -90,7 +91,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "part-checksum-for-whole",
-            "a checksum of the parts' checksums is taken for the whole's",
+            "a checksum of the parts' checksums is taken for the checksum of the whole object",
             in_symbol(
                 "log_aggregator.adapters.s3.reading:find_object_crc",
                 (
@@ -102,7 +103,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "version-not-named",
-            "a read names no version",
+            "a read is sent without the listed version",
             in_symbol(
                 "log_aggregator.adapters.s3.reading:make_query",
                 ("{} if version_id is None else {'versionId': version_id}", "{}"),
@@ -111,7 +112,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "signed-by-yesterday",
-            "after midnight, and after a clock was put back, reads are signed for another day",
+            "after midnight, or after the clock was set back, reads are signed for the wrong day",
             in_symbol(
                 "log_aggregator.adapters.s3.signing:Signer.sign",
                 ("day is None or not day.since <= moment < day.until", "day is None"),
@@ -120,7 +121,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "credentials-never-renewed",
-            "a run of many hours reads with the credentials that it began with",
+            "a run of many hours keeps reading with the credentials it started with",
             in_symbol(
                 "log_aggregator.adapters.s3.signing:Signer._begin",
                 (
@@ -132,7 +133,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "head-signed-as-get",
-            "what S3 knows of a pack cannot be asked for, and nothing is ever verified",
+            "HEAD requests are signed wrongly, so no pack can ever be verified",
             in_symbol(
                 "log_aggregator.adapters.s3.signing:Signer.sign",
                 (
@@ -144,7 +145,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "half-a-listing",
-            "a page of a listing that broke off ends the run, instead of being asked for again",
+            "a truncated listing page aborts the run instead of being fetched again",
             in_symbol(
                 "log_aggregator.adapters.s3.attempts:find_document_flaw",
                 ("(BAD_ANSWER, 500, 'the answer breaks off')", "None"),
@@ -153,7 +154,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "announced-for-ever",
-            "a server that announces a body of years is waited for",
+            "a server that announces an enormous body is waited for, for years",
             in_symbol(
                 "log_aggregator.adapters.s3.curl:ReadRequest.allow_seconds",
                 ("min(announced_bytes, DOWNLOAD_BYTES_MAX)", "announced_bytes"),
@@ -162,7 +163,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "proxy-of-libcurl",
-            "reads go by the proxy that libcurl finds, all other requests by botocore's",
+            "reads use the proxy that libcurl finds, while all other requests use botocore's",
             in_symbol(
                 "log_aggregator.adapters.s3.curl:ReadRequest.prepare",
                 ("handle.setopt(pycurl.PROXY, place.proxy)", "pass"),
@@ -171,7 +172,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "any-certificate",
-            "reads trust any server",
+            "reads accept any server certificate",
             in_symbol(
                 "log_aggregator.adapters.s3.curl:CurlReader._make_handle",
                 ("1 if verify else 0", "0"),
@@ -181,7 +182,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "read-in-any-order",
-            "of many GETs the last one that was begun is handed over in the place of the first",
+            "parallel reads return the newest request's object in place of the oldest's",
             in_symbol(
                 "log_aggregator.adapters.s3.curl_loop:ReadLoop._read",
                 ("begun.popleft()", "begun.pop() if begun[-1].outcome else begun.popleft()"),
@@ -190,7 +191,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "read-ahead-unbounded",
-            "all log objects of a group are read before the first is packed",
+            "all log objects of a group are read into memory before the first is packed",
             in_symbol(
                 "log_aggregator.adapters.s3.curl_loop:ReadLoop._has_room",
                 ("len(begun) < AHEAD_COUNT_MAX * each", "True"),
@@ -200,7 +201,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "cut-while-away",
-            "requests time out because their caller uploads a part meanwhile",
+            "requests time out while their caller is busy uploading a part",
             in_symbol(
                 "log_aggregator.adapters.s3.curl_loop:ReadLoop._now",
                 ("time.monotonic() - self._away_seconds", "time.monotonic()"),
@@ -209,7 +210,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "loop-hears-no-stop",
-            "after a ctrl-C many GETs are waited for",
+            "after Ctrl-C, the run waits for all parallel reads to finish",
             in_symbol(
                 "log_aggregator.adapters.s3.curl_loop:ReadLoop._drive",
                 ("WATCHDOG.is_stopping", "False"),
@@ -218,7 +219,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "share-not-given-back",
-            "with each group there are fewer GETs at once",
+            "each group leaves fewer parallel reads for the next",
             in_symbol(
                 "log_aggregator.adapters.s3.curl_loop:ReadLoop.read",
                 ("self._share.leave()", "pass"),
@@ -227,7 +228,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "left-behind-in-the-loop",
-            "what nobody waits for any more is still read",
+            "abandoned reads continue in the background",
             in_symbol(
                 "log_aggregator.adapters.s3.curl_loop:ReadLoop.read", ("self._drop_all()", "pass")
             ),
@@ -235,7 +236,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "slow-down-unheard",
-            "S3 says that there are too many requests, and as many are sent",
+            "when S3 asks to slow down, requests are sent at the same rate",
             in_symbol(
                 "log_aggregator.adapters.s3.curl_loop:Share.note_slow_down",
                 ("max(1.0, self._count / 2)", "self._count"),
@@ -244,7 +245,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "not-tried-not-told",
-            "of many GETs those that are not tried are left out, and all after them move up",
+            "reads that were not tried are left out of the answers, and all later answers move up",
             in_symbol(
                 "log_aggregator.adapters.patience:PatientStore.get_objects",
                 ("yield refused.popleft()", "refused.popleft()"),
@@ -253,7 +254,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "checksum-of-parts-compared",
-            "a good object is refused: its checksum is one of its parts' checksums",
+            "an intact object is rejected because its checksum is one of parts' checksums",
             in_symbol(
                 "log_aggregator.adapters.s3.reading:compare_checksum",
                 ("is_usable and '-' not in stored", "is_usable"),
@@ -262,7 +263,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "versions-skipped",
-            "between two pages of a listing the rest of a key's versions is skipped",
+            "versions of a key that continue on the next page of a listing are skipped",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:list_object_versions",
                 ("query['version-id-marker'] = start.version_id", "pass"),
@@ -271,7 +272,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "keys-not-decoded",
-            "keys with signs that a URL cannot hold are listed as other keys",
+            "keys with characters that are encoded in URLs are listed as other keys",
             in_symbol(
                 "log_aggregator.adapters.s3.listing:RawPage.decode",
                 ("return unquote_plus(value, errors='strict')", "return value"),
@@ -280,7 +281,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "size-not-sent",
-            "S3 is not told how long the whole must be",
+            "S3 is not told the size of the whole pack, so it cannot refuse a truncated one",
             in_symbol(
                 "log_aggregator.adapters.s3.writing:complete_multipart_upload",
                 (
@@ -292,7 +293,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "refusal-without-version-lost",
-            "a refused key that S3 names without its version counts as deleted",
+            "a key whose deletion S3 refused counts as deleted if the error names no version",
             in_symbol(
                 "log_aggregator.adapters.s3.deleting:find_failures",
                 (
@@ -308,7 +309,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "owner-not-expected",
-            "a request does not say whose bucket it expects",
+            "requests do not name the expected bucket owner",
             in_symbol(
                 "log_aggregator.adapters.s3.owners:register_owners",
                 ("client.meta.events.register('provide-client-params.s3', name_owners)", "pass"),
@@ -317,7 +318,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "owner-of-copies-not-expected",
-            "a copy does not say whose bucket its source is expected in",
+            "copies do not name the expected owner of the source bucket",
             in_symbol(
                 "log_aggregator.adapters.s3.owners:add_owners",
                 ("buckets[SOURCE] = params['CopySource'].get('Bucket')", "pass"),
@@ -326,7 +327,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "owner-by-first-beginning",
-            "of two beginnings the shorter one says whose bucket it is",
+            "when two configured bucket prefixes match, the shorter one decides the owner",
             in_symbol(
                 "log_aggregator.adapters.s3.owners:Owners._find_named",
                 ("max(beginnings, key=len)", "min(beginnings, key=len)"),
@@ -335,13 +336,13 @@ REQUESTS = Section(
         ),
         Mutant(
             "owner-asked-late",
-            "STS is asked in mid-run, when something was touched already",
+            "STS is first asked in the middle of a run, after objects were already touched",
             in_symbol("log_aggregator.wiring:connect_store", ("store.find_owner()", "pass")),
             proof="tests/unit/adapters/test_owners.py",
         ),
         Mutant(
             "credentials-shown-to-aws",
-            "AWS's STS is asked with another server's credentials",
+            "credentials for another S3 server are used in a request to AWS STS",
             in_symbol(
                 "log_aggregator.adapters.s3.owners:make_owners",
                 ("not is_aws(s3_endpoint_url)", "False"),
@@ -350,7 +351,7 @@ REQUESTS = Section(
         ),
         Mutant(
             "destination-account-ignored",
-            "the account that the settings name for the destination is expected nowhere",
+            "the configured account of the destination bucket is never checked",
             in_symbol(
                 "log_aggregator.settings:Settings.bucket_owners",
                 (

@@ -1,4 +1,4 @@
-"""Planted bugs: a search that says "nothing" of what it did not look at."""
+"""Planted bugs: a search that reports "nothing found" about logs it did not search."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ SEARCHING = Section(
     (
         Mutant(
             "nothing-is-everything",
-            "nothing found counts as nothing there, although log objects were not looked at",
+            'a search that finds nothing reports "not there", although some log objects were not '
+            "searched",
             in_symbol(
                 "log_aggregator.steps.search.answers:Coverage.is_whole",
                 ("not self.unsearched_members", "True"),
@@ -18,7 +19,7 @@ SEARCHING = Section(
         ),
         Mutant(
             "uncovered-forgotten",
-            "a pack that no table covers is not looked at, and nobody says so",
+            "a pack that no table covers is skipped, and the result does not say so",
             in_symbol(
                 "log_aggregator.steps.search.look_up:_search_target",
                 ("[name for name in sorted(packs) if name not in covered]", "[]"),
@@ -27,7 +28,7 @@ SEARCHING = Section(
         ),
         Mutant(
             "damaged-table-believed",
-            "a table whose bytes have changed still counts as searched",
+            "a table with changed bytes still counts as searched",
             in_symbol(
                 "log_aggregator.core.tables.parquet:decode_piece",
                 ("zlib.crc32(data) != piece.crc32", "False"),

@@ -1,4 +1,4 @@
-"""Planted bugs: what a signature of a custody record proves."""
+"""Planted bugs: what the signature of a custody record proves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SIGNING = Section(
     (
         Mutant(
             "cut-off-unseen",
-            "somebody removes the newest records, and the signature that vouches for them is no matter",
+            "the newest records can be removed although a signature shows that they existed",
             in_symbol(
                 "log_aggregator.steps.custody.prove:_Comparing.find_missing",
                 ("sequence >= begin and sequence not in self._seen", "False"),
@@ -18,7 +18,7 @@ SIGNING = Section(
         ),
         Mutant(
             "written-anew-unseen",
-            "a chain that was written anew is held against no signature",
+            "a rewritten chain is not compared with the signatures of the original",
             in_symbol(
                 "log_aggregator.steps.custody.prove:_Comparing.take",
                 ("proof.sha256 != found.sha256", "False"),
@@ -27,7 +27,7 @@ SIGNING = Section(
         ),
         Mutant(
             "any-key-proves",
-            "a chain is proven by whoever can write to the bucket, with a key of their own",
+            "anyone who can write to the bucket can prove a chain with a key of their own",
             in_symbol(
                 "log_aggregator.steps.custody.prove:check_signature",
                 ("trust.keys and signature.public_key not in trust.keys", "False"),
@@ -36,7 +36,7 @@ SIGNING = Section(
         ),
         Mutant(
             "key-by-its-name",
-            "the name that lies beside a public key is believed",
+            "the key name stored with a public key is believed unchecked",
             in_symbol(
                 "log_aggregator.core.signatures:find_flaw",
                 ("signature.key != name_key(signature.public_key)", "False"),
@@ -45,7 +45,7 @@ SIGNING = Section(
         ),
         Mutant(
             "signature-not-checked",
-            "whatever bytes are there count as a signature",
+            "any bytes count as a valid signature",
             in_symbol(
                 "log_aggregator.core.signatures:find_flaw",
                 ("not verify(key, statement.encode(), signature.signature)", "False"),
@@ -54,7 +54,7 @@ SIGNING = Section(
         ),
         Mutant(
             "signature-of-another-bucket",
-            "a record that was signed in another bucket proves this chain",
+            "a record signed for another bucket proves this chain",
             in_symbol(
                 "log_aggregator.core.signatures:find_flaw",
                 ("statement.bucket != target.bucket", "False"),
@@ -63,7 +63,7 @@ SIGNING = Section(
         ),
         Mutant(
             "short-key",
-            "a key that can be broken proves a chain",
+            "a key that is short enough to be broken proves a chain",
             in_symbol(
                 "log_aggregator.core.signatures:parse_signing_key",
                 ("key.n.bit_length() < KEY_BITS_MIN", "False"),
@@ -72,7 +72,7 @@ SIGNING = Section(
         ),
         Mutant(
             "bytes-beside-a-signature",
-            "a signature may carry what nobody signed",
+            "a signature file can carry extra bytes that were not signed",
             in_symbol(
                 "log_aggregator.core.signatures:decode_signature",
                 ("encode_signature(signature) != data", "False"),
@@ -81,7 +81,7 @@ SIGNING = Section(
         ),
         Mutant(
             "no-signature-is-proof",
-            "all signatures are gone, and the chain is as good as before",
+            "removing all signatures leaves the chain proven",
             in_symbol(
                 "log_aggregator.steps.custody.prove:_find_unproven",
                 ("trust.keys and (not proofs)", "False"),
@@ -90,7 +90,7 @@ SIGNING = Section(
         ),
         Mutant(
             "stamp-of-anything",
-            "a time stamp of something else says when a record was signed",
+            "a time stamp of other data counts as the time of signing",
             in_symbol(
                 "log_aggregator.adapters.time_stamps:TimeAuthorities.read",
                 ("not _is_of(response, data)", "False"),
@@ -100,7 +100,7 @@ SIGNING = Section(
         ),
         Mutant(
             "stamp-given-once-more",
-            "an authority's answer of last year is taken for a new one",
+            "a time-stamping authority's old answer can be replayed as a new one",
             in_symbol(
                 "log_aggregator.adapters.time_stamps:TimeAuthority._check",
                 ("nonce != request.nonce", "False"),
@@ -109,7 +109,7 @@ SIGNING = Section(
         ),
         Mutant(
             "signed-back-in-time",
-            "what is signed today looks like last year's",
+            "a record signed today can be dated to last year",
             in_symbol(
                 "log_aggregator.steps.custody.prove:check_signature",
                 ("abs(stamp.moment - statement.signed_at) > CLOCKS_MAX", "False"),
@@ -118,7 +118,7 @@ SIGNING = Section(
         ),
         Mutant(
             "wrong-signature-stored",
-            "what a key did not sign is stored for good",
+            "a signature that does not match its key is stored permanently",
             in_symbol(
                 "log_aggregator.steps.custody.sign:_make_signature",
                 ("flaw is not None", "False"),
@@ -127,7 +127,7 @@ SIGNING = Section(
         ),
         Mutant(
             "unsigned-in-silence",
-            "a run that cannot sign ends well",
+            "a run that cannot sign its record reports success",
             in_symbol(
                 "log_aggregator.steps.custody.sign:sign_after_run",
                 (
@@ -139,7 +139,7 @@ SIGNING = Section(
         ),
         Mutant(
             "functions-sign-nothing",
-            "the stack has a key, and no run signs with it",
+            "the stack has a signing key, but its runs sign nothing",
             in_symbol(
                 "log_aggregator.handlers.finish:handler",
                 ("sign_after_run(job, summary.result, call.connect_signing)", "pass"),

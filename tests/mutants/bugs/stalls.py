@@ -1,4 +1,4 @@
-"""Planted bugs: servers that stall, and stops."""
+"""Planted bugs: stalled servers, and stopping."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ PATIENCE = "tests/unit/adapters/test_patience.py"
 STOPPING = "tests/unit/cli/test_stopping.py"
 
 STALLS = Section(
-    "Servers that stall, and stops",
+    "Stalled servers and stopping",
     (
         Mutant(
             "deadline-never",
-            "a request that gets a byte a second never ends",
+            "a request that receives one byte per second never ends",
             in_symbol(
                 "log_aggregator.adapters.s3.wire:Wire._begin",
                 ("WATCHDOG.watch(attempt)", "pass"),
@@ -22,7 +22,7 @@ STALLS = Section(
         ),
         Mutant(
             "cut-body-is-whole",
-            "a body without a length that a deadline cut is taken for the whole",
+            "a body of unknown length that was cut off at the deadline counts as complete",
             in_symbol(
                 "log_aggregator.adapters.s3.wire:Wire.send",
                 (
@@ -37,7 +37,8 @@ STALLS = Section(
         ),
         Mutant(
             "handshake-unwatched",
-            "a connection is watched only once it stands: a TLS handshake or a proxy may hang",
+            "a connection has no deadline until it is established: a TLS handshake or a proxy can "
+            "hang forever",
             in_symbol(
                 "log_aggregator.adapters.s3.wire:_WatchedConnection._new_conn",
                 ("self._hold(sock)", "pass"),
@@ -46,7 +47,7 @@ STALLS = Section(
         ),
         Mutant(
             "reused-unwatched",
-            "a connection that was used before is not watched for its next request",
+            "the next request on a reused connection has no deadline",
             in_symbol(
                 "log_aggregator.adapters.s3.wire:_WatchedConnection.request",
                 ("self._hold(self.sock)", "pass"),
@@ -55,7 +56,8 @@ STALLS = Section(
         ),
         Mutant(
             "upload-unlimited",
-            "a large part that nobody reads waits for as long as all of it might take",
+            "an upload that the server stops reading is waited for as long as a full upload could "
+            "take",
             in_symbol(
                 "log_aggregator.adapters.s3.wire:_WatchedConnection._be_patient",
                 (
@@ -67,7 +69,7 @@ STALLS = Section(
         ),
         Mutant(
             "roles-unlimited",
-            "clients that botocore makes by itself have no deadlines",
+            "clients that botocore creates internally have no deadlines",
             in_symbol(
                 "log_aggregator.adapters.s3.wire:GuardedSession.create_client",
                 (
@@ -82,7 +84,8 @@ STALLS = Section(
         ),
         Mutant(
             "deadline-of-the-first",
-            "the watchdog sleeps until its first request is over its end, and later ones wait",
+            "the watchdog sleeps until its first request is due, and requests with earlier "
+            "deadlines overrun",
             in_symbol(
                 "log_aggregator.adapters.s3.deadlines:Watchdog.watch",
                 ("attempt.ends < self._looks_at", "False"),
@@ -91,7 +94,7 @@ STALLS = Section(
         ),
         Mutant(
             "stop-forgets-writes",
-            "after a ctrl-C a write counts as not done, though it may have been",
+            "after Ctrl-C, a write that may have reached S3 is reported as not done",
             in_symbol(
                 "log_aggregator.adapters.s3.deadlines:Attempt.make_error",
                 ("Stopped()", "Interrupted('the run was stopped')"),
@@ -100,7 +103,7 @@ STALLS = Section(
         ),
         Mutant(
             "silence-answered",
-            "one operation that is answered hides that another never is",
+            "an answer to one operation hides that another is never answered",
             in_symbol(
                 "log_aggregator.adapters.patience:PatientStore._note_answer",
                 ("self._operations.pop(call.operation, None)", "self._operations.clear()"),
@@ -109,7 +112,7 @@ STALLS = Section(
         ),
         Mutant(
             "silence-for-ever",
-            "once S3 did not answer nothing is ever asked again",
+            "once S3 has not answered, nothing is ever requested again",
             in_symbol(
                 "log_aggregator.adapters.patience:_Silence.is_closed",
                 (
@@ -121,7 +124,7 @@ STALLS = Section(
         ),
         Mutant(
             "stop-unheard",
-            "a stop is not heard while the main thread waits in C",
+            "a stop signal is ignored while the main thread waits in C code",
             in_symbol(
                 "log_aggregator.signals:answering_stops",
                 (
@@ -133,7 +136,7 @@ STALLS = Section(
         ),
         Mutant(
             "stop-waits-for-threads",
-            "after a stop Python waits for threads that hang",
+            "after a stop, Python waits for threads that hang",
             in_symbol(
                 "log_aggregator.steps.workers:ThreadWorkers.end",
                 ("ending.join(self._leave_seconds_max)", "ending.join()"),

@@ -1,4 +1,4 @@
-"""Planted bugs: what a survey counts, how sure it says it is, and what its page lets in."""
+"""Planted bugs: what a survey counts, how sure it claims to be, and what its page lets in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SURVEYING = Section(
     (
         Mutant(
             "draw-not-weighed",
-            "a sample is taken for the whole, and somebody decides by figures that are far too low",
+            "a sample is not scaled up to the whole, and the estimates are far too low",
             in_symbol(
                 "log_aggregator.steps.estate.draws:make_draw",
                 ("weight /= likely", "weight /= 1.0"),
@@ -20,7 +20,7 @@ SURVEYING = Section(
         ),
         Mutant(
             "behind-a-series-lost",
-            "what lies behind dated names in the same folder is in no survey",
+            "keys sorted after dated names in the same folder are missing from the survey",
             in_symbol(
                 "log_aggregator.steps.estate.tree:Looker._part_by_series",
                 ("counted = self._tally(place, entries)", "counted = Tally()"),
@@ -29,7 +29,7 @@ SURVEYING = Section(
         ),
         Mutant(
             "days-begin-with-days",
-            "what is written as 2025/1/10 counts for 2025/1/1, too",
+            "logs of 2025/1/10 also count for 2025/1/1",
             in_symbol(
                 "log_aggregator.steps.estate.tree:OneDay.is_in",
                 ("read is not None and read.date == self.day", "read is not None"),
@@ -38,7 +38,8 @@ SURVEYING = Section(
         ),
         Mutant(
             "regions-are-groups",
-            "each Region's part of a day counts as a group, and packing seems to lose",
+            "each Region's part of a day counts as a group, so packing looks less worthwhile than "
+            "it is",
             in_symbol(
                 "log_aggregator.steps.estate.tree:Looker._is_in_another",
                 ("any((self._has_keys(f'{folder}{path}') for folder in region.before))", "False"),
@@ -47,7 +48,7 @@ SURVEYING = Section(
         ),
         Mutant(
             "skewness-forgotten",
-            "the interval ends below the truth where few accounts have most of the logs",
+            "where few accounts hold most logs, the confidence interval ends below the true figure",
             in_symbol(
                 "log_aggregator.core.estimates:estimate_total",
                 ("reach * (1 + skewness)", "reach"),
@@ -56,7 +57,7 @@ SURVEYING = Section(
         ),
         Mutant(
             "more-requests-than-allowed",
-            "a survey of a large bucket asks without end, and each request is billed",
+            "a survey of a large bucket sends requests without limit, and each is billed",
             in_symbol(
                 "log_aggregator.steps.estate.pages:Allowance.take",
                 ("self.used + requests > self._max", "False"),
@@ -65,7 +66,8 @@ SURVEYING = Section(
         ),
         Mutant(
             "keys-as-html",
-            "whoever writes to a log bucket writes the page that a manager opens",
+            "anyone who can write to a log bucket can put HTML into the survey page that a manager "
+            "opens",
             in_symbol(
                 "log_aggregator.reports.page.environment:_make_environment",
                 ("escape(str(value))", "Markup(escape(str(value)))"),
@@ -74,7 +76,7 @@ SURVEYING = Section(
         ),
         Mutant(
             "names-in-plots-as-html",
-            "an account, or whatever a plot names, becomes a part of the page",
+            "an account name, or any name in a plot, is inserted into the page as HTML",
             in_symbol(
                 "log_aggregator.reports.page.plots:html",
                 ("escape_html(escape(text))", "escape(text)"),

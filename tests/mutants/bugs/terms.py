@@ -1,4 +1,4 @@
-"""Planted bugs: terms, by which packs are searched."""
+"""Planted bugs: the terms that make packs searchable."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ COLLECT = "tests/unit/core/terms/test_collect.py"
 PACK_TERMS = "tests/unit/core/terms/test_packterms.py"
 
 TERMS = Section(
-    "Terms for searching",
+    "Search terms",
     (
         Mutant(
             "damaged-lines-searched",
-            "a log in which a line cannot be read counts as searched",
+            "a log with an unreadable line counts as fully searched",
             in_symbol(
                 "log_aggregator.core.terms.readers.pieces:read_json_lines",
                 ("damaged = True", "damaged = False"),
@@ -23,7 +23,7 @@ TERMS = Section(
         ),
         Mutant(
             "damaged-events-searched",
-            "a log in which an event cannot be read counts as searched",
+            "a log with an unreadable event counts as fully searched",
             in_symbol(
                 "log_aggregator.core.terms.readers.records:Records.read",
                 ("damaged = True", "pass"),
@@ -32,7 +32,7 @@ TERMS = Section(
         ),
         Mutant(
             "long-lines-searched",
-            "a log whose long lines were left out counts as searched",
+            "a log whose long lines were skipped counts as fully searched",
             in_symbol(
                 "log_aggregator.core.terms.readers.pieces:Pieces.check",
                 ("self._has_long", "False"),
@@ -41,7 +41,7 @@ TERMS = Section(
         ),
         Mutant(
             "crowded-events-decoded",
-            "an event of a million empty lists takes hundreds of megabytes",
+            "an event of a million empty lists takes hundreds of megabytes of memory",
             in_symbol(
                 "log_aggregator.core.terms.readers.records:has_few_values",
                 ("VALUES_MAX", "size"),
@@ -50,7 +50,7 @@ TERMS = Section(
         ),
         Mutant(
             "hidden-first-column",
-            "a mark of byte order hides the addresses of flow logs, which count as searched",
+            "a byte order mark hides the addresses in a flow log, which counts as fully searched",
             in_symbol(
                 "log_aggregator.core.terms.readers.flows:read_flows",
                 ("not data[:end].isascii()", "False"),
@@ -60,7 +60,7 @@ TERMS = Section(
         ),
         Mutant(
             "callers-lost-while-frozen",
-            "callers are lost that were counted while older terms were frozen",
+            "callers counted while older terms are being written out are lost",
             in_symbol(
                 "log_aggregator.core.terms.tally:Tally._drain",
                 ("groups.clear()", "self._groups = {}"),
@@ -69,7 +69,7 @@ TERMS = Section(
         ),
         Mutant(
             "places-of-one-caller",
-            "of a role that several call with, only the members of the first caller are named",
+            "if several callers use a role, only the first one's log objects are found",
             in_symbol(
                 "log_aggregator.core.terms.tally:Tally._expand",
                 ("known[3] += _places(entry)", "pass"),
@@ -78,7 +78,7 @@ TERMS = Section(
         ),
         Mutant(
             "too-many-unsaid",
-            "a log that brought more terms than there is room for counts as searched",
+            "a log with more terms than there is room for counts as fully searched",
             in_symbol(
                 "log_aggregator.core.terms.collect:Collector.add",
                 ("self._unsearched[Unsearched.TOO_MANY] += 1", "pass"),
@@ -96,7 +96,7 @@ TERMS = Section(
         ),
         Mutant(
             "short-terms-believed",
-            "terms that are cut short are believed, and a search finds nothing in the rest",
+            "truncated terms are accepted, and a search misses everything in the lost part",
             in_symbol(
                 "log_aggregator.core.terms.packterms:_decode_blocks",
                 (
@@ -108,7 +108,7 @@ TERMS = Section(
         ),
         Mutant(
             "members-beyond-the-pack",
-            "terms name members that the pack does not have",
+            "terms that point to members beyond the end of the pack are accepted",
             in_symbol(
                 "log_aggregator.core.terms.packterms:_decode_places",
                 ("before >= members or not places", "not places"),
@@ -117,7 +117,7 @@ TERMS = Section(
         ),
         Mutant(
             "another-key-believed",
-            "hashes of another key are looked at, and a search finds nothing in them",
+            "hashes made with another key are searched, and nothing is found in them",
             in_symbol(
                 "log_aggregator.steps.search.look_up:Asked.hides",
                 ("pack.search_key == self.search_key_id", "True"),
@@ -126,7 +126,7 @@ TERMS = Section(
         ),
         Mutant(
             "one-hash-in-every-field",
-            "the hash of a value is the same in every field, and with every key",
+            "a value has the same hash whatever the key is",
             in_symbol(
                 "log_aggregator.core.terms.hashing:SearchKey.hash",
                 (

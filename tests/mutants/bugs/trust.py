@@ -1,15 +1,15 @@
-"""Planted bugs: what is believed before something is deleted, and what is told of it."""
+"""Planted bugs: what is believed before a deletion, and what is reported about it."""
 
 from __future__ import annotations
 
 from tests.mutants.planting import Mutant, Section, in_symbol
 
 TRUST = Section(
-    "What is believed, and what is told",
+    "Evidence before deletion, and reporting",
     (
         Mutant(
             "time-is-no-identity",
-            "where there is no version id, a later object of the same ETag is taken for the packed one",
+            "without a version id, a later object with the same ETag is taken for the packed one",
             (
                 *in_symbol(
                     "log_aggregator.model:LogObject.identity",
@@ -24,7 +24,7 @@ TRUST = Section(
         ),
         Mutant(
             "twins-believed",
-            "what looks packed is deleted although its bytes are others",
+            "an object that looks like a packed one is deleted although its bytes differ",
             in_symbol(
                 "log_aggregator.steps.packing.delete:delete_originals",
                 ("{each.identity: each for each in going if isinstance(each, Member)}", "{}"),
@@ -33,7 +33,7 @@ TRUST = Section(
         ),
         Mutant(
             "hash-not-compared",
-            "an original is read again, and what came is not looked at",
+            "an original is read again before deletion, but its hash is not compared",
             in_symbol(
                 "log_aggregator.steps.packing.compare:compare_original",
                 ("is_same and running.length_bytes == member.size_bytes", "True"),
@@ -42,7 +42,7 @@ TRUST = Section(
         ),
         Mutant(
             "taken-over-by-members",
-            "a pack of the same name and members is taken over, whatever its bytes are",
+            "an existing pack with the same name and members is adopted, whatever its bytes are",
             in_symbol(
                 "log_aggregator.steps.packing.combine:_has_same_bytes",
                 ("own.sha256 == other.sha256", "True"),
@@ -51,7 +51,7 @@ TRUST = Section(
         ),
         Mutant(
             "conditions-not-asked",
-            "a server that ignores the ETag of a deletion deletes what was written over",
+            "on a server that ignores the ETag of a deletion, overwritten objects are deleted",
             in_symbol(
                 "log_aggregator.steps.packing.delete:OriginalDeleter._delete_versions",
                 ("self.check_conditions(conditional)", "pass"),
@@ -60,7 +60,8 @@ TRUST = Section(
         ),
         Mutant(
             "canary-by-its-answer",
-            "that a deletion was refused is believed of a server that deletes all the same",
+            "a server that deletes an object despite a different ETag passes the check of "
+            "conditional deletes",
             in_symbol(
                 "log_aggregator.steps.conditions:_ask",
                 (
@@ -75,7 +76,7 @@ TRUST = Section(
         ),
         Mutant(
             "written-over-unseen",
-            "a server that knows no If-None-Match counts as one that does",
+            "a server that ignores If-None-Match passes the check, and packs can be overwritten",
             in_symbol(
                 "log_aggregator.steps.conditions:_ask",
                 ("_write(store, target, key, CANARY + b'\\n', options)", "False"),
@@ -84,7 +85,7 @@ TRUST = Section(
         ),
         Mutant(
             "lost-answer-is-kept",
-            "a deletion whose answer was lost counts as not done",
+            "a deletion whose response was lost counts as not done",
             in_symbol(
                 "log_aggregator.steps.packing.delete:OriginalDeleter._look_up",
                 (
@@ -96,7 +97,7 @@ TRUST = Section(
         ),
         Mutant(
             "unknown-is-nothing",
-            "what nobody can say of a deletion is not told",
+            "a deletion with an unknown outcome is not reported",
             in_symbol(
                 "log_aggregator.steps.packing.delete:OriginalDeleter._look_up",
                 ("report.unknown += len(asked)", "pass"),
@@ -105,7 +106,7 @@ TRUST = Section(
         ),
         Mutant(
             "no-opening",
-            "a run deletes before there is a record that it will",
+            "a run deletes before it has written an opening record",
             in_symbol(
                 "log_aggregator.steps.custody.keep:CustodyKeeper.begin",
                 ("open_custody(self.job, span, window.first, window.last, groups)", "pass"),
@@ -114,7 +115,7 @@ TRUST = Section(
         ),
         Mutant(
             "stopped-is-done",
-            "the record of a run that failed in the midst of something says that all is told",
+            "the custody record of a run that failed halfway claims to be complete",
             in_symbol(
                 "log_aggregator.steps.custody.write:is_all_known",
                 (
@@ -126,7 +127,7 @@ TRUST = Section(
         ),
         Mutant(
             "written-twice",
-            "two records say of one pack that their runs wrote it",
+            "two custody records claim that their runs wrote the same pack",
             in_symbol(
                 "log_aggregator.core.custody:GroupEntry.without_new",
                 ("pack.is_new and pack.key not in claimed", "pack.is_new"),
@@ -135,7 +136,7 @@ TRUST = Section(
         ),
         Mutant(
             "dead-runs-forgotten",
-            "what a killed run packed and deleted stands in no record",
+            "the packs and deletions of a killed run are in no custody record",
             in_symbol(
                 "log_aggregator.steps.custody.keep:CustodyKeeper.finish",
                 (
@@ -147,7 +148,7 @@ TRUST = Section(
         ),
         Mutant(
             "missing-permission-hidden",
-            "no Region gives its public keys, and the run ends well",
+            "every Region refuses to return its public keys, and the run still reports success",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.run_keys:_Asking.settle_refusals",
                 ("refused.is_doubtful and (not self.has_answers)", "False"),
@@ -156,7 +157,7 @@ TRUST = Section(
         ),
         Mutant(
             "outage-taken-for-refusal",
-            "a Region that throttles once is not asked for its public keys for a month",
+            "after one throttled request, a Region's public keys are not requested for a month",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.run_keys:_Asking._ask_region",
                 ("is_refusal(error)", "True"),
@@ -165,7 +166,8 @@ TRUST = Section(
         ),
         Mutant(
             "note-of-a-day-to-come",
-            "whoever writes one note keeps a Region's public keys from being kept for good",
+            "one forged note dated in the future stops a Region's public keys from ever being "
+            "stored",
             in_symbol(
                 "log_aggregator.steps.cloudtrail.refusals:read_refusals",
                 ("day > today", "False"),
@@ -174,7 +176,7 @@ TRUST = Section(
         ),
         Mutant(
             "chain-ended",
-            "one object under the highest number ends custody records for good",
+            "one object at the highest number stops all further custody records",
             in_symbol(
                 "log_aggregator.steps.custody.chain:find_end",
                 ("sequence == 0 or _has_place(store, found)", "True"),
@@ -183,19 +185,20 @@ TRUST = Section(
         ),
         Mutant(
             "index-bomb",
-            "a few bytes in the target take all memory of whoever reads them as an index",
+            "a small forged index in the target exhausts the memory of anyone who reads it",
             in_symbol("log_aggregator.core.jsontext:inflate_lines", ("left_bytes < 0", "False")),
             proof="tests/unit/core/test_record_bombs.py",
         ),
         Mutant(
             "no-unicode-read",
-            "half a surrogate pair in the target ends whoever prints it or writes it down again",
+            "half a surrogate pair in a file in the target crashes whatever prints or rewrites it",
             in_symbol("log_aggregator.core.jsontext:decode_json", ("encode_json(value)", "pass")),
             proof="tests/unit/core/test_jsontext.py",
         ),
         Mutant(
             "record-bomb",
-            "a few bytes in the target take all memory of whoever reads them as a custody record",
+            "a small forged custody record in the target exhausts the memory of anyone who reads "
+            "it",
             in_symbol(
                 "log_aggregator.core.custody:_inflate",
                 (
@@ -207,7 +210,7 @@ TRUST = Section(
         ),
         Mutant(
             "adopted-bomb",
-            "an aggregate with a gzip bomb in it is inflated to its end",
+            "a gzip bomb in an adopted aggregate is inflated completely",
             in_symbol(
                 "log_aggregator.core.packformat.split:_Current.take",
                 ("self._inflated_bytes > inflated_bytes_max(self._length_bytes)", "False"),
@@ -216,7 +219,7 @@ TRUST = Section(
         ),
         Mutant(
             "window-without-record",
-            "of a long run only the last window is told",
+            "only the last window of a long run gets a custody record",
             in_symbol(
                 "log_aggregator.steps.packing.run:_run_window",
                 ("recorder.end(done)", "pass"),
@@ -225,7 +228,7 @@ TRUST = Section(
         ),
         Mutant(
             "counted-once-a-window",
-            "keys without a date count once for each window of a range",
+            "keys without a date are counted once for each window of a range",
             in_symbol(
                 "log_aggregator.steps.packing.selection:LeftKeys.add_window",
                 ("not other.is_dateless", "True"),
@@ -234,7 +237,8 @@ TRUST = Section(
         ),
         Mutant(
             "a-log-in-the-cause",
-            "what a library says of a line that it cannot read reaches Step Functions and the log",
+            "a library error quotes an unreadable log line to Step Functions and the function's "
+            "log",
             in_symbol(
                 "log_aggregator.telemetry.foreign:tell_own",
                 ("kind(name_place(error))", "kind(str(error))"),
@@ -243,7 +247,7 @@ TRUST = Section(
         ),
         Mutant(
             "a-log-in-the-trace",
-            "what a library says of a line that it cannot read reaches X-Ray",
+            "a library error quotes an unreadable log line to X-Ray",
             in_symbol(
                 "log_aggregator.telemetry.tracing:_describe_error",
                 ("name_place(error)", "str(error)"),
@@ -252,7 +256,7 @@ TRUST = Section(
         ),
         Mutant(
             "a-line-in-the-message",
-            "a record that cannot be decoded is quoted in the error of the pack that it is of",
+            "the error about a pack quotes the record that could not be decoded",
             in_symbol(
                 "log_aggregator.core.jsontext:decoding",
                 ("type(error).__name__", "error"),

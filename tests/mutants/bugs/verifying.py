@@ -1,15 +1,16 @@
-"""Planted bugs: verified means compared."""
+"""Planted bugs: verification of packs."""
 
 from __future__ import annotations
 
 from tests.mutants.planting import Mutant, Section, in_symbol
 
 VERIFYING = Section(
-    "Verified means compared",
+    "Verification",
     (
         Mutant(
             "members-read-once",
-            "the members of a verified pack are there for the first who asks, and nothing is deleted",
+            "the members of a verified pack can be read only once, so deletion finds none and "
+            "deletes nothing",
             in_symbol(
                 "log_aggregator.core.packformat.index:StoredMembers.__iter__",
                 ("map(_parse_member, _open(self._data)[1])", "iter(())"),
@@ -35,7 +36,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "missing-checksum-accepted",
-            "a pack without any checksum counts as verified",
+            "a pack without a checksum counts as verified",
             in_symbol(
                 "log_aggregator.model:VerifiedPack.__post_init__",
                 (
@@ -53,7 +54,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "no-read-back",
-            "a store without checksums is believed",
+            "a store that returns no checksums is trusted without reading the pack back",
             in_symbol(
                 "log_aggregator.steps.packs.verify:verify_pack",
                 (
@@ -64,7 +65,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "read-back-compares-nothing",
-            "the pack is read back, and no member is compared",
+            "the pack is read back, but its members are not compared",
             in_symbol(
                 "log_aggregator.steps.packs.verify:_check_extent",
                 (
@@ -79,7 +80,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "index-of-another-pack",
-            "the index of another pack verifies this one",
+            "a pack is verified against the index of another pack",
             in_symbol(
                 "log_aggregator.model:VerifiedPack.__post_init__",
                 (
@@ -91,7 +92,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "members-not-counted",
-            "an index that lost lines is read as a whole one",
+            "an index that has lost lines counts as complete",
             in_symbol(
                 "log_aggregator.core.packformat.index:_parse_lines",
                 ("count != expected", "False"),
@@ -100,7 +101,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "taken-over-unseen",
-            "a pack of the same name is taken over without a look at its members",
+            "an existing pack with the same name is adopted without checking its members",
             in_symbol(
                 "log_aggregator.steps.packing.combine:_check_same_members",
                 ("{member.identity for member in theirs} != own.keys()", "False"),
@@ -110,7 +111,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "taken-over-by-size",
-            "a pack that is there already is taken over where it has the right size",
+            "an existing pack is adopted if only its size matches",
             in_symbol(
                 "log_aggregator.steps.packing.combine:_take_over",
                 (
@@ -122,7 +123,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "foreign-index-believed",
-            "the index of another pack says what is packed already",
+            "another pack's index decides what counts as already packed",
             in_symbol(
                 "log_aggregator.steps.packs.index:StoredIndex._check",
                 ("head.pack_key != self.pack_key", "False"),
@@ -131,7 +132,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "foreign-group-believed",
-            "an index is read as that of a group in whose folder its pack does not lie",
+            "an index is accepted for a group although its pack lies in another group's folder",
             in_symbol(
                 "log_aggregator.steps.packs.index:StoredIndex._check",
                 ("not self.pack_key.startswith(self.target.packs_prefix(head.group))", "False"),
@@ -140,7 +141,8 @@ VERIFYING = Section(
         ),
         Mutant(
             "index-of-another-bucket",
-            "the index of another bucket's group verifies a pack, and what goes is looked for in that bucket",
+            "a pack is verified against another bucket's index, and originals are deleted from "
+            "that bucket",
             in_symbol(
                 "log_aggregator.model:VerifiedPack.__post_init__",
                 (
@@ -152,7 +154,7 @@ VERIFYING = Section(
         ),
         Mutant(
             "refusal-is-damage",
-            "a pack that S3 refuses to show is reported as broken",
+            "a pack that S3 refuses to return is reported as damaged",
             in_symbol(
                 "log_aggregator.steps.upkeep.check:_blame",
                 ("isinstance(error, (Unsound, NotFound))", "True"),

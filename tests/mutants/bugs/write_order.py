@@ -9,7 +9,7 @@ WRITE_ORDER = Section(
     (
         Mutant(
             "delete-before-verify",
-            "originals go while the pack has not been verified",
+            "originals are deleted before the pack is verified",
             (
                 *in_symbol(
                     "log_aggregator.steps.packing.group:verify_settling",
@@ -38,7 +38,7 @@ WRITE_ORDER = Section(
         ),
         Mutant(
             "no-second-look",
-            "nobody looks whether the verified pack is still there before originals go",
+            "originals are deleted without checking that the verified pack still exists",
             in_symbol(
                 "log_aggregator.steps.packing.delete:delete_originals",
                 ("verify_again(deleter.store, pack)", ""),
@@ -47,7 +47,7 @@ WRITE_ORDER = Section(
         ),
         Mutant(
             "index-not-durable",
-            "originals go while their index was never written",
+            "originals are deleted although their index was never written",
             in_symbol(
                 "log_aggregator.steps.packing.combine:combine",
                 (
@@ -73,7 +73,7 @@ WRITE_ORDER = Section(
         ),
         Mutant(
             "delete-what-was-planned",
-            "deletion takes what was listed instead of what stands in the verified index",
+            "deletion uses the listing instead of the verified index",
             in_symbol(
                 "log_aggregator.steps.packing.delete:delete_originals",
                 (
@@ -84,7 +84,7 @@ WRITE_ORDER = Section(
         ),
         Mutant(
             "unfinished-upload-kept",
-            "uploads of dead runs are never aborted, and are billed for ever",
+            "unfinished uploads of dead runs are never aborted and are billed forever",
             in_symbol(
                 "log_aggregator.steps.packing.run:abort_stale_uploads",
                 (
@@ -96,7 +96,7 @@ WRITE_ORDER = Section(
         ),
         Mutant(
             "abort-forgotten",
-            "an upload that failed is left open",
+            "a failed upload is left open",
             in_symbol(
                 "log_aggregator.steps.packing.pack_writer:PackWriter.abort_unless_completed",
                 ("self._store.abort_multipart_upload(self._upload)", "pass"),

@@ -1,4 +1,4 @@
-"""An S3 of canned answers: what AWS says and no emulator does."""
+"""An S3 with canned answers, for answers that AWS gives and no emulator does."""
 
 from __future__ import annotations
 

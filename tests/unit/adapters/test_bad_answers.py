@@ -1,5 +1,5 @@
-"""Answers with a good status that are none of S3's: a value that can be, or an error of the store,
-and never the end of the run.
+"""Answers with a good status that S3 would never give: they lead to a valid value or a store error,
+and never crash the run.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""One error for each kind of wrong configuration: one line that names the setting and says what to
-do, exit code 3, nothing sent and no traceback.
+"""Each kind of wrong configuration has its own error: one line that names the setting and says what
+to do, exit code 3, nothing sent and no traceback.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every request of the whole program goes to the one place that botocore alone would choose: by
-its endpoint, its proxy and its certificates, in its Region, with its credentials.
+"""Every request of the whole program goes to the one place that botocore alone would choose: by its
+endpoint, its proxy and its certificates, in its Region, with its credentials.
 
-Nothing is sent. botocore alone is a plain session of its own, which knows nothing of this program;
-and where a row says so, the place is spelled out, too.
+Nothing is sent. "botocore alone" is a separate plain session, which knows nothing about this
+program; if a row says so, the place is also spelled out.
 """
 
 from __future__ import annotations

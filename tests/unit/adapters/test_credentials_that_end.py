@@ -1,5 +1,5 @@
-"""Credentials that end: they are never used beyond their end, they are renewed where they can be,
-and where they cannot nothing more is asked.
+"""Expiring credentials: they are never used after they expire, they are renewed if possible, and
+otherwise no more requests are sent.
 """
 
 from __future__ import annotations

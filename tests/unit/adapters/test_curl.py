@@ -1,5 +1,5 @@
-"""What the reader sends, what it makes of what comes, and that botocore alone decides where to and
-by which way.
+"""What the reader sends, how it handles answers, and that botocore alone chooses endpoint and
+route.
 """
 
 from __future__ import annotations

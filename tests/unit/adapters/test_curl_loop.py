@@ -1,5 +1,5 @@
-"""Many GETs at once: each gets its own answer, in its place, within bounds, whatever becomes of the
-others.
+"""Many parallel GETs: each gets its own answer, in its place, within limits, whatever happens to
+the others.
 """
 
 from __future__ import annotations

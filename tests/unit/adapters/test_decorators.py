@@ -1,4 +1,4 @@
-"""Counting and faults, around the store in memory."""
+"""Counting and fault injection around the store in memory."""
 
 from __future__ import annotations
 

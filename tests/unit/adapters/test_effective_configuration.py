@@ -1,4 +1,4 @@
-"""What `doctor` says it is configured by: each value, where it came from, and no secret."""
+"""The configuration shown by `doctor`: each value and its origin, and no secret."""
 
 from __future__ import annotations
 

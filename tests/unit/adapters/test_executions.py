@@ -1,4 +1,6 @@
-"""A stack's executions come as Step Functions gives them, and its refusals are our errors."""
+"""A stack's executions are read as Step Functions returns them, and its refusals become our
+errors.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How S3 Batch Operations is found and asked: by botocore's rules."""
+"""How S3 Batch Operations is found and called: by botocore's rules."""
 
 from __future__ import annotations
 

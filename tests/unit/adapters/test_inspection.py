@@ -1,6 +1,4 @@
-"""The inspector reads AWS's answers as AWS documents them, and makes no request that changes
-anything.
-"""
+"""The inspector reads AWS's answers as documented, and sends no request that changes anything."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Listings that cannot be right, as servers that are not AWS give them: an error with one clear
-line, and never an empty result, a part of one, or a loop without end.
+"""Impossible listings from servers other than AWS: one clear error line, and never an empty or
+partial result or an endless loop.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The last call has its effect, and nobody hears of it; no later call has any."""
+"""The last call takes effect, but its answer is lost; no later call has any effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that are about one object: a refusal, a header, a body. They say nothing of S3 itself."""
+"""Answers about one object: a refusal, a header, a body. They mean nothing for S3 as a whole."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A bucket in another Region than the client's: it is followed there, as botocore does, and finding
-out costs one request; where it cannot be followed one line names the Region to set.
+"""A bucket in another Region than the client's: it is followed as by botocore, at the cost of one
+request; if it cannot be followed, one line names the Region to set.
 """
 
 from __future__ import annotations

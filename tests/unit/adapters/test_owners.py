@@ -1,4 +1,4 @@
-"""Every request says whose bucket it expects, and a refusal says so too."""
+"""Every request names the expected bucket owner, and so does the error if it is refused."""
 
 from __future__ import annotations
 

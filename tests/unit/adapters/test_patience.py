@@ -1,4 +1,4 @@
-"""Where S3 does not answer, calls do not wait one after the other."""
+"""If S3 does not answer, calls do not wait one after the other."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Whatever is asked of a store of rooms, nothing beyond their prefixes is listed, read, written or
-deleted.
-"""
+"""A store of rooms never lists, reads, writes or deletes anything outside its prefixes."""
 
 from __future__ import annotations
 

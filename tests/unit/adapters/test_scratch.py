@@ -1,4 +1,4 @@
-"""What a rehearsal removes is what lies under its prefix, whatever a server lists."""
+"""A rehearsal deletes only what is under its prefix, whatever a server lists."""
 
 from __future__ import annotations
 

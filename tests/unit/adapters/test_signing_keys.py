@@ -1,4 +1,4 @@
-"""Keys that sign: in a file, and in KMS, which is asked in the Region of the key's ARN with the
+"""Signing keys: in a file, and in KMS, which is called in the Region of the key's ARN with the
 configuration of all other clients.
 """
 

@@ -1,5 +1,5 @@
-"""A time stamp is asked of an authority over HTTP, is an answer to this request about this data,
-and is believed only where its authority was named.
+"""A time stamp is requested from an authority over HTTP, answers this request about this data, and
+is believed only if its authority was named.
 """
 
 from __future__ import annotations

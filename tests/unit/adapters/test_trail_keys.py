@@ -1,5 +1,5 @@
-"""CloudTrail's public keys come as CloudTrail gives them, from the region that is asked, and its
-refusals are our errors.
+"""CloudTrail's public keys are read as CloudTrail returns them, from the requested Region, and its
+refusals become our errors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The loop that only reads does read. Of the other ways the proofs say that they do their work."""
+"""The reading loop really reads. The proofs check the other programs in the comparison."""
 
 from __future__ import annotations
 

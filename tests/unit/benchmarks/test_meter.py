@@ -1,4 +1,4 @@
-"""The CPU meter takes a run apart without counting anything twice."""
+"""The CPU meter splits up a run without counting anything twice."""
 
 from __future__ import annotations
 

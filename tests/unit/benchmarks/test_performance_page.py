@@ -1,4 +1,4 @@
-"""docs/performance.md says what was measured, and nothing else."""
+"""docs/performance.md shows what was measured, and nothing else."""
 
 from __future__ import annotations
 

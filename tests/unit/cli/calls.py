@@ -1,4 +1,4 @@
-"""Every command once, as it can be typed where something is packed."""
+"""Every command once, with arguments that work where something is packed."""
 
 from __future__ import annotations
 

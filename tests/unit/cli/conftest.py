@@ -1,4 +1,4 @@
-"""The command line in this very process, against a store in memory."""
+"""The command line in this process, against a store in memory."""
 
 from __future__ import annotations
 

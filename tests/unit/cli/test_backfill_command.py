@@ -1,4 +1,4 @@
-"""`backfill` and `status` as they are typed: what they print, and how they end."""
+"""The `backfill` and `status` commands: their output and exit codes."""
 
 from __future__ import annotations
 

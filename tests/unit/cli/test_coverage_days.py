@@ -1,4 +1,4 @@
-"""Which days `coverage` is about."""
+"""Which days `coverage` covers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `--json` writes is what docs/reference/json.md says."""
+"""The output of `--json` is as documented in docs/reference/json.md."""
 
 from __future__ import annotations
 

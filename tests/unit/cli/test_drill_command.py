@@ -1,4 +1,4 @@
-"""`drill`, as its users call it."""
+"""The `drill` command."""
 
 from __future__ import annotations
 

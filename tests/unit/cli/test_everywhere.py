@@ -1,4 +1,4 @@
-"""What every command has: variables, defaults, an example, -q, -v, --log-file; and completion."""
+"""What every command has: variables, defaults, an example, -q, -v, --log-file, and completion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`evidence`, as its users call it."""
+"""The `evidence` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command ends with the exit code that its help lists, and with --json says why."""
+"""Every command ends with an exit code listed in its help, and explains it with --json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run whose credentials end in the midst of it, as the command line tells it."""
+"""How the command line reports a run whose credentials expire halfway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`extract`, as its users call it."""
+"""The `extract` command."""
 
 from __future__ import annotations
 

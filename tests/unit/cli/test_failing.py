@@ -1,4 +1,4 @@
-"""What a command that failed says, when it is about to be ended whatever hangs."""
+"""The last message of a failed command, when it is about to be ended because something hangs."""
 
 from __future__ import annotations
 

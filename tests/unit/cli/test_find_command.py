@@ -1,4 +1,4 @@
-"""`find` as it is typed: what it prints, what it reads, and how it ends."""
+"""The `find` command: its output, what it reads, and its exit codes."""
 
 from __future__ import annotations
 

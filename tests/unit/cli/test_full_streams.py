@@ -1,4 +1,6 @@
-"""Standard output and standard error that take nothing: full, closed, or read by nobody."""
+"""Standard output and standard error that cannot be written to: full, closed, or without a
+reader.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Keys with a terminal's commands in them, which whoever may write to a log bucket can choose."""
+"""Keys with terminal escape sequences, which anyone with write access to a log bucket can
+choose.
+"""
 
 from __future__ import annotations
 

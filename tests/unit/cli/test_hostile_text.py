@@ -1,4 +1,6 @@
-"""Every command over keys, names and errors that hold what acts on a terminal, or shows nothing."""
+"""Every command with keys, names and errors that contain terminal control characters or invisible
+ones.
+"""
 
 from __future__ import annotations
 

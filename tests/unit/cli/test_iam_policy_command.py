@@ -1,4 +1,4 @@
-"""`iam-policy` as it is typed."""
+"""The `iam-policy` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command imports: by names, whatever the time that it takes here."""
+"""What a command imports: by module names, regardless of the time it takes."""
 
 from __future__ import annotations
 

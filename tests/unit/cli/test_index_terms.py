@@ -1,4 +1,4 @@
-"""`index terms` as it is typed: what it prints, what it reads, and how it ends."""
+"""The `index terms` command: its output, what it reads, and its exit codes."""
 
 from __future__ import annotations
 

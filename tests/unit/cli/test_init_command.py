@@ -1,4 +1,4 @@
-"""`init` as it is typed: with questions and without."""
+"""The `init` command, with and without questions."""
 
 from __future__ import annotations
 

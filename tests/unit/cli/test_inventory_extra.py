@@ -1,4 +1,4 @@
-"""`--inventory` where the package is installed without what reads Parquet."""
+"""`--inventory` when the package that reads Parquet is not installed."""
 
 from __future__ import annotations
 

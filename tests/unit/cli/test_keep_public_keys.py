@@ -1,4 +1,4 @@
-"""Public keys that somebody else asked for are kept as those that a run asks for."""
+"""Public keys fetched by someone else are stored like those fetched by a run."""
 
 from __future__ import annotations
 

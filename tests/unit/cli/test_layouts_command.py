@@ -1,4 +1,4 @@
-"""`layouts` as it is typed."""
+"""The `layouts` command."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Outputs that cannot hold what is written: every command ends with a sentence and its documented
-exit code, and one that changes something has changed nothing.
+"""Outputs that cannot be written to: every command ends with a message and its documented exit
+code, and a command that changes something has changed nothing.
 """
 
 from __future__ import annotations

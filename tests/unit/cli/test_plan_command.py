@@ -1,4 +1,4 @@
-"""`plan`, as it is typed."""
+"""The `plan` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to the streams by other ways than a command's own: nothing gets out as it is."""
+"""Output that bypasses a command's own printing: it is escaped too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How something long is going, where no terminal is."""
+"""Progress of a long operation, without a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`put-back`, as its users call it."""
+"""The `put-back` command."""
 
 from __future__ import annotations
 

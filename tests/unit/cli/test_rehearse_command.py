@@ -1,4 +1,4 @@
-"""`rehearse` as it is typed: it says what it will do, asks, and ends with the right exit code."""
+"""The `rehearse` command: it says what it will do, asks, and ends with the right exit code."""
 
 from __future__ import annotations
 

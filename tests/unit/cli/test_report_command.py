@@ -1,4 +1,4 @@
-"""`report`, as it is typed."""
+"""The `report` command."""
 
 from __future__ import annotations
 

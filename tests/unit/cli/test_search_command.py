@@ -1,4 +1,4 @@
-"""`search` and `index tables`, as their users call them."""
+"""The `search` and `index tables` commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stats`, as its users call it."""
+"""The `stats` command."""
 
 from __future__ import annotations
 

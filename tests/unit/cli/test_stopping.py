@@ -1,8 +1,8 @@
-"""A command that is stopped, in a process of its own: it says so at once and ends soon, with exit
-code 130, whatever hangs.
+"""A stopped command, in a separate process: it says so immediately and ends soon, with exit code
+130, whatever hangs.
 
-What must be soon is soon here or never: where a second would do, minutes are allowed, and where
-minutes would pass, nothing but the stop ends them.
+In these tests anything slow is extreme: where a second would do, minutes are allowed, and where
+minutes would pass, only the stop ends them.
 """
 
 from __future__ import annotations

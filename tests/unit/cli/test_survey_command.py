@@ -1,4 +1,4 @@
-"""`survey`, as it is typed."""
+"""The `survey` command."""
 
 from __future__ import annotations
 

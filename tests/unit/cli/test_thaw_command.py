@@ -1,4 +1,4 @@
-"""`thaw`, as its users call it."""
+"""The `thaw` command."""
 
 from __future__ import annotations
 

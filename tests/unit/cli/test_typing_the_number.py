@@ -1,4 +1,4 @@
-"""What is typed before originals go."""
+"""The confirmation typed before originals are deleted."""
 
 from __future__ import annotations
 

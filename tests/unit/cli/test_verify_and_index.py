@@ -1,6 +1,4 @@
-"""`verify`, `index rebuild` and `index adopt` as they are typed: what they print, and how they
-end.
-"""
+"""The `verify`, `index rebuild` and `index adopt` commands: their output and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`verify --at-rest`, as its users call it."""
+"""The `verify --at-rest` command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keys of other tools' aggregates tell, and the format of their indexes."""
+"""What the keys of other tools' aggregates tell, and the format of their indexes."""
 
 from __future__ import annotations
 

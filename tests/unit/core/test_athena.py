@@ -1,6 +1,4 @@
-"""Statements for Athena: their locations are those of packs, and they say what their options
-say.
-"""
+"""Statements for Athena: their locations are those of packs, and they follow their options."""
 
 from __future__ import annotations
 

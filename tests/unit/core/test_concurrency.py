@@ -1,4 +1,4 @@
-"""What was asked for, as far as the quota has room."""
+"""Concurrency: as requested, within the quota."""
 
 from __future__ import annotations
 

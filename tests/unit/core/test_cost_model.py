@@ -1,6 +1,4 @@
-"""The cost model, against worked examples that others have computed, and against the plans that it
-stands for.
-"""
+"""The cost model, compared with worked examples by others and with the plans that it models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Custody records: their bytes, their keys, and what in them must add up."""
+"""Custody records: their bytes, their keys, and their consistency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bucket of the packs, as commands and templates: the same as the stack makes."""
+"""The destination bucket, as commands and templates: the same as the stack makes."""
 
 from __future__ import annotations
 

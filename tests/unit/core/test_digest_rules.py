@@ -1,4 +1,4 @@
-"""Digests are read strictly: what CloudTrail would not have written is a flaw, never an
+"""Digests are read strictly: anything CloudTrail would not have written is a flaw, never an
 exception.
 """
 

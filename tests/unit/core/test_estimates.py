@@ -1,4 +1,4 @@
-"""What a sample says of the whole."""
+"""What a sample says about the whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON as it is stored: as short as it can be, and readable without a table of code points."""
+"""JSON as it is stored: as short as possible, and readable without a table of code points."""
 
 from __future__ import annotations
 

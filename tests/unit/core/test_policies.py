@@ -1,4 +1,4 @@
-"""IAM policies: what a statement looks like, and documents that are short enough for IAM."""
+"""IAM policies: the form of a statement, and documents that are short enough for IAM."""
 
 from __future__ import annotations
 

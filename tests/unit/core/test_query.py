@@ -1,4 +1,4 @@
-"""What is looked for, and which indexes need be read for it."""
+"""What is searched for, and which indexes have to be read for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signature check says what `cryptography` says, and takes nothing for a key that is none."""
+"""The signature check agrees with `cryptography`, and accepts nothing that is not a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples that can be drawn again."""
+"""Samples that can be repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A signature is what was written, byte for byte, and says what its signer signed."""
+"""A signature is stored byte for byte, and says what its signer signed."""
 
 from __future__ import annotations
 

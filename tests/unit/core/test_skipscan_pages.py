@@ -1,4 +1,4 @@
-"""The date skip-scan: single jumps, and how many pages real bucket shapes cost."""
+"""The date skip-scan: single jumps, and how many pages real buckets take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The days that a run is about: what is asked for, and the windows that a long range is done in."""
+"""The days of a run: the requested ones, and the windows that a long range is split into."""
 
 from __future__ import annotations
 

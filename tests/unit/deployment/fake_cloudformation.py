@@ -1,4 +1,4 @@
-"""A CloudFormation with one stack, as far as ./deploy and sam talk to it."""
+"""A CloudFormation with one stack, as far as ./deploy and sam use it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The functions' folder: what is in it, that it is fetched once, and that it is the same every
-time.
-"""
+"""The functions' folder: its contents, that it is fetched once, and that it is always the same."""
 
 from __future__ import annotations
 

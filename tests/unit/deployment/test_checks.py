@@ -1,4 +1,4 @@
-"""What is found out before the build."""
+"""What is checked before the build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as a whole: what it asks for, what it hands on, what it ends with."""
+"""The whole command: what it asks, what it passes on, and how it ends."""
 
 from __future__ import annotations
 

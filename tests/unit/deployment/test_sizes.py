@@ -1,4 +1,4 @@
-"""What would not fit is refused before anything is made; what fits is not."""
+"""An oversized stack is refused before anything is made; one that fits is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stack's state allows, what a change set takes away, and that nothing is left of it."""
+"""What a stack's state allows, what a change set removes, and that no change set is left behind."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The declarations of the stack: a file that each run reads once, when it begins, and writes
-down.
-"""
+"""The declarations of the stack: a file that each run reads once at its start and records."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The daily drill as a function: begun when it is due, gone on with while it waits, and an error
-where something did not come back.
+"""The daily drill as a function: begun when it is time, resumed while it waits, and an error if
+something was not recovered.
 """
 
 from __future__ import annotations

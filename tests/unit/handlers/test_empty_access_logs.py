@@ -1,4 +1,4 @@
-"""The hourly emptying as a function: its guard, its metrics, and an end in time."""
+"""The hourly emptying as a function: its guard, its metrics, and ending in time."""
 
 from __future__ import annotations
 

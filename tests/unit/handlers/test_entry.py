@@ -1,5 +1,5 @@
-"""What all functions share: settings from the environment, an end in time, a word left behind, and
-little to import.
+"""What all functions share: settings from the environment, ending in time, a stored reason for
+failures, and few imports.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The examination before a night's run: what it leaves, and that no run hangs on it."""
+"""The examination before a night's run: what it stores, and that no run depends on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many functions the state machines have at once goes by Lambda's quota."""
+"""The number of parallel functions in the state machines follows Lambda's quota."""
 
 from __future__ import annotations
 

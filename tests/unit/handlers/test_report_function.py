@@ -1,5 +1,5 @@
-"""The monthly report as a function: a page that is kept, what it says in the notice and in metrics,
-under the role of the template.
+"""The monthly report as a function: a stored page, its notification and its metrics, under the role
+of the template.
 """
 
 from __future__ import annotations

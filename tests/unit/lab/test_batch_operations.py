@@ -1,4 +1,4 @@
-"""The stand-in for S3 Batch Operations judges requests as AWS does."""
+"""The stand-in for S3 Batch Operations checks requests as AWS does."""
 
 from __future__ import annotations
 

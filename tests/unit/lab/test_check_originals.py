@@ -1,4 +1,4 @@
-"""One original back out of its pack."""
+"""One original back from its pack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo's second act takes for found, and what not."""
+"""What the second part of the demo accepts as found."""
 
 from __future__ import annotations
 

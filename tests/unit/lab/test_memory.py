@@ -1,4 +1,4 @@
-"""What the store in memory does beyond the conformance suite: what tests set up with it."""
+"""What the store in memory does beyond the conformance suite, for setting up tests."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The synthetic organisation: the same every time, shaped like the real thing, and honest about
-what is damaged.
+"""The synthetic organisation: always the same, shaped like a real one, and honest about what is
+damaged.
 """
 
 from __future__ import annotations

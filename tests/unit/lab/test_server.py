@@ -1,4 +1,4 @@
-"""The embedded S3 server comes up alone, serves, and leaves nothing behind."""
+"""The embedded S3 server starts, serves, and leaves nothing behind."""
 
 from __future__ import annotations
 

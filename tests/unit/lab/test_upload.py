@@ -1,6 +1,4 @@
-"""Uploading: what the report says is what the store holds, byte for byte and version for
-version.
-"""
+"""Uploading: the store contains what the report says, byte for byte and version for version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a backfill is, for people."""
+"""The progress of a backfill, for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `custody` prints: its JSON is documented field by field, and its lines say what was
+"""The output of `custody`: its JSON is documented field by field, and its lines say what was
 found.
 """
 

@@ -1,4 +1,4 @@
-"""The doctor's findings on a page and as JSON, and the exit code."""
+"""The doctor's findings as text and as JSON, and the exit code."""
 
 from __future__ import annotations
 

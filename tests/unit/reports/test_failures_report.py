@@ -1,4 +1,4 @@
-"""Failures for people: each once, the advice once, and an end where there are many."""
+"""Failures for people: each once, the advice once, and a limit to their number."""
 
 from __future__ import annotations
 

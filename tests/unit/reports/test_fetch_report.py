@@ -1,4 +1,4 @@
-"""What `extract` says at its end: what came back, what did not, and out of what."""
+"""The summary of `extract`: what came back, what did not, and from which packs."""
 
 from __future__ import annotations
 

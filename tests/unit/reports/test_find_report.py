@@ -1,4 +1,4 @@
-"""What `find` shows: a row for each pack or member, and how much it was altogether."""
+"""The output of `find`: a row for each pack or member, and the totals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What `index rebuild` and `index adopt` say: what was made, what would be, and what was there."""
+"""The output of `index rebuild` and `index adopt`: what was made, what would be, and what
+existed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them: the unit that fits, and one or many."""
+"""Numbers for people: the fitting unit, singular and plural."""
 
 from __future__ import annotations
 

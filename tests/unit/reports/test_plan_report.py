@@ -1,4 +1,4 @@
-"""A plan on a page and as JSON, and that it says what the run then does."""
+"""A plan as text and as JSON, and that the run then does what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `put-back` would write, and what became of it."""
+"""What `put-back` would write, and the result."""
 
 from __future__ import annotations
 

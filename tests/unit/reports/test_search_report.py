@@ -1,4 +1,4 @@
-"""What `search` says of what it found, and of what it did not look at."""
+"""What `search` reports about what it found, and about what it did not search."""
 
 from __future__ import annotations
 

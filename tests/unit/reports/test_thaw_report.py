@@ -1,4 +1,4 @@
-"""What `thaw` says before it costs anything, and what became of it."""
+"""What `thaw` reports before it costs anything, and the result."""
 
 from __future__ import annotations
 

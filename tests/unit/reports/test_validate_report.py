@@ -1,6 +1,4 @@
-"""What a validation prints reads as the AWS CLI's, and its JSON has the fields that the page
-names.
-"""
+"""The output of a validation reads like the AWS CLI's, and its JSON has the documented fields."""
 
 from __future__ import annotations
 

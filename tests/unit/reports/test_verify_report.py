@@ -1,4 +1,4 @@
-"""What `verify` found: right, wrong, frozen and not looked at are four things."""
+"""The result of `verify`: good, damaged, frozen and unchecked are four different things."""
 
 from __future__ import annotations
 

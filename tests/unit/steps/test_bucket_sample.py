@@ -1,4 +1,4 @@
-"""Looking at a bucket here and there."""
+"""Sampling the contents of a bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A condition that the server ignores is none: nothing is deleted by ETag before it was asked."""
+"""A server may ignore conditions: nothing is deleted by ETag before that was tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run by an S3 Inventory does what a run by listing does, and is careful with what an inventory
+"""A run by S3 Inventory does the same as a run by listing, and is careful about what an inventory
 cannot know.
 """
 

@@ -1,5 +1,5 @@
-"""What S3 did not show is no evidence: no checker takes a refusal, or silence, for damage, nor for
-a proof that all is well.
+"""A refused or unanswered request is not evidence: no check takes it for damage, or for proof that
+all is well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rules of a run, and what a bucket's keys are read by."""
+"""The rules of a run, and the layouts for a bucket's keys."""
 
 from __future__ import annotations
 

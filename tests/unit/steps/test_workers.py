@@ -1,4 +1,4 @@
-"""Who does the waiting."""
+"""The workers that wait for requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, with what is bound, and never the contents of a log."""
+"""Logs: one JSON object per line, with bound fields, and never the contents of a log."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Metrics: lines that are what CloudWatch's specification of the Embedded Metric Format wants, of
-metrics that the table has.
+"""Metrics: lines that follow CloudWatch's specification of the Embedded Metric Format, for metrics
+in the table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Traces: what the daemon receives over UDP, and that nothing of it can harm the job."""
+"""Traces: what the daemon receives over UDP, and that tracing cannot harm the job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ledger's entries say, and their keys."""
+"""The entries of a ledger, and their keys."""
 
 from __future__ import annotations
 

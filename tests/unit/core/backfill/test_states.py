@@ -1,4 +1,4 @@
-"""How far a backfill is, by its ledger."""
+"""The progress of a backfill, from its ledger."""
 
 from __future__ import annotations
 

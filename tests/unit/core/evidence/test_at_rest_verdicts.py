@@ -1,4 +1,4 @@
-"""How a pack is judged by what S3's report says of it."""
+"""How a pack is judged by S3's report about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifest that a job is given, and the completion report that it leaves."""
+"""The manifest given to a job, and the completion report it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The noun of the coverage calendar."""
+"""The data type of the coverage calendar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every member has the same chance, and the same seed draws the same."""
+"""Every member has the same chance, and the same seed draws the same members."""
 
 from __future__ import annotations
 

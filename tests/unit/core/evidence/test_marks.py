@@ -1,4 +1,4 @@
-"""What was seen of days, and what a trail's days ask."""
+"""What was seen on each day, and which days of a trail must be looked up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What standards ask: each part of a report answers something, and says where the words are."""
+"""What standards require: each part of a report answers a requirement, and names its source."""
 
 from __future__ import annotations
 

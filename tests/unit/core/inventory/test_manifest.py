@@ -1,5 +1,5 @@
-"""A manifest is read as S3 documents it, and refused, with a reason, where objects could not be
-told apart by it.
+"""A manifest is read as S3 documents it, and refused with a reason if it cannot tell objects
+apart.
 """
 
 from __future__ import annotations

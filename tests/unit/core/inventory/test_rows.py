@@ -1,5 +1,5 @@
-"""Rows are the objects that they stand for, in CSV and in Parquet, and a row that is not one ends
-the reading.
+"""Rows give the objects that they describe, in CSV and in Parquet, and an invalid row ends the
+reading.
 """
 
 from __future__ import annotations

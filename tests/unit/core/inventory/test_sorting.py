@@ -1,4 +1,4 @@
-"""Rows in any order come back in the order of a listing, each exactly once, key by key with all its
+"""Rows in any order come out in the order of a listing, each exactly once, key by key with all its
 versions.
 """
 

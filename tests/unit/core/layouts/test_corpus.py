@@ -1,7 +1,7 @@
-"""Real keys out of public repositories and AWS documents, with what is right for each.
+"""Real keys from public repositories and AWS documents, with the right reading of each.
 
-What a free key says is checked by its hint. That a declaration makes it the same fact is checked
-beside `suggest`.
+Free keys are checked by their hints. That a suggested declaration gives the same facts is checked
+in the tests of `suggest`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The layouts of a bucket: built in and declared, together."""
+"""The layouts of a bucket: built-in and declared ones together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search finds in free keys."""
+"""Hints: what a search finds in free keys."""
 
 from __future__ import annotations
 

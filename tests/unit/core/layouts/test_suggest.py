@@ -1,4 +1,4 @@
-"""Declarations that are proposed."""
+"""Suggested declarations."""
 
 from __future__ import annotations
 

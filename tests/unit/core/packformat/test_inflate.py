@@ -1,4 +1,4 @@
-"""Gzip bombs: what is inflated of them is bounded, whatever they are made of."""
+"""Gzip bombs: how much of them is inflated is limited, whatever they are made of."""
 
 from __future__ import annotations
 

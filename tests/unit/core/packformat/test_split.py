@@ -1,4 +1,4 @@
-"""Splitting plain concatenations of gzip files: where each member lies, and what is refused at
+"""Splitting plain concatenations of gzip files: the place of each member, and what is refused at
 which byte.
 """
 

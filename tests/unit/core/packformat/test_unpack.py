@@ -1,4 +1,4 @@
-"""Originals back, and nothing that is not the original."""
+"""Unpacking gives originals, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Invariant: a table is one file of Parquet to everybody who reads Parquet, and each piece of it
-gives the same rows alone.
+"""Invariant: a table is a valid Parquet file for every reader, and each piece of it alone gives the
+same rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Invariant: whatever matches lies in a span of its field, and what was asked for matches."""
+"""Invariant: everything that matches lies in a span of its field, and what was asked for
+matches.
+"""
 
 from __future__ import annotations
 

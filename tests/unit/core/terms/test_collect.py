@@ -1,4 +1,4 @@
-"""The terms of a pack, collected while its members pass."""
+"""The terms of a pack, collected while it is written."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Logs that somebody made in order to break what reads them: nothing is raised, little memory is
-taken, and what was not wholly read is unsearched.
+"""Logs made to break their readers: no error is raised, little memory is taken, and whatever was
+not completely read is unsearched.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One way to write a value."""
+"""Values are written in one way."""
 
 from __future__ import annotations
 

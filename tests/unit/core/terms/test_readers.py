@@ -1,4 +1,4 @@
-"""Logs as AWS's documentation shows them, and what is read of them."""
+"""Logs as in AWS's documentation, and the terms read from them."""
 
 from __future__ import annotations
 

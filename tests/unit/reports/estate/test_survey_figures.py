@@ -1,4 +1,4 @@
-"""What a survey says of an estate: the same as a plan of all its days, where all was counted."""
+"""The figures of a survey: equal to a plan of all its days, if everything was counted."""
 
 from __future__ import annotations
 

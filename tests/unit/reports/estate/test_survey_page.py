@@ -1,4 +1,4 @@
-"""The page of a survey: whole, harmless, and to be seen without a network."""
+"""The page of a survey: complete, harmless, and readable without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A calendar is readable without colours and in any width, and hides no bad day by folding it."""
+"""A calendar is readable without colours and in any width, and folding hides no bad day."""
 
 from __future__ import annotations
 

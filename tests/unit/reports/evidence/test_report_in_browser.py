@@ -1,8 +1,7 @@
 """The page of a report in a real browser: nothing runs, nothing is fetched, and it is readable in
-the light, in the dark, on paper, without scripts and by a screen reader. Skipped where there is no
-browser.
+light and dark mode, on paper, without scripts and by a screen reader.
 
-These take seconds: a browser is started.
+Skipped if there is no browser. These take seconds: a browser is started.
 """
 
 from __future__ import annotations

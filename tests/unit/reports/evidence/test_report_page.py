@@ -1,4 +1,6 @@
-"""The page of a report: whole, harmless, self-contained, and every figure leads to its record."""
+"""The page of a report: complete, harmless, self-contained, and every figure links to its
+record.
+"""
 
 from __future__ import annotations
 

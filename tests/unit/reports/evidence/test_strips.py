@@ -1,4 +1,4 @@
-"""A calendar as strips of days: every day is drawn, once, as what it is."""
+"""A calendar as strips of days: every day is drawn once, with its state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report comes to: nothing that is wrong or unknown is said to be in order."""
+"""The verdicts of a report: nothing wrong or unknown is called in order."""
 
 from __future__ import annotations
 

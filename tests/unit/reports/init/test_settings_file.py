@@ -1,4 +1,6 @@
-"""The settings file that `init` writes: a run can read it, whatever the account's names say."""
+"""The settings file that `init` writes: a run can read it, whatever the names in the account
+are.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots stand in a page as they are, so they escape their texts themselves."""
+"""Plots are put into a page unescaped, so they escape their texts themselves."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The ledger in the target: written once, joined by whoever means the same, believed no further
-than it has to be.
+"""The ledger in the target: written once, joined only with the same plan, and believed no further
+than necessary.
 """
 
 from __future__ import annotations

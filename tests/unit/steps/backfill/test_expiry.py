@@ -1,4 +1,4 @@
-"""What lifecycle rules delete, and where nobody knows."""
+"""What lifecycle rules delete, and where that is unknown."""
 
 from __future__ import annotations
 

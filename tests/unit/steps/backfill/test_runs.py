@@ -1,4 +1,4 @@
-"""The runs of a stack, by its work bucket."""
+"""The runs of a stack, from its work bucket."""
 
 from __future__ import annotations
 

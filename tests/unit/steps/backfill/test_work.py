@@ -1,4 +1,4 @@
-"""A worker's way from window to window."""
+"""How a worker moves from window to window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No hour without a valid digest goes unsaid, however many are missing, and wherever."""
+"""Every hour without a valid digest is reported, however many are missing, and wherever."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""CloudTrail's public keys are kept once, as they were given, and a run that cannot have them says
-so and harms nothing.
+"""CloudTrail's public keys are stored once, unchanged, and a run that cannot get them says so and
+harms nothing.
 """
 
 from __future__ import annotations

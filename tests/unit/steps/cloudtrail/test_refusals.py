@@ -1,5 +1,5 @@
-"""A Region that may not be asked for public keys is told once, and asked again after a month; what
-is no refusal stays a failure.
+"""A Region that refuses to give its public keys is reported once, and asked again after a month;
+any other error stays a failure.
 """
 
 from __future__ import annotations

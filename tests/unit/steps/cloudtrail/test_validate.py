@@ -1,5 +1,5 @@
-"""Trails are valid wherever their files lie, and nothing that was changed, taken away or cannot be
-read is taken for valid.
+"""Trails are valid wherever their files are, and nothing changed, removed or unreadable is called
+valid.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What lies under custody/ is believed only as far as it agrees with its place and with the record
-before it.
+"""Objects under custody/ are believed only as far as they match their place and the previous
+record.
 """
 
 from __future__ import annotations

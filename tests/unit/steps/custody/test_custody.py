@@ -1,5 +1,5 @@
-"""Custody records are appended to one chain, whoever ends at the same time, and a walk over it
-finds what is not as it was written.
+"""Custody records are appended to one chain, even by simultaneous runs, and a walk over it finds
+whatever was changed.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A chain is proven up to its newest signed record, by keys that were named and no others; and a
-signed record that is not there any more is a break.
+"""A chain is proven up to its newest signed record, only by named keys; a missing signed record is
+a break.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run leaves behind that was stopped, or that does not know what became of a deletion."""
+"""What remains of a run that was stopped, or that does not know the outcome of a deletion."""
 
 from __future__ import annotations
 

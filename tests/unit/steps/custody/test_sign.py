@@ -1,4 +1,4 @@
-"""The newest record of a run is signed at its end, and what cannot be signed undoes nothing."""
+"""The newest record of a run is signed at its end, and a failure to sign undoes nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What the doctor says of what lies in a bucket besides logs, and of inventories that are written
-there.
-"""
+"""What the doctor reports about other objects in a bucket, and about inventories written there."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The doctor finds what is wrong with buckets, says what to do, and is not silent about what it
-could not see.
+"""The doctor finds what is wrong with buckets, says what to do, and reports what it could not
+see.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the doctor says of permissions, keys, and packs in the source bucket itself."""
+"""What the doctor reports about permissions, keys, and packs in the source bucket itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of a nightly examination: what became worse since somebody accepted what it says."""
+"""What a nightly examination reports: what got worse since its findings were last accepted."""
 
 from __future__ import annotations
 

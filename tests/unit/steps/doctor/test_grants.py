@@ -1,4 +1,4 @@
-"""Which policy a stage gets: by the buckets, their accounts and keys; and what it never gets."""
+"""The policy of each stage: by the buckets, their accounts and keys; and what it never contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the doctor says of what lies in a Control Tower bucket, and of what does not any more."""
+"""What the doctor reports about the contents of a Control Tower bucket, and about logs that no
+longer arrive.
+"""
 
 from __future__ import annotations
 

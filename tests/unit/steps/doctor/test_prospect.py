@@ -1,4 +1,4 @@
-"""What `init` makes of an account: which bucket is for what, and what it could not find out."""
+"""How `init` reads an account: what each bucket is for, and what it could not find out."""
 
 from __future__ import annotations
 

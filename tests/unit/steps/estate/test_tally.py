@@ -1,4 +1,4 @@
-"""What is counted of a bucket's keys."""
+"""What is counted about a bucket's keys."""
 
 from __future__ import annotations
 

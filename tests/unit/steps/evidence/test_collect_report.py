@@ -1,4 +1,4 @@
-"""What a report collects: every record, what it counts, and what S3 tells of the bucket."""
+"""What a report collects: every record, its counts, and S3's information about the bucket."""
 
 from __future__ import annotations
 

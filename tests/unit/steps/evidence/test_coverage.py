@@ -1,4 +1,4 @@
-"""What is missing that must be there is found, and nothing else is called missing."""
+"""Everything that is missing is found, and nothing else is called missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a run: each piece is written once, whoever calls twice."""
+"""The folder of a run: each result is written once, even by repeated calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs left, until a run has seen it gone."""
+"""What runs left behind, until a run has seen that it is gone."""
 
 from __future__ import annotations
 

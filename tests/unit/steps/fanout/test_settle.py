@@ -1,4 +1,4 @@
-"""The steps of a work item, each by itself: what one passes on, and that none believes the one
+"""The steps of a work item, one by one: what each passes on, and that none trusts the one
 before.
 """
 

@@ -1,5 +1,5 @@
 """Listing tasks: together they list every key of every bucket once, and each finds what a listing
-in one process finds.
+in a single process finds.
 """
 
 from __future__ import annotations

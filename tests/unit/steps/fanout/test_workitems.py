@@ -1,5 +1,5 @@
-"""Work items: every log object in exactly one of them, none larger than it may be, and all of it
-there again when it is read.
+"""Work items: every log object is in exactly one of them, none exceeds the limits, and everything
+is there when it is read.
 
 Every failure names the seed of its log objects.
 """

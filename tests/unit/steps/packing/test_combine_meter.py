@@ -1,4 +1,4 @@
-"""What a run tells of itself, counted."""
+"""The progress that a run reports, in numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run whose credentials end: it ends, too, with its report, and says to renew them."""
+"""A run whose credentials expire: it ends with its report, and says to renew them."""
 
 from __future__ import annotations
 

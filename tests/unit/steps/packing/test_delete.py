@@ -1,4 +1,4 @@
-"""Deletion: exactly the members of a verified pack, and nothing else ever."""
+"""Deletion: exactly the members of a verified pack, and never anything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Discarding: what the settings say to delete without a pack is written down first, and goes as
+"""Discarding: what the settings say to delete without a pack is listed first, and deleted as
 exactly as everything else.
 """
 

@@ -1,5 +1,5 @@
-"""Emptying the access-log bucket: every access log in it, whatever its version, and nothing else,
-in no other bucket.
+"""Emptying the access-log bucket: every version of every access log in it, and nothing else in this
+or any other bucket.
 """
 
 from __future__ import annotations

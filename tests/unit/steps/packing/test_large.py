@@ -1,4 +1,4 @@
-"""Large log objects: what is the trouble of the pack's upload is not taken for a change of the
+"""Large log objects: a problem with the pack's upload is not mistaken for a change of the
 source.
 """
 

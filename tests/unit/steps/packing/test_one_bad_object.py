@@ -1,4 +1,6 @@
-"""One object's fault stays its own: it is left and named, and the others of its group go on."""
+"""A fault of one object affects only that object: it is left and named, and the rest of its group
+is packed.
+"""
 
 from __future__ import annotations
 

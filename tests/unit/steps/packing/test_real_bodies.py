@@ -1,5 +1,5 @@
-"""Bodies as they really are, not as their names promise: whatever the pack, each comes back byte
-for byte; and text is compressed, whatever it is called.
+"""Bodies as they really are, unlike their names promise: whatever the pack, each comes back byte
+for byte; text is compressed, whatever it is called.
 """
 
 from __future__ import annotations

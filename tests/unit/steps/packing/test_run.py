@@ -1,4 +1,4 @@
-"""A run: what it takes, what it leaves alone, and when it does not begin."""
+"""A run: what it packs, what it leaves alone, and when it does not begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listing: whole keys, the wanted days, and nothing that is ours."""
+"""Listing: complete keys, the wanted days, and nothing of our own."""
 
 from __future__ import annotations
 

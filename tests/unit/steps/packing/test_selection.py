@@ -1,4 +1,4 @@
-"""Which log objects of a listing are packed, and what is said of the others."""
+"""Which log objects of a listing are packed, and what is reported about the others."""
 
 from __future__ import annotations
 

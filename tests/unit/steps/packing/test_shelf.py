@@ -1,4 +1,4 @@
-"""The shelf gives back what was put on it, group by group, and holds it in little memory."""
+"""The shelf returns what was put on it, group by group, and holds it in little memory."""
 
 from __future__ import annotations
 

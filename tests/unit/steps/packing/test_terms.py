@@ -1,4 +1,4 @@
-"""Terms are written while packs are; nothing else ever depends on them."""
+"""Terms are written together with packs; nothing else ever depends on them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""An ETag is an MD5, and MD5 has twins: what only an ETag tells apart is not believed to be what
-was packed before.
+"""An ETag is an MD5, and MD5 has collisions: an object with only a matching ETag is not believed to
+be the one packed before.
 """
 
 from __future__ import annotations

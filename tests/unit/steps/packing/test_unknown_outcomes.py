@@ -1,6 +1,4 @@
-"""S3 may have deleted what it was asked to, and its answer was lost: it is looked up before
-anything is said of it.
-"""
+"""S3 may have performed a deletion whose answer was lost: it is looked up before it is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listings page by page: everything, and not a request more than somebody wants."""
+"""Listings page by page: everything, and no unnecessary request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Objects by ranges: whole answers only, all of one object, or an error that says what is wrong."""
+"""Reading objects by ranges: only complete answers, all from one object, or an error that says what
+is wrong.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index of a stored pack: whichever way it is read, it must be that of the pack asked for."""
+"""The index of a stored pack: however it is read, it must belong to the requested pack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terms as they are stored beside their pack."""
+"""Terms as they are stored next to their pack."""
 
 from __future__ import annotations
 

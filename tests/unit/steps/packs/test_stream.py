@@ -1,4 +1,4 @@
-"""Objects as streams: every byte once, and only of the object that was meant."""
+"""Objects as streams: every byte once, and only from the intended object."""
 
 from __future__ import annotations
 

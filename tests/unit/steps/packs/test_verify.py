@@ -1,4 +1,4 @@
-"""Verification: what is found, and how little is read for it."""
+"""Verification: what it finds, and how little it reads."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A promise that a store keeps is seen as kept, and one that it breaks or refuses as that, each of
-them, and nothing is left behind.
+"""Each promise is seen as kept, broken or refused, whichever is true, and nothing is left
+behind.
 """
 
 from __future__ import annotations

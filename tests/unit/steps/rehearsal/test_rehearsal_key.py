@@ -1,5 +1,5 @@
-"""The key of a rehearsal is one as CloudTrail's are: found by its fingerprint, read from its DER,
-and only what it signed is valid.
+"""The key of a rehearsal is like CloudTrail's: found by its fingerprint, read from its DER, and
+only what it signed is valid.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A server that keeps everything is seen as that, one that does not is named, and nothing that was
-there before is touched.
+"""A server that keeps every promise passes, one that does not is reported, and nothing that existed
+before is touched.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is delivered is read by the layouts as it is by a run: logs of the day, and strangers."""
+"""The delivered objects are read by the layouts as in a run: logs of the day, and other objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which packs there are, by listing no more than can match."""
+"""Which packs exist, listing only what can match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many originals out of their packs: which of them, and what happens to the rest when something is
+"""Many originals from their packs: which ones, and what happens to the rest when something is
 wrong.
 """
 

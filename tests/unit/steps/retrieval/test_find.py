@@ -1,4 +1,4 @@
-"""Finding members from the indexes alone, and saying so where an index is missing or damaged."""
+"""Finding members from the indexes alone, and reporting missing or damaged indexes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packs out of archive classes."""
+"""Thawing packs from archive classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""With what tables are written."""
+"""The encryption of search tables."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Invariant: packs whose values are hashes are answered by the right key, and said to be unsearched
-by any other, for whatever a hash cannot answer too.
+"""Invariant: packs with hashed values are searched with the right key, and reported as unsearched
+with any other key and for any question that a hash cannot answer.
 """
 
 from __future__ import annotations

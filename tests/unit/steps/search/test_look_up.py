@@ -1,5 +1,5 @@
-"""Invariant: whatever the terms of a pack say is found, in that pack and no other; and what nobody
-looked at is always said.
+"""Invariant: everything in the terms of a pack is found, in exactly that pack; and whatever was not
+searched is reported.
 """
 
 from __future__ import annotations

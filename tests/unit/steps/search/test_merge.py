@@ -1,5 +1,5 @@
 """Invariant: merging loses no row and counts none twice, however often, by however many, and
-wherever it is ended.
+wherever it is interrupted.
 """
 
 from __future__ import annotations

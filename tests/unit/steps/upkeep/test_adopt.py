@@ -1,5 +1,5 @@
-"""Adopting what other tools packed: it is found, comes back, is verified, and nothing is ever
-deleted for it.
+"""Adopting other tools' aggregates: they are found, recovered and verified, and nothing is ever
+deleted because of them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Many packs looked at: each kind of damage has its own message, and one that is broken keeps none
-of the others from being looked at.
+"""Checking many packs: each kind of damage has its own message, and a damaged pack does not keep
+others from being checked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Terms of packs that have none are those that a run would have written."""
+"""Terms made later equal those that a run would have written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lost indexes: what comes back, and what is refused."""
+"""Lost indexes: what can be rebuilt, and what is refused."""
 
 from __future__ import annotations
 

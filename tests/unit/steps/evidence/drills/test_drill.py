@@ -1,4 +1,4 @@
-"""A drill brings members back, and says what did not come."""
+"""A drill recovers members, and reports those that it could not recover."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The drill's test of itself."""
+"""The drill's self-test."""
 
 from __future__ import annotations
 
