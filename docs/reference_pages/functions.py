@@ -60,7 +60,7 @@ def make_functions() -> Iterator[str]:
         yield ""
         yield f"`{found['Properties']['Handler']}`: {_doc(found)}"
         if "Condition" in found:
-            yield f"Only there {_when(found['Condition'])}."
+            yield f"It exists only {_when(found['Condition'])}."
         yield ""
         yield from table(
             ("effect", "actions", "on", "where"), _statement_rows(template, found["Properties"])
