@@ -75,7 +75,8 @@ def draw_state_machines(definitions: Mapping[str, Mapping[str, Any]]) -> str:
         "The state machines",
         "Every state of "
         + " and of ".join(definitions)
-        + ": of each work item deletion follows verification, verification follows combination.",
+        + ": for each work item, verification follows combining, and deletion follows "
+        "verification.",
     )
     x, bottom = MARGIN, 0.0
     for name, definition in definitions.items():
@@ -91,10 +92,7 @@ def draw_state_machines(definitions: Mapping[str, Mapping[str, Any]]) -> str:
         paint(drawing, machine)
         x += width + 2 * MARGIN
         bottom = max(bottom, MARGIN + HEAD + machine.height)
-    legend = (
-        "Dashed: what happens after an error. Every task is tried again after errors that go "
-        "away by themselves."
-    )
+    legend = "Dashed: what happens after an error. Every task is retried after temporary errors."
     drawing.text(MARGIN, bottom + 30, legend, color=MUTED)
     return drawing.render(x - MARGIN, bottom + 30 + MARGIN)
 
