@@ -282,7 +282,7 @@ def _compare_requests(took: Mapping[str, Took]) -> Table:
 
 
 def _add_facts(outcome: Outcome, rounds: list[dict[str, Took]], threads: int) -> None:
-    """What the page and its picture say besides the tables."""
+    """Numbers that the page and its picture use outside the tables."""
     cpu = {way: _median(rounds, way, "cpu_seconds") * 1000 for way in (*NAMES, *READERS)}
     ratio = cpu["boto3"] / cpu["this"]
     outcome.targets.append(

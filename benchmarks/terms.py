@@ -1,5 +1,5 @@
 """What search costs while packing: CPU of collecting and of combining, memory, and the bytes that
-stay warm beside the packs, over the lab's logs and over some whose values repeat as real ones do.
+stay warm next to the packs, for the lab's logs and for some whose values repeat as real ones do.
 """
 
 from __future__ import annotations

@@ -108,8 +108,8 @@ def make_bodies(seed: int) -> list[bytes]:
 
 
 def prepare_bucket(server: EmbeddedS3, bucket: str, *, is_versioned: bool = False) -> None:
-    """The first object in a new bucket takes this server seconds, in which it makes room; nobody's
-    time is to hold them.
+    """The first object in a new bucket takes this server seconds, which must not be in any
+    measurement.
     """
     create_bucket(bucket, server, is_versioned=False)
     client = make_client(server)

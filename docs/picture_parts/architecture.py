@@ -267,7 +267,7 @@ def _tell_transition(transition: Mapping[str, Any]) -> list[str]:
 
 
 def _draw_below(drawing: Drawing, template: Mapping[str, Any], bottom: float) -> float:
-    """Work bucket, the hourly emptying, and who is told. Gives where it ends."""
+    """Work bucket, the hourly emptying, and notifications. Returns the lower end."""
     y, height = bottom + 44, 92.0
     drawing.box(MIDDLE, y, MIDDLE_WIDTH, height, BUCKET)
     drawing.text(MIDDLE + 16, y + 24, "WorkBucket", size=13, bold=True)

@@ -30,7 +30,7 @@ GAP_Y, GAP_X, PADDING, TITLE = 26.0, 34.0, 16.0, 44.0
 BOX_WIDTH, BOX_HEIGHT = 196.0, 46.0
 MARGIN, HEAD = 28.0, 64.0
 BUS = 16.0
-"""How far beside the states lines run that skip some."""
+"""Distance from the states of the lines that skip some."""
 
 
 @dataclass(slots=True)
@@ -205,8 +205,8 @@ def _skips(machine: Machine) -> list[tuple[Shape, Shape]]:
 
 
 def _beside(machine: Machine, side: Shape) -> Shape:
-    """What a state at the side stands beside: the choice that leads to it, or the state before that
-    which it leads to, else the end.
+    """The state next to which a side state is drawn: the choice that leads to it, or the state
+    before the one that it leads to, else the end.
     """
     for before, shape in zip([machine.spine[0], *machine.spine], machine.spine, strict=False):
         if side.name in successors(shape.state):

@@ -1,4 +1,4 @@
-"""Prices of the stack: what it costs beside S3, counted from template.yaml, the state machine and
+"""Prices of the stack: what it costs besides S3, counted from template.yaml, the state machine and
 the table of metrics.
 """
 
