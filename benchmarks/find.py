@@ -178,7 +178,7 @@ class CatalogStore(GeneratedStore):
         byte_range: tuple[int, int] | None = None,
     ) -> Body:
         if not key.startswith("indexes/"):
-            raise BenchmarkBroken(f"{key} was read, which is no index")
+            raise BenchmarkBroken(f"{key} was read, which is not an index")
         time.sleep(self._latency_seconds)
         self._count("GetObject")
         return Body(self._indexes.make(TARGET.pack_key(key)))

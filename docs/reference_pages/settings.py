@@ -73,7 +73,8 @@ Every request names the account that the bucket must belong to, and S3 refuses i
 | any other | that of the credentials; STS is asked once (GetCallerIdentity, which needs no permission) |
 
 `bucket_accounts = {"*" = "111122223333"}` names the account of all other buckets, and STS is not asked: use it in a network that can reach S3 but not STS.
-With an S3 server other than AWS's, and for AWS with a host name of your own, no account is expected unless one of the two settings names it: there may be no STS, and some servers do not know the header.
+With an S3 server other than AWS's, and for AWS with a host name of your own, no account is expected unless one of the two settings names it.
+There may be no STS, and some servers do not know the header.
 """.splitlines()
 
 HOLDS = """

@@ -66,10 +66,10 @@ REASONS = {
     ),
     "COPIED": "a log was so large that S3 copied it into the pack, unread",
     "TOO_LARGE": (
-        f"a log inflates to more than {SEARCHED_MEMBER_BYTES_MAX // MIB} MiB; or one of its events "
-        f"takes more than {EVENT_BYTES_MAX // MIB} MiB or has more than {VALUES_MAX:,} values, one "
-        f"of its lines takes more than {LINE_BYTES_MAX // KIB} KiB, or it has more than "
-        f"{EVENTS_MAX:,} JSON objects; its other events are still found"
+        f"a log inflates to more than {SEARCHED_MEMBER_BYTES_MAX // MIB} MiB, or has more than "
+        f"{EVENTS_MAX:,} JSON objects, an event with more than {EVENT_BYTES_MAX // MIB} MiB or "
+        f"{VALUES_MAX:,} values, or a line with more than {LINE_BYTES_MAX // KIB} KiB; its other "
+        "events are still found"
     ),
     "TOO_MANY": "a log has more different terms than there is room for; see above",
     "NOT_MADE": (
