@@ -218,7 +218,7 @@ A declaration overrides a row only if its pattern names exactly that kind: `arch
 The patterns are regular expressions, searched for in the key.
 In them `<folder>` is the start of a folder's or the object's name, `<name>` the start of the object's name, `<uuid>` a UUID, and `<copy>` empty or endings such as `.gz`, `.md5` or `.bak`; `(?i)` ignores case.
 
-### Wherever they lie
+### Anywhere
 
 """.splitlines()
 
