@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that its memory and CPU are nobody else's."""
+"""Work in a separate process, so that its memory and CPU are its own."""
 
 from __future__ import annotations
 

@@ -83,12 +83,11 @@ def measure(options: Options) -> Outcome:
             longest = longest if chain.is_extrapolated else chain
             _add_rows(outcome, count, chain, jobs)
     outcome.notes.append(
-        f"Of this job the median of {JOB_ROUNDS} runs. Dollars: requests only, list prices "
-        "of us-east-1."
+        f"This job: median of {JOB_ROUNDS} runs. Dollars: requests only, list prices of us-east-1."
     )
     if chain.is_extrapolated:
         outcome.notes.append(
-            f"~ not run: from a quadratic fitted to the chain over {len(longest.elapsed)} "
+            f"~ not run: computed from a quadratic fitted to the chain over {len(longest.elapsed)} "
             "objects. `--full` runs it."
         )
     return outcome

@@ -46,7 +46,7 @@ def measure(options: Options) -> Outcome:
         Target(f"peak memory, {what}", took["peak_bytes"] / 1e6, PEAK_MB_MAX, "MB"),
     ]
     outcome.notes += [
-        "The store is in memory and answers at once; every page is parsed out of XML besides.",
+        "The store is in memory and answers immediately; every page is also parsed from XML.",
         (
             f"By Region an index of 300 members takes "
             f"{by_region['cpu_seconds'] / by_region['indexes'] * 1e3:.1f} ms of CPU."

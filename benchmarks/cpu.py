@@ -1,5 +1,5 @@
-"""CPU time of this process for each log object, step by step, over a whole job of one group. The
-server's is not in it.
+"""CPU time of this process for each log object, step by step, over a whole job of one group,
+without that of the server.
 """
 
 from __future__ import annotations

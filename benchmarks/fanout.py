@@ -75,12 +75,12 @@ def measure(options: Options) -> Outcome:
         _take(case, _run_apart(case), outcome)
     outcome.notes += [
         (
-            f"Lambda seconds: {PAGE_SECONDS * 1000:.0f} ms a page, {THREADS} at once where a "
-            "task has several prefixes, and the CPU measured."
+            f"Lambda seconds: {PAGE_SECONDS * 1000:.0f} ms a page, {THREADS} at once if a task has "
+            "several prefixes, plus the measured CPU."
         ),
         (
-            f"{LIST_FUNCTION_MB:,} MB. All tasks are alike: one is listed and counted as often "
-            "as there are tasks (--full: all of them)."
+            f"{LIST_FUNCTION_MB:,} MB. All tasks are alike: one is listed and multiplied by "
+            "their number (--full: all of them)."
         ),
     ]
     return outcome

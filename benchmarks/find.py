@@ -71,15 +71,15 @@ def measure(options: Options) -> Outcome:
     each = table.rows[-1][5] / table.rows[-1][3]
     outcome.notes += [
         (
-            f"To read all {PACKS:,} indexes would take {each * PACKS:,.0f} s, {each * 1000:.1f} "
-            "ms each (not measured)."
+            f"Reading all {PACKS:,} indexes would take {each * PACKS:,.0f} s, {each * 1000:.1f} ms "
+            "each (not measured)."
         ),
-        f"To list the whole catalog took {seconds:.1f} s and {listings:,} requests.",
+        f"Listing the whole catalog took {seconds:.1f} s and {listings:,} requests.",
         (
-            "The store is in memory: seconds are this program's own. The last column is with 30 "
-            "ms for every answer."
+            "The store is in memory: seconds are this program's own. The last column has 30 ms "
+            "for every answer."
         ),
-        "No pack was read; the store has none to give.",
+        "No pack was read; the store has none.",
     ]
     return outcome
 
@@ -178,7 +178,7 @@ class CatalogStore(GeneratedStore):
         byte_range: tuple[int, int] | None = None,
     ) -> Body:
         if not key.startswith("indexes/"):
-            raise BenchmarkBroken(f"{key} was read, which is no index")
+            raise BenchmarkBroken(f"{key} was read, which is not an index")
         time.sleep(self._latency_seconds)
         self._count("GetObject")
         return Body(self._indexes.make(TARGET.pack_key(key)))

@@ -173,14 +173,14 @@ def _measure_sizes(folder: Path, options: Options, outcome: Outcome) -> None:
             outcome.tables.append(table)
     outcome.notes += [
         (
-            "vCPU: what Lambda gives for the memory. late: how much later than the server here "
-            "every answer comes; S3 is farther away."
+            "vCPU: Lambda's share for the memory. late: delay added to every answer, because S3 is "
+            "farther away."
         ),
         (
-            f"Client and server share {os.cpu_count()} processors: where nothing is late and "
-            "vCPU is left, the server was the limit."
+            f"Client and server share {os.cpu_count()} processors: if nothing is late and vCPU "
+            "is left, the server was the limit."
         ),
-        "$ per million: of compute, arm64; their GET requests are $0.40.",
+        "$ per million: compute on arm64; the GET requests are $0.40.",
     ]
 
 

@@ -48,7 +48,7 @@ def measure(options: Options) -> Outcome:
         "after listing": ",.0f",
     }
     table = Table(
-        "Peak memory of a job, in a process of its own: objects of 8 KB and of "
+        "Peak memory of a job, in a separate process: objects of 8 KB and of "
         f"{LARGE_BYTES // MIB} MiB, one group",
         columns,
     )
@@ -64,8 +64,8 @@ def measure(options: Options) -> Outcome:
 
 
 MADE_UP = (
-    "Where there are no large ones the objects are made up as they are asked for, and what is "
-    "written is forgotten: there is no server, and no connection to it."
+    "Without large objects, the objects are made up when they are requested, and writes are "
+    "discarded: there is no server, and no connection to one."
 )
 
 

@@ -21,7 +21,7 @@ from typing import Any
 _SRC = "log_aggregator"
 _CALIBRATION_CALLS = 20_000
 OTHER = "the program's own threads: handing over, counting, appending"
-REST = "everything that is measured nowhere else"
+REST = "everything not measured elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ AREAS = (
     Area("steps.packing.listing", "list_prefixes", "listing: finding the prefixes", "list"),
     Area("steps.packing.listing.BucketListing", "_list_area", "listing: skip-scan", "list"),
     Area("steps.packing.selection", "select", "listing: layouts, dates, groups"),
-    Area("steps.packing.shelf.Shelf", "take", "listing: holding what was found in little memory"),
+    Area("steps.packing.shelf.Shelf", "take", "listing: holding the result in little memory"),
     Area("adapters.s3.listing", "parse_listing", "listing: parsing XML"),
     Area("steps.packing.group.GroupWork", "plan", "plan", "plan"),
     Area("steps.packing.group", "combine", OTHER, "combine"),
@@ -68,7 +68,7 @@ AREAS = (
     Area(
         "steps.packing.group",
         "delete_originals",
-        "delete: what goes, from the verified index",
+        "delete: choosing, from the verified index",
         "delete",
     ),
 )

@@ -56,8 +56,8 @@ def measure(options: Options) -> Outcome:
         table.rows.append((name, row[2], row[3], pages, pages_full, pages_full / pages, row[4]))
         outcome.targets.append(Target(f"pages, {name}", pages, min(bound, pages_full + 1)))
     outcome.notes.append(
-        "Every key of the day was found, and none of another day taken. Seconds: reading the "
-        "keys' dates, no network."
+        "Every key of the day was found, and no key of another day was taken. Seconds: reading "
+        "the keys' dates, no network."
     )
     return outcome
 

@@ -93,12 +93,12 @@ def measure(options: Options) -> Outcome:
             f"{', '.join(f'{tried}: {rate:,.0f}/s' for tried, rate in trials.items())}."
         ),
         (
-            f"The chain is run over {chain_count} log objects only: what it copies grows with "
-            "their square. Its CPU is that of the client."
+            f"One upload for each is run over {chain_count} log objects only: the bytes it copies "
+            "grow with their square. Its CPU is that of the client."
         ),
         (
-            "This program's steps are those of another run, whose CPU was measured by function, "
-            "and in the sum made equal to the table above."
+            "This program's steps come from another run, whose CPU was measured by function and "
+            "scaled to the sum in the table above."
         ),
         f"Medians of {len(rounds)} rounds. Dollars: requests only, list prices of us-east-1.",
     ]
@@ -256,7 +256,7 @@ def _compare_reads(rounds: list[dict[str, Took]]) -> Table:
         "of it in the kernel": ".0%",
         "times": ".1f",
     }
-    table = Table("Only reading, the bytes thrown away: what the client alone costs", columns)
+    table = Table("Only reading, without using the bytes: the cost of the client alone", columns)
     of_boto3 = _median(rounds, "read-boto3", "cpu_seconds")
     for way, name in READERS.items():
         cpu = _median(rounds, way, "cpu_seconds")
@@ -282,7 +282,7 @@ def _compare_requests(took: Mapping[str, Took]) -> Table:
 
 
 def _add_facts(outcome: Outcome, rounds: list[dict[str, Took]], threads: int) -> None:
-    """What the page and its picture say besides the tables."""
+    """Numbers that the page and its picture use outside the tables."""
     cpu = {way: _median(rounds, way, "cpu_seconds") * 1000 for way in (*NAMES, *READERS)}
     ratio = cpu["boto3"] / cpu["this"]
     outcome.targets.append(

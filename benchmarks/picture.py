@@ -46,9 +46,9 @@ def draw_where_the_time_goes(measured: Mapping[str, Any]) -> str:
     drawing = importlib.import_module("picture_parts.drawing").Drawing(
         "Where the time goes",
         "CPU time of the client for each log object: one upload for each, boto3 and threads, "
-        "and this program; then this program's by what"
-        " it is spent on.",
-        made_by="Made by benchmarks/page.py of benchmarks/measured.json. Do not edit.",
+        "and this program; then this program's, by"
+        " what it is spent on.",
+        made_by="Made by benchmarks/page.py from benchmarks/measured.json. Do not edit.",
     )
     y = _draw_ways(drawing, measured["peers"]["tables"][1], 40)
     y = _draw_legend(drawing, y + 8)

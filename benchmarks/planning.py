@@ -75,12 +75,12 @@ def measure(options: Options) -> Outcome:
         )
     outcome.notes += [
         (
-            "Seconds of a listed bucket include those that it takes to make the listing up; the "
-            "CPU for a log object does not. No network."
+            "Seconds of a listed bucket include making the listing up; the CPU for a log object "
+            "does not. No network."
         ),
         (
-            "Every log object of the inventories was found, once; their rows are in no order, "
-            "versions and ETags without any pattern."
+            "Every log object of the inventories was found once; their rows are in no order, and "
+            "versions and ETags have no pattern."
         ),
     ]
     return outcome

@@ -164,7 +164,7 @@ def is_whole(answer: bytes) -> bool:
 
 
 async def serve(far: Far, context: ssl.SSLContext | None) -> None:
-    """Until it is told to end. Says its port."""
+    """Runs until it is told to end. Prints its port."""
     server = await asyncio.get_running_loop().create_server(
         lambda: FromClient(far), "127.0.0.1", 0, ssl=context, backlog=512
     )

@@ -50,8 +50,8 @@ def measure(options: Options) -> Outcome:
         if opened:
             outcome.targets.append(Target(f"opening, {name}", opened[0], SECONDS_MAX, "s"))
     outcome.notes.append(
-        "Opened is from the address to the first screen as a picture; what is further down is "
-        "laid out when it is scrolled to."
+        "Opened: from the address to a picture of the first screen; the rest is laid out when it "
+        "is scrolled to."
     )
     return outcome
 

@@ -128,15 +128,15 @@ def _add_profile(outcome: Outcome, took: Took) -> None:
         else:
             table.rows.append((what, step, seconds / took["done"] * 1e6, seconds / total))
     table.rows.append(
-        ("what takes less than half a percent each", "", small / took["done"] * 1e6, small / total)
+        ("areas under half a percent each", "", small / took["done"] * 1e6, small / total)
     )
     table.rows.append(("all", "", total / took["done"] * 1e6, 1.0))
     outcome.tables.append(table)
     metering = took["metering_seconds"] / took["done"] * 1e6
     outcome.facts["metering_us"] = metering
     outcome.notes.append(
-        f"Measuring where the CPU goes takes some {metering:.0f} us of CPU for each log "
-        "object itself, which is in these."
+        f"Measuring itself takes some {metering:.0f} us of CPU for each log object, which is "
+        "included."
     )
 
 
@@ -159,6 +159,6 @@ def _add_targets(outcome: Outcome, found: list[Took]) -> None:
         "count": last["done"],
     }
     outcome.notes.append(
-        f"From {growth} log objects each takes {more:,.0f} bytes of memory more: the listing "
-        "is held until it is settled."
+        f"From {growth} log objects, each takes {more:,.0f} more bytes of memory: the listing is "
+        "held until it is done."
     )

@@ -55,12 +55,12 @@ def measure(options: Options) -> Outcome:
     outcome.tables.append(_merge(outcome, is_quick=options.is_quick))
     outcome.notes += [
         (
-            "With --quick the tables alone are read; else the packs are listed meanwhile, a "
-            "thousand in a request, to see whether any is in no table."
+            "With --quick only the tables are read; otherwise the packs are listed at the same "
+            "time, a thousand in a request, to find any that no table covers."
         ),
         (
-            f"The tables take {sum(map(len, tables.values())) / 1e6:,.0f} MB here, with a "
-            "sixteenth of the terms that packs of CloudTrail have."
+            f"The tables take {sum(map(len, tables.values())) / 1e6:,.0f} MB, with a sixteenth of "
+            "the terms in packs of CloudTrail."
         ),
     ]
     return outcome
@@ -70,7 +70,7 @@ QUESTIONS: dict[str, tuple[str, bool, float, float]] = {
     "an access key, --quick": (LEAKED, True, 1, 3),
     "an access key": (LEAKED, False, 0, 0),
     "a network /24, --quick": (NETWORK, True, 5, 5),
-    "what is nowhere, --quick": ("AKIAI44QH8DHBEXAMPLE", True, 1, 3),
+    "a key that is nowhere, --quick": ("AKIAI44QH8DHBEXAMPLE", True, 1, 3),
 }
 """Name -> (value, whether packs are not listed, seconds at most, the same with late answers)."""
 

@@ -1,6 +1,6 @@
 """A target full of tables, made up: packs that exist only as keys, and tables of their terms.
 
-Of 1,000 terms of a CloudTrail pack some 60 are kept here, so that seven years fit into memory; a
+Of 1,000 terms of a CloudTrail pack about 60 are kept here, so that seven years fit into memory; a
 look-up reads as many pieces, and directories as large, as with all of them.
 """
 

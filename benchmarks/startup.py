@@ -1,5 +1,5 @@
-"""CPU time until a command begins to work: a process that imports, and does no more, beside one
-that imports boto3 and nothing else.
+"""CPU time until a command begins to work: a process that only imports, compared with one that
+imports only boto3.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What search costs while packing: CPU of collecting and of combining, memory, and the bytes that
-stay warm beside the packs, over the lab's logs and over some whose values repeat as real ones do.
+stay warm next to the packs, for the lab's logs and for some whose values repeat as real ones do.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ def measure(options: Options) -> Outcome:
     _add_warm(outcome)
     outcome.notes += [
         (
-            "lab: the synthetic organisation, in which nearly every event has an id that no other "
-            "has; everyday: values repeat as in a real account (benchmarks/everyday.py says what "
-            "is assumed)."
+            "lab: the synthetic organisation, in which nearly every event has unique ids; "
+            "everyday: values repeat as in a real account (assumptions: benchmarks/everyday.py)."
         ),
-        "Bytes of the table are those of one merge over all these packs, of one month.",
+        "The bytes of the table are those of one merge over all these packs, of one month.",
     ]
     return outcome
 
@@ -77,7 +76,7 @@ def _add_memory(outcome: Outcome) -> None:
     measured = run_apart(JOB, told, SECONDS_MAX)
     more = measured["more_bytes"] / 1e6
     columns = {"packs at once": ",d", "logs of each": ",d", "MB of terms": ",.1f", "more MB": ".1f"}
-    table = Table("Memory of terms, where no log shares any with another", columns)
+    table = Table("Memory of terms, if no two logs share any", columns)
     sizes = measured["terms_bytes"]
     table.rows.append((len(sizes), told["logs"], sum(sizes) / 1e6, more))
     outcome.tables.append(table)

@@ -90,7 +90,7 @@ def put_organisation(
 
 
 def make_bodies(seed: int) -> list[bytes]:
-    """Log-normal as CloudTrail's sizes are, 1 to 30 KB, some 6.5 KB in the mean."""
+    """Log-normal as CloudTrail's sizes are, 1 to 30 KB, about 6.5 KB in the mean."""
     random, body_of = Random(seed), OrganisationSpec(seed=seed, accounts=1)
     account, noon = body_of.account_ids[0], datetime.combine(body_of.first_day, time(12), UTC)
     bodies: list[bytes] = []
@@ -108,8 +108,8 @@ def make_bodies(seed: int) -> list[bytes]:
 
 
 def prepare_bucket(server: EmbeddedS3, bucket: str, *, is_versioned: bool = False) -> None:
-    """The first object in a new bucket takes this server seconds, in which it makes room; nobody's
-    time is to hold them.
+    """The first object in a new bucket takes this server seconds, which must not be in any
+    measurement.
     """
     create_bucket(bucket, server, is_versioned=False)
     client = make_client(server)

@@ -1,9 +1,9 @@
-"""A process with a part of a processor, as Lambda gives it: so many milliseconds of CPU in each 20,
-and none behind them.
+"""A process with a part of a processor, as on Lambda: a number of milliseconds of CPU in each 20,
+and then none.
 
 Where no control group can be made this does the same from outside: it reads the other process's CPU
-clock, stops the process when its share of the period is used up, and lets it go on when the next
-one begins. Waiting for the network uses up nothing.
+clock, stops the process when its share of the period is used up, and continues it when the next
+one begins. Waiting for the network is free.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-# The stack as CloudFormation makes it from the packaged template: docs/how-to/deploy-with-terraform.md.
-# Termination protection is no argument of this resource; the page says how it is switched on.
+# The stack, which CloudFormation creates from the packaged template: docs/how-to/deploy-with-terraform.md.
+# This resource has no argument for termination protection; the page says how to switch it on.
 resource "aws_cloudformation_stack" "log_aggregator" {
   name         = var.stack_name
   template_url = var.template_url
-  # The roles have no names of their own; the template is translated by the transform of SAM.
+  # No role has a fixed name, so CAPABILITY_IAM is enough; SAM's transform translates the template.
   capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
   parameters   = local.parameters
   tags         = var.tags

@@ -6,19 +6,19 @@ from collections.abc import Callable
 
 
 def find_break_even_bytes(
-    dearer: Callable[[int], float], cheaper: Callable[[int], float], size_bytes_max: int
+    current: Callable[[int], float], cheaper: Callable[[int], float], size_bytes_max: int
 ) -> int | None:
-    """The smallest size from which `cheaper` costs no more than `dearer`, which it does for all
+    """The smallest size from which `cheaper` costs no more than `current`, which it does for all
     larger ones; None up to the limit.
 
     Both are given a size and give dollars.
     """
-    if cheaper(size_bytes_max) > dearer(size_bytes_max):
+    if cheaper(size_bytes_max) > current(size_bytes_max):
         return None
     low, high = 0, size_bytes_max
     while low < high:
         middle = (low + high) // 2
-        if cheaper(middle) <= dearer(middle):
+        if cheaper(middle) <= current(middle):
             high = middle
         else:
             low = middle + 1

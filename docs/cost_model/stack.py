@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StackPrices:
-    """What the serverless stack is charged besides, without any free tier. Of the same region and
-    date.
+    """What AWS charges for the serverless stack besides S3, without any free tier, for the same
+    region and date.
 
     https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/step-functions/pricing/,
     https://aws.amazon.com/cloudwatch/pricing/, https://aws.amazon.com/kms/pricing/

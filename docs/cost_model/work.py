@@ -95,9 +95,7 @@ def estimate_kms_dollars(
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a function does in a second, whatever it waits for. docs/internals/lambda-sizes.md has
-    where these are from.
-    """
+    """What a function does in a second, including waiting: docs/internals/lambda-sizes.md."""
 
     combine_objects: float = 926
     """Measured with 128 readers at 1,769 MB, every answer 100 ms late."""
@@ -171,8 +169,8 @@ def estimate_lambda_dollars(
 def estimate_item_transitions_dollars(
     load: Load, stack: Stack, prices: StackPrices = STACK_PRICES
 ) -> float:
-    """State transitions of the load's work items. Those of the run itself come on top, whatever its
-    size.
+    """State transitions of the load's work items. Those of the run itself come on top, and do not
+    depend on its size.
     """
     return stack.items(load) * stack.item_transitions * prices.transition_1000 / 1000
 

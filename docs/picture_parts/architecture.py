@@ -84,7 +84,7 @@ def draw_architecture(template: Mapping[str, Any]) -> str:
         "The stack",
         "A schedule starts a state machine. Its functions list and read the source buckets, "
         "write packs into the destination bucket,"
-        " and verify them. Only one function may delete originals, and none may delete packs.",
+        " and verify them. Only one function can delete originals, and none can delete packs.",
     )
     machines = state_machines_of(template)
     nightly, history = machines
@@ -114,7 +114,7 @@ def _draw_starts(
     drawing.texts(LEFT + 16, y + 46, [*lines, "UTC"], size=11)
     drawing.box(MIDDLE, y, MIDDLE_WIDTH, height, PLAIN)
     drawing.text(MIDDLE + 16, y + 24, history, size=13, bold=True)
-    drawing.text(MIDDLE + 16, y + 46, "by hand: a range of days of the past", size=11, color=MUTED)
+    drawing.text(MIDDLE + 16, y + 46, "by hand: a range of past days", size=11, color=MUTED)
     for number, name in enumerate(_functions_in(template["Resources"][history])):
         drawing.text(
             MIDDLE + 16 + 134 * (number % 2),
@@ -205,7 +205,7 @@ def _draw_buckets(drawing: Drawing, template: Mapping[str, Any], top: float, bot
     height = bottom - top
     drawing.box(LEFT, top, SIDE_WIDTH, height, BUCKET)
     drawing.text(LEFT + 16, top + 26, "Source buckets", size=15, bold=True)
-    drawing.texts(LEFT + 16, top + 46, ["not of the stack"], size=11)
+    drawing.texts(LEFT + 16, top + 46, ["outside the stack"], size=11)
     texts = {
         "ControlTowerBucket": (
             "CloudTrail with its digests, and Config, of every account: the main logs"
@@ -238,7 +238,7 @@ def _draw_buckets(drawing: Drawing, template: Mapping[str, Any], top: float, bot
         y + 10,
         [
             "versioned, encrypted, TLS only;",
-            "its policy lets nobody write over a",
+            "its policy lets no one overwrite a",
             "pack, and no function delete one",
         ],
         size=11,
@@ -267,7 +267,7 @@ def _tell_transition(transition: Mapping[str, Any]) -> list[str]:
 
 
 def _draw_below(drawing: Drawing, template: Mapping[str, Any], bottom: float) -> float:
-    """Work bucket, the hourly emptying, and who is told. Gives where it ends."""
+    """Work bucket, the hourly emptying, and notifications. Returns the lower end."""
     y, height = bottom + 44, 92.0
     drawing.box(MIDDLE, y, MIDDLE_WIDTH, height, BUCKET)
     drawing.text(MIDDLE + 16, y + 24, "WorkBucket", size=13, bold=True)
@@ -320,7 +320,7 @@ def _draw_below(drawing: Drawing, template: Mapping[str, Any], bottom: float) ->
         ]
         drawing.box(LEFT, y, SIDE_WIDTH, height, look, dashed=True)
         drawing.text(LEFT + 16, y + 24, name, size=13, bold=True, color=look.title)
-        drawing.texts(LEFT + 16, y + 46, [f"{schedule}, only where", *lines], size=11)
+        drawing.texts(LEFT + 16, y + 46, [f"{schedule}, only if", *lines], size=11)
         y += height + ROW_GAP
     return y - ROW_GAP
 

@@ -30,7 +30,7 @@ GAP_Y, GAP_X, PADDING, TITLE = 26.0, 34.0, 16.0, 44.0
 BOX_WIDTH, BOX_HEIGHT = 196.0, 46.0
 MARGIN, HEAD = 28.0, 64.0
 BUS = 16.0
-"""How far beside the states lines run that skip some."""
+"""Distance from the states of the lines that skip some."""
 
 
 @dataclass(slots=True)
@@ -75,7 +75,8 @@ def draw_state_machines(definitions: Mapping[str, Mapping[str, Any]]) -> str:
         "The state machines",
         "Every state of "
         + " and of ".join(definitions)
-        + ": of each work item deletion follows verification, verification follows combination.",
+        + ": for each work item, verification follows combining, and deletion follows "
+        "verification.",
     )
     x, bottom = MARGIN, 0.0
     for name, definition in definitions.items():
@@ -91,10 +92,7 @@ def draw_state_machines(definitions: Mapping[str, Mapping[str, Any]]) -> str:
         paint(drawing, machine)
         x += width + 2 * MARGIN
         bottom = max(bottom, MARGIN + HEAD + machine.height)
-    legend = (
-        "Dashed: what happens after an error. Every task is tried again after errors that go "
-        "away by themselves."
-    )
+    legend = "Dashed: what happens after an error. Every task is retried after temporary errors."
     drawing.text(MARGIN, bottom + 30, legend, color=MUTED)
     return drawing.render(x - MARGIN, bottom + 30 + MARGIN)
 
@@ -207,8 +205,8 @@ def _skips(machine: Machine) -> list[tuple[Shape, Shape]]:
 
 
 def _beside(machine: Machine, side: Shape) -> Shape:
-    """What a state at the side stands beside: the choice that leads to it, or the state before that
-    which it leads to, else the end.
+    """The state next to which a side state is drawn: the choice that leads to it, or the state
+    before the one that it leads to, else the end.
     """
     for before, shape in zip([machine.spine[0], *machine.spine], machine.spine, strict=False):
         if side.name in successors(shape.state):

@@ -17,7 +17,10 @@ def make_command_line() -> Iterator[str]:
     settings = {row.name for row in SETTINGS}
     yield "# Command line"
     yield ""
-    yield "Results go to standard output, everything else to standard error."
+    yield (
+        "Every command and option. Results go to standard output, everything else to standard "
+        "error."
+    )
     yield (
         "Credentials, region and endpoint are those of the standard AWS configuration "
         "(environment, profile, SSO, instance role)."
@@ -71,10 +74,19 @@ def make_command_line() -> Iterator[str]:
 
 
 VARIABLES = (
-    "Every option has one, which the tables name: what is typed wins over it, and it wins over the settings file.",
-    "A setting's variable is `LOG_AGGREGATOR_` and its name in capitals, as the Lambda functions have it: `LOG_AGGREGATOR_DESTINATION_BUCKET`.",
-    "A switch is on with `1`, `true`, `yes` or `on`; what may be repeated is written with blanks in between.",
-    "An empty variable is none.",
+    (
+        "Every option has a variable, named in the tables: the command line overrides it, and it "
+        "overrides the settings file."
+    ),
+    (
+        "A setting's variable is `LOG_AGGREGATOR_` and its name in capitals, also for the Lambda "
+        "functions: `LOG_AGGREGATOR_DESTINATION_BUCKET`."
+    ),
+    (
+        "A switch is on with `1`, `true`, `yes` or `on`; separate the values of a repeatable option "
+        "with spaces."
+    ),
+    "An empty variable counts as unset.",
 )
 
 
@@ -105,7 +117,7 @@ def _settings_sentence(names: Sequence[str | None]) -> Iterator[str]:
         return
     yield ""
     if len(names) == sum(row.on_command_line for row in SETTINGS):
-        yield "Every [setting](settings.md) but `holds` is an option too."
+        yield "Every [setting](settings.md) except `holds` and `layouts` is an option too."
     else:
         listed = ", ".join(f"`--{(name or '').replace('_', '-')}`" for name in names)
         yield f"Of the [settings](settings.md) these are options too: {listed}."

@@ -13,19 +13,22 @@ from reference_pages.template import load_definition
 def make_errors() -> Iterator[str]:
     yield "# Errors"
     yield ""
-    yield "Each error says what was met and what to do."
     yield (
-        "Errors of a group never end the run: the other groups go on, and the run ends with exit "
-        "code 1 and a list of what failed."
+        "Every error of the program, its exit code, and what to do about it; each message says "
+        "what happened and what to do."
     )
-    yield "The name in the first column stands in the report and in `failures[].error` of the JSON."
-    yield "No error's text ever holds contents of a log."
+    yield (
+        "An error in one group does not end the run: the other groups continue, and the run ends "
+        "with exit code 1 and a list of what failed."
+    )
+    yield "The report, and `failures[].error` in the JSON, have the name in the first column."
+    yield "Error messages never contain the contents of a log."
     yield ""
-    yield "In the stack a function ends with such an error, and the state machine goes by its name."
     yield (
-        "What may go away by itself is tried again, with growing pauses; everything else is not, "
-        "and is a failure of the run."
+        "In the stack a function ends with one of these errors, and its name decides what the "
+        "state machine does."
     )
+    yield "Temporary errors are retried, with growing pauses; all others fail the run."
     yield ""
     retries = _retries()
     rows = (
@@ -40,15 +43,15 @@ def make_errors() -> Iterator[str]:
     )
     yield from table(("error", "what happened", "what to do", "exit code", "in the stack"), rows)
     yield ""
-    yield "Besides its own errors the state machine tries again after these:"
+    yield "The state machine also retries these:"
     yield ""
     own = {kind.__name__ for kind in error_classes()}
     yield from (
         f"- `{name}`, up to {count} times" for name, count in retries.items() if name not in own
     )
     yield ""
-    yield "[When something fails](../how-to/when-something-fails.md) goes through them one by one."
-    yield "[Respond to alarms](../how-to/respond-to-alarms.md) tells where they show in the stack."
+    yield "[When something fails](../how-to/when-something-fails.md) explains them one by one."
+    yield "[Respond to alarms](../how-to/respond-to-alarms.md) says where they appear in the stack."
 
 
 def error_classes() -> list[type[LogAggregatorError]]:

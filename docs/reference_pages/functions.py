@@ -25,33 +25,30 @@ def make_functions() -> Iterator[str]:
     template = load_template()
     yield "# Functions"
     yield ""
+    yield ("The stack's Lambda functions and state machines, and the permissions of their roles.")
+    yield "A role has only what its step needs."
     yield (
-        "What the stack runs: each Lambda function, each state machine, and the permissions of "
-        "its role."
+        "Only `DeleteFunction` can delete in source buckets, and `EmptyAccessLogsFunction` in the "
+        "one bucket that it empties."
     )
-    yield "A role has what its step needs and nothing else."
-    yield (
-        "Only `DeleteFunction` may delete in source buckets, and `EmptyAccessLogsFunction` in "
-        "the one bucket that it empties."
-    )
-    yield "No function may delete a pack."
+    yield "No function can delete a pack."
     yield "`<Name>` stands for the value of a parameter, or for a resource of the stack."
     yield (
-        "`<ControlTowerBucket>` and `<OtherBuckets>` are lists; a permission on them is one on "
-        "every bucket of the list."
+        "`<ControlTowerBucket>` and `<OtherBuckets>` are lists; a permission on them applies to "
+        "every bucket in the list."
     )
     yield (
-        "What is allowed on a bucket or its objects is allowed only where the bucket is of the "
-        "stack's own account (`aws:ResourceAccount`), or, for sources and inventories, of one that "
+        "Permissions on a bucket or its objects apply only if the bucket belongs to the stack's "
+        "own account (`aws:ResourceAccount`) or, for sources and inventories, to one that "
         "`BucketAccounts` names."
     )
     yield (
-        "Every function may besides write its own logs and traces, and Lambda Insights where "
+        "Every function can also write its own logs and traces, and Lambda Insights if "
         "`LambdaInsightsLayerArn` is given."
     )
     yield (
-        "How a run passes through them is told in "
-        "[architecture](../internals/architecture.md#as-a-serverless-application)."
+        "[Architecture](../internals/architecture.md#as-a-serverless-application) shows how a run "
+        "passes through them."
     )
     yield ""
     yield from table(
@@ -63,7 +60,7 @@ def make_functions() -> Iterator[str]:
         yield ""
         yield f"`{found['Properties']['Handler']}`: {_doc(found)}"
         if "Condition" in found:
-            yield f"Only there {_when(found['Condition'])}."
+            yield f"It exists only {_when(found['Condition'])}."
         yield ""
         yield from table(
             ("effect", "actions", "on", "where"), _statement_rows(template, found["Properties"])
@@ -171,14 +168,14 @@ def _bucket_policy(template: Mapping[str, Any]) -> Iterator[str]:
     policy = template["Resources"]["CommonDestinationBucketPolicy"]["Properties"]["PolicyDocument"]
     yield "## The destination bucket's policy"
     yield ""
-    yield "It denies to everybody, whatever a role allows:"
+    yield "It denies these to everyone, whatever a role allows:"
     yield ""
     rows = []
     for node in policy["Statement"]:
         statement = Evaluation(template, _conditions(is_common=True)).value(node)
         roles = statement.get("Condition", {}).get("ArnEquals", {}).get("aws:PrincipalArn", [])
         effect, actions, places = _row({**statement, "Condition": {}} if roles else statement)
-        who = f"the roles of the {len(roles)} functions" if roles else "everybody"
+        who = f"the roles of the {len(roles)} functions" if roles else "everyone"
         rows.append(
             (
                 f"`{statement['Sid']}`",

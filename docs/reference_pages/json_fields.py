@@ -28,17 +28,18 @@ def make_json() -> Iterator[str]:
     yield "# JSON"
     yield ""
     yield (
-        "With `--json` a command writes one JSON document to standard output and nothing else "
-        "there; `find` writes one on each line."
+        "Every field of the JSON that commands write. With `--json` a command writes exactly one "
+        "JSON document to standard output; `find` writes one on each line."
     )
     yield (
-        "Characters that act on a terminal or do not show are written as `\\u001b` and the like, so "
-        "that the values are the same. `[]` stands for every entry of a list. Sizes are in bytes, times in seconds, dates as "
-        "`YYYY-MM-DD`."
+        "Invisible characters and those that control a terminal are written as `\\u001b` and the "
+        "like, so the values are unchanged. `[]` stands for every entry of a list. Sizes are in "
+        "bytes, times in seconds, dates as `YYYY-MM-DD`."
     )
     yield ""
     yield (
-        "A command that ends with an error and has no result writes one document that says so, in one line:"
+        "A command that ends with an error and has no result writes one document instead, on one "
+        "line:"
     )
     yield ""
     yield from table(
@@ -46,7 +47,7 @@ def make_json() -> Iterator[str]:
         ((f"`{name}`", meaning) for name, meaning in TEXTS["json"]["error"].items()),
     )
     yield ""
-    yield "Where there is a result it has the failures, and no such document follows it."
+    yield "If there is a result, the failures are in it, and no such document follows."
     examples = {"run": flatten(_example_run()), "plan": flatten(_example_plan())}
     for command, fields in (
         examples | {name: json_fields(name) for name in _listed_commands()}
@@ -55,12 +56,12 @@ def make_json() -> Iterator[str]:
         yield f"## {command} --json"
         yield ""
         if command == "plan":
-            yield "`run --dry-run --json` gives the same."
+            yield "`run --dry-run --json` writes the same."
             yield ""
         if command == "find":
             yield (
-                "A document on each line: for a log object; with `--packs`, for a pack; with "
-                "`--count`, one in all."
+                "One document on each line: for each log object; with `--packs`, for each pack; "
+                "with `--count`, a single one."
             )
             yield ""
         yield from table(
@@ -70,8 +71,8 @@ def make_json() -> Iterator[str]:
     yield "## result.json"
     yield ""
     yield (
-        "What a run of the stack leaves in its work bucket, as `runs/<day of its "
-        "beginning>/<name of its execution>/result.json`."
+        "A run of the stack leaves this in its work bucket, as `runs/<day of its beginning>/<name "
+        "of its execution>/result.json`."
     )
     yield "It has the fields of `run --json`, and these:"
     yield ""

@@ -56,7 +56,7 @@ def make_layouts() -> Iterator[str]:
 
 def _layout_names() -> list[tuple[str, str]]:
     return [
-        (row.name, row.grammar.name if row.grammar else "the first one behind the service")
+        (row.name, row.grammar.name if row.grammar else "the first one after the service")
         for row in LAYOUTS
     ]
 
@@ -95,7 +95,7 @@ def _no_log_rows(table_rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
 
 
 def _simplify(pattern: str) -> str:
-    """A regular expression with words for what stands in many of them."""
+    """A regular expression with words for parts that many of them share."""
     for text, word in WORDS.items():
         pattern = pattern.replace(text, word)
     return pattern
@@ -114,71 +114,71 @@ def _unknown_rows(examples: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str
 INTRODUCTION = """\
 # Layouts
 
-A layout is the key grammar of one log type.
-It tells the log type, the account, the region and the log date; the log date is the day in the key.
-Only what is certainly a log is taken: keys of the layouts below, and keys of those that you declare.
-Every other key is left alone and reported.
+Which keys count as logs, and which are never packed.
+A layout is the key grammar of one log type: it gives the log type, the account, the region and the log date, which is the day in the key.
+Only certain logs are taken: keys of the layouts below, and keys that you declare.
+All other keys are left alone and reported.
 
 `log-aggregator layouts list` prints the table, with your own declarations; `log-aggregator layouts explain KEY` says how a key is read, and why.
 
 ## Built in
 
-These are taken in every auxiliary bucket, without a setting.
-Anything may stand in front of `AWSLogs/`; the example keys are those of the tests.
-How a key is read, and what its date must agree with, is told in [listing](../internals/listing.md#why-no-log-is-jumped-over).
+These are taken in every auxiliary bucket, without any setting.
+Anything may precede `AWSLogs/`; the example keys come from the tests.
+[Listing](../internals/listing.md#why-no-log-is-jumped-over) explains how a key is read, and what its date must agree with.
 
 """.splitlines()
 
 BUILT_IN_NOTES = """
-`vended` takes every service under `AWSLogs/<account>/` that has no row of its own; its name is the log type.
-A Region is only what looks like one, such as `eu-west-1` or `us-west-2-lax-1a`; any other text in its place, such as `web-server-01`, gives none.
+`vended` takes every service under `AWSLogs/<account>/` without its own row; the service's name is the log type.
+Only text that looks like a Region counts as one, such as `eu-west-1` or `us-west-2-lax-1a`; with other text in its place, such as `web-server-01`, there is no Region.
 From a Control Tower bucket only CloudTrail (all its kinds) and Config are taken.
-Whatever else is in it is reported and left alone.
+Everything else in it is reported and left alone.
 """.splitlines()
 
 DECLARED = """
 ## Declared
 
 All other keys are *free keys*.
-Whatever stands in them, such as the date in `app/2025/04/03/events.json` or `db/audit-2025-04-03.log`, nothing is known for certain.
-The settings declare those that are logs, each kind by a table [`[[layouts]]`](settings.md#layouts); [declare your logs](../how-to/declare-your-logs.md) shows how.
+Even with a date, as in `app/2025/04/03/events.json` or `db/audit-2025-04-03.log`, it is not certain what they are.
+Declare those that are logs in the settings, each kind by a table [`[[layouts]]`](settings.md#layouts); [declare your logs](../how-to/declare-your-logs.md) shows how.
 A key is read by the built-in layouts first, then by the declarations in their order; the first one that matches decides.
 
 ### Patterns
 
 A pattern is a whole key, not its beginning.
-What is not a field is text that must stand there as it is, upper and lower case included; it cannot hold braces.
-A year, a month and a day must stand together, with nothing but text between them, unless `date` says otherwise.
-Parts of a date may share two braces, with `-`, `_`, `/`, `.`, `:`, `T` or blanks between them: `{YYYY/MM/DD}`, `{YYYYMMDDHH}`.
+Everything outside fields is literal text, including upper and lower case; it cannot contain braces.
+A year, a month and a day must be together, with only text between them, unless `date` says otherwise.
+Parts of a date may share one pair of braces, with `-`, `_`, `/`, `.`, `:`, `T` or spaces between them: `{YYYY/MM/DD}`, `{YYYYMMDDHH}`.
 
 """.splitlines()
 
 NAMED_FIELD = (
     "`{host}`, or another name of small letters, digits and underscores",
-    "one character or more up to the next slash; the name is for you",
+    "one or more characters up to the next slash; the name is for your own use",
 )
 
 PATTERN_RULES = f"""
-- `{{region}}` takes what looks like a Region, or `global`; `{{account}}` takes any twelve digits.
-  Each may stand once.
+- `{{region}}` matches what looks like a Region, or `global`; `{{account}}` matches any twelve digits.
+  Each may occur once.
 - Wildcards are `{{*}}`, `{{**}}`, `{{region}}` and names such as `{{host}}`.
-  There may be {WILDCARDS_MAX}, {DEEP_WILDCARDS_MAX} of them `{{**}}`, and something must stand between two of them.
+  There may be {WILDCARDS_MAX}, {DEEP_WILDCARDS_MAX} of them `{{**}}`, and there must be something between two of them.
 - A date that is in the key more than once may be in the pattern more than once.
-  The first whole one is the log date, and the others must be of that day or of one beside it; a key in which they disagree is left alone.
+  The first complete one is the log date, and the others must be that day or an adjacent one; a key in which they disagree is left alone.
 - A key that can be read in two ways, with different days, is left alone.
-- The listing [jumps](../internals/listing.md#why-no-log-is-jumped-over) over the days that are not wanted where what stands in front of the date says where it begins: `nginx/{{host}}/access.log-{{YYYYMMDD}}`, but not `{{host}}-{{YYYYMMDD}}`.
+- The listing [jumps](../internals/listing.md#why-no-log-is-jumped-over) over unwanted days if the text before the date shows where the date begins: `nginx/{{host}}/access.log-{{YYYYMMDD}}`, but not `{{host}}-{{YYYYMMDD}}`.
 """.splitlines()
 
 KINDS_OF_BYTES = """
 ## What the bytes are taken for
 
-The last suffix of the key decides, dates and numbers aside: `access.log.2025-04-03` and `access.log.1` are text.
-The `kind` of a declaration wins over it.
+The last suffix of the key decides, except dates and numbers: `access.log.2025-04-03` and `access.log.1` are text.
+The `kind` of a declaration overrides it.
 
 """.splitlines()
 
 KIND_NOTES = """
-The bytes are looked at again when they are read: what is called `.gz` and is none is packed all the same, and flagged in the index.
+The bytes are checked when they are read: a `.gz` object that is not gzip is still packed, and flagged in the index.
 """.splitlines()
 
 ENDINGS = (
@@ -211,21 +211,21 @@ GOES_INTO = {
 NO_LOG = """
 ## Never packed: no logs
 
-Much that lies among logs has a date in its key and is no log: it is in use, and somebody finds it by its key.
-It is never packed; nor is what has zero bytes.
-A declaration wins over a row only where its pattern names the very thing: `archive/{YYYY}/{MM}/{DD}/{*}.parquet` takes parquet files, `archive/{YYYY}/{MM}/{DD}/{*}` leaves them alone.
+Many objects among logs have a date in their key but are not logs: a program uses them and finds them by their key.
+They are never packed, and neither are empty objects.
+A declaration overrides a row only if its pattern names exactly that kind: `archive/{YYYY}/{MM}/{DD}/{*}.parquet` takes parquet files, `archive/{YYYY}/{MM}/{DD}/{*}` leaves them alone.
 
 The patterns are regular expressions, searched for in the key.
-In them `<folder>` is the beginning of a folder's name or of the object's, `<name>` that of the object's, `<uuid>` a UUID, and `<copy>` nothing or endings such as `.gz`, `.md5` or `.bak`; `(?i)` is for upper and lower case alike.
+In them `<folder>` is the start of a folder's or the object's name, `<name>` the start of the object's name, `<uuid>` a UUID, and `<copy>` empty or endings such as `.gz`, `.md5` or `.bak`; `(?i)` ignores case.
 
-### Wherever they lie
+### Anywhere
 
 """.splitlines()
 
 NO_LOG_AMONG_FREE_KEYS = """
 ### Among free keys
 
-Under `AWSLogs/`, and where a built-in name says that they are logs, these are taken.
+Under `AWSLogs/`, and where a built-in name marks them as logs, keys like these are taken.
 
 """.splitlines()
 
@@ -233,7 +233,7 @@ NOT_CERTAIN = """
 ## Never packed: not certain
 
 Free keys that no declaration matches are reported as unknown, and left where they are.
-So are keys such as these, although AWS seems to have written them:
+So are keys like these, although AWS seems to have written them:
 
 """.splitlines()
 

@@ -11,6 +11,8 @@ from reference_pages.table import TEXTS, show_size, table
 def make_limits() -> Iterator[str]:
     yield "# Limits"
     yield ""
+    yield "The fixed limits of S3 and of this program, and what follows from them."
+    yield ""
     yield "## S3's own"
     yield ""
     yield (
@@ -24,7 +26,7 @@ def make_limits() -> Iterator[str]:
     yield ""
     yield from table(("limit", "value", "meaning"), _limit_rows(TEXTS["limits"]["ours"]))
     yield ""
-    yield "What may be set, and within which bounds, is in [settings](settings.md)."
+    yield "[Settings](settings.md) has the limits that you can change, and their bounds."
     yield ""
     yield "## What follows from them"
     yield ""
@@ -32,10 +34,10 @@ def make_limits() -> Iterator[str]:
         f"- A pack has at most {limits.PART_COUNT_MAX:,} parts; where `part_size` is too small "
         "for a pack, it is raised for that pack."
     )
-    yield "- A log object of more than 5 GiB is copied in several ranges."
+    yield "- A log object larger than 5 GiB is copied in several ranges."
     yield (
-        "- Ranges of dates are done in windows of seven days, one after the other, so that "
-        "memory does not grow with the range."
+        "- Ranges of dates are done in windows of seven days, one after another, so memory does "
+        "not grow with the range."
     )
     yield "- `objects_max` is checked for each window before anything in that window is touched."
 

@@ -14,13 +14,16 @@ from reference_pages.template import alarms_of, load_template
 def make_metrics() -> Iterator[str]:
     yield "# Metrics"
     yield ""
-    yield "The functions write them into their logs in CloudWatch's embedded metric format."
-    yield f"CloudWatch makes metrics of the namespace `{NAMESPACE}` of them."
     yield (
-        "A metric of a run is written once, when the run ends; one of a group when the last step "
-        "of its work item ends."
+        "The metrics and alarms of the stack. The functions write metrics into their logs in "
+        "CloudWatch's embedded metric format."
     )
-    yield "A dry run writes none."
+    yield f"CloudWatch turns them into metrics in the namespace `{NAMESPACE}`."
+    yield (
+        "A run's metrics are written once, when the run ends; a group's when the last step of its "
+        "work item ends."
+    )
+    yield "A dry run writes no metrics."
     yield ""
     rows = (
         (f"`{row.name}`", row.unit, _dimensions(row.dimension_sets), row.meaning) for row in METRICS
@@ -31,7 +34,7 @@ def make_metrics() -> Iterator[str]:
     yield ""
     yield "## Alarms"
     yield ""
-    yield "Of the stack; [respond to alarms](../how-to/respond-to-alarms.md) tells what to do."
+    yield "The stack's alarms; [respond to alarms](../how-to/respond-to-alarms.md) says what to do."
     yield ""
     yield from table(
         ("alarm", "watches", "in", "what it says"),
@@ -78,20 +81,20 @@ def _inner_metric(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 PROPERTIES = f"""\
-`{STACK}` is the stack's name; the alarms look at it, so that a second stack beside the first does not disturb them.
-Without dimensions a metric is that of all stacks of the account and region.
+`{STACK}` is the stack's name; the alarms use it, so a second stack does not disturb them.
+A metric without dimensions covers all stacks of the account and region.
 
 ## Properties
 
-Accounts, dates and runs are no dimensions, because each combination would be billed as a metric of its own.
-They stand beside the numbers as properties, and CloudWatch Logs Insights finds them.
+Accounts, dates and runs are not dimensions, because each combination would be billed as a separate metric.
+They are properties next to the numbers, and CloudWatch Logs Insights finds them.
 
-| of | properties |
+| for | properties |
 |---|---|
 | a run, in the log group of `FinishFunction` | `run`, `first_date`, `last_date` |
-| a group, in the log group of `DeleteFunction` | `run`, `account`, `date`, besides the dimensions `SourceBucket` and `LogType` |
+| a group, in the log group of `DeleteFunction` | `run`, `account`, `date`, and the dimensions `SourceBucket` and `LogType` |
 
-What each account's CloudTrail came to, asked of the log group `/aws/lambda/<stack>-Delete-<id>`:
+Each account's CloudTrail total, from the log group `/aws/lambda/<stack>-Delete-<id>`:
 
 ```text
 filter ispresent(GroupBytesIn) and LogType = "CloudTrail"

@@ -18,14 +18,14 @@ def make_parameters() -> Iterator[str]:
     yield "# Parameters"
     yield ""
     yield (
-        "Those of the stack, which [deploying](../how-to/deploy.md) sets in `samconfig.toml` or "
-        "with `./deploy --parameter NAME=VALUE`."
+        "The stack's parameters: [deploying](../how-to/deploy.md) sets them in `samconfig.toml` "
+        "or with `./deploy --parameter NAME=VALUE`."
     )
-    yield "Only `ControlTowerBucket` has to be given; every other one has a default."
-    yield "A parameter that an update does not name keeps the value that it has in the stack."
+    yield "Only `ControlTowerBucket` is required; all others have defaults."
+    yield "A parameter that an update does not name keeps its value."
     yield f"The {len(older)} that are marked \\* have the names of the older stack."
-    yield "[Moving](../how-to/move-from-the-older-stack.md) tells what became of them."
-    yield "What most of them mean in the program is told in [settings](settings.md)."
+    yield "[Moving](../how-to/move-from-the-older-stack.md) says what they mean now."
+    yield "[Settings](settings.md) explains what most of them do in the program."
     for group in template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
         yield ""
         yield f"## {group['Label']['default']}"

@@ -32,17 +32,17 @@ def make_prices() -> Iterator[str]:
     yield "# Prices"
     yield ""
     yield (
-        "What a plan and a run report as dollars is the count of requests times this table, and "
-        "nothing else:"
+        "What requests, storage, thawing and the stack cost. The dollars in a plan or a run are "
+        "the requests multiplied by this table:"
     )
-    yield "no storage, no compute, no KMS, no data transfer."
+    yield "without storage, compute, KMS or data transfer."
     yield (
         "List prices of us-east-1, November 2026, from [Amazon S3 "
         "pricing](https://aws.amazon.com/s3/pricing/)."
     )
     yield (
-        "They stand in one file, `src/log_aggregator/core/costs/prices.py`, and are never "
-        "fetched at run time."
+        "They are in one file, `src/log_aggregator/core/costs/prices.py`, and are never fetched "
+        "at run time."
     )
     yield ""
     yield from table(
@@ -53,14 +53,14 @@ def make_prices() -> Iterator[str]:
     yield "## Thawing"
     yield ""
     yield (
-        "What `thaw` adds up: retrieval, and the copies in Standard until the midnight behind "
-        "their last day"
+        "What `thaw` adds up: retrieval, and the copies in Standard until midnight after their "
+        "last day"
     )
     yield (
         f"(${costs.PRICES.standard.gb_month} for a GB and month). A GB is counted as 10^9 bytes, "
         "a little too much."
     )
-    yield "The row of `RestoreObject` above is that of Deep Archive's standard tier."
+    yield "The row of `RestoreObject` above is for Deep Archive's standard tier."
     yield ""
     rows = (
         (
@@ -78,15 +78,15 @@ def make_prices() -> Iterator[str]:
     yield ""
     yield "## A million log objects"
     yield ""
-    yield "Requests for a million log objects that are listed, packed, verified and deleted."
+    yield "Requests to list, pack, verify and delete a million log objects."
     yield (
         "Assumed: packs of the default size, parts of 16 MiB, one group, so that packs are full, "
         "a versioned source bucket,"
     )
     yield "and every log object below `copy_size_min`."
     yield (
-        "Every further group adds a listing, a second one where it has packs already, and two to "
-        "four requests of the PUT class, $0.000015 to $0.00003."
+        "Each further group adds a listing, a second one if it already has packs, and two to four "
+        "requests of the PUT class, $0.000015 to $0.00003."
     )
     yield "So a thousand groups cost two or three cents."
     yield ""
@@ -96,8 +96,8 @@ def make_prices() -> Iterator[str]:
     )
     yield ""
     yield (
-        "The usual way, one multipart upload for each log object over a growing file, is billed "
-        "for each log object:"
+        "The usual way, one multipart upload for each log object over a growing file, makes these "
+        "requests for each log object:"
     )
     yield ""
     yield from (
@@ -129,7 +129,7 @@ def make_prices() -> Iterator[str]:
     )
     yield ""
     yield (
-        "Where an average log object has one KiB, leaving it alone is nearly as cheap: the index "
+        "If the average log object has one KiB, leaving it alone is nearly as cheap: the index "
         "costs as much as the rest."
     )
     yield ""
@@ -143,8 +143,8 @@ def _make_storage_prices() -> Iterator[str]:
     yield "## Storage classes"
     yield ""
     yield (
-        "Dollars; a GiB is 2^30 bytes. What is smaller than the smallest billed size is billed "
-        "as that size."
+        "In dollars; a GiB is 2^30 bytes. Anything smaller than the smallest billed size is "
+        "billed as that size."
     )
     yield ""
     rows = (
@@ -180,12 +180,12 @@ def _make_break_even() -> Iterator[str]:
     yield "## Break-even"
     yield ""
     yield (
-        "From which average size on a way is cheaper than leaving log objects in Standard, by "
-        "the years that they are kept:"
+        "The average size from which each way becomes cheaper than leaving log objects in "
+        "Standard, by years of storage:"
     )
     yield (
-        "each moved to Deep Archive by itself, and packed straight to Deep Archive, a million at "
-        "a time in one group."
+        "moving each to Deep Archive, and packing straight to Deep Archive, a million at a time "
+        "in one group."
     )
     yield ""
     rows = (
@@ -203,7 +203,7 @@ def _make_own_prices() -> Iterator[str]:
         "`log-aggregator plan --prices FILE` takes another region's, another year's or a "
         "contract's prices from a TOML file."
     )
-    yield "What is not in it stays as above; a name that is not known is refused."
+    yield "Prices that it does not name stay as above; unknown names are refused."
     yield ""
     yield "```toml"
     yield 'region = "eu-central-1"'

@@ -15,9 +15,9 @@ SEEN: dict[str, Any] = json.loads(
 )
 CELLS = {"kept": "yes", "broken": "**no**", "refused": "refuses", "not asked": "-"}
 HEADINGS = {
-    Rests.SAFETY: "What safety rests on",
+    Rests.SAFETY: "What safety depends on",
     Rests.COMMAND: "What commands need",
-    Rests.COST: "What saves requests, or is good to have",
+    Rests.COST: "What saves requests, or is useful",
 }
 COUNTS = ("packed", "deleted", "found", "extracted", "put_back")
 DAYS = ("without versions", "with versions")
@@ -27,19 +27,22 @@ def make_servers() -> Iterator[str]:
     servers: list[dict[str, Any]] = SEEN["servers"]
     yield "# Servers"
     yield ""
-    yield "The program is made for Amazon S3, and rests on what S3 promises."
-    yield "Other servers speak its language, and each keeps other promises."
-    yield "`make servers` starts those that install by pip or npm, and writes this page."
+    yield "Which S3 servers the program works with, and what happens on each of them."
+    yield (
+        "The program is made for Amazon S3 and relies on what S3 promises; other servers with "
+        "the same API keep some of these promises."
+    )
+    yield "`make servers` starts the servers that pip or npm can install, and writes this page."
     yield ""
-    yield "Any other server is asked by"
+    yield "To test any other server, run"
     yield ""
     yield "```sh"
     yield "log-aggregator rehearse --endpoint-url https://s3.example.com"
     yield "```"
     yield ""
     yield (
-        "which makes buckets of its own, packs a small organisation there, and removes everything "
-        "again: see [Rehearse](../how-to/rehearse.md)."
+        "which creates its own buckets, packs a small organisation's logs there, and removes "
+        "everything again: see [Rehearse](../how-to/rehearse.md)."
     )
     yield ""
     yield from _list_servers(servers)
@@ -47,22 +50,22 @@ def make_servers() -> Iterator[str]:
     yield "## A whole day"
     yield ""
     yield (
-        "A day of a synthetic organisation, packed, verified and deleted by `run`, then counted by "
-        "`find`, read by `extract`, and put where it was by `put-back`, which are compared byte "
-        "for byte."
+        "`run` packs, verifies and deletes a day of a synthetic organisation; then `find` counts "
+        "it, `extract` reads it and `put-back` restores it, and the results are compared byte for "
+        "byte."
     )
     yield ""
     yield from _make_days(servers)
     yield ""
-    yield "In all further tables"
+    yield "In the tables below"
     yield ""
-    yield "- yes: it is kept."
-    yield "- **no**: the server does something else, and does not say so."
+    yield "- yes: the promise is kept."
+    yield "- **no**: the server does something else without an error."
     yield (
-        "- refuses: it answers with an error; then nothing is deleted because of it, and the run or "
-        "the command says what failed."
+        "- refuses: it answers with an error; nothing is then deleted because of it, and the run "
+        "or the command says what failed."
     )
-    yield "- a dash: there are no versions, or no locks."
+    yield "- a dash: the server has no versions, or no locks."
     for rests, heading in HEADINGS.items():
         yield ""
         yield f"## {heading}"

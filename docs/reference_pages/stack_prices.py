@@ -1,4 +1,4 @@
-"""Prices of the stack: what it costs beside S3, counted from template.yaml, the state machine and
+"""Prices of the stack: what it costs besides S3, counted from template.yaml, the state machine and
 the table of metrics.
 """
 
@@ -69,7 +69,7 @@ def make_stack_prices() -> Iterator[str]:
     yield "## The stack"
     yield ""
     yield (
-        "What the serverless deployment costs beside S3, at list prices of us-east-1 and without "
+        "What the serverless deployment costs besides S3, at list prices of us-east-1 and without "
         "any free tier."
     )
     yield ""
@@ -77,10 +77,11 @@ def make_stack_prices() -> Iterator[str]:
     yield from table(("what", "price", "how much", "dollars"), rows)
     yield ""
     yield (
-        "Metrics are billed for the hours in which they are written; a run writes them at its end."
+        "Metrics are billed for the hours in which they are written; a run writes them when it "
+        "ends."
     )
     yield (
-        "Those of groups come on top, ten for each source bucket and ten for each of its log "
+        "Metrics of groups come on top, ten for each source bucket and ten for each of its log "
         "types, billed in the same way."
     )
     yield "CloudWatch keeps the functions' logs for `LogRetentionDays` and bills them by size."
@@ -89,7 +90,7 @@ def make_stack_prices() -> Iterator[str]:
         f"Lambda is counted at {OBJECTS_PER_SECOND} log objects a second, the rate that work "
         "items are cut for."
     )
-    yield "That is no measurement on AWS."
+    yield "This was not measured on AWS."
 
 
 def _make_with_search() -> Iterator[str]:
@@ -100,16 +101,14 @@ def _make_with_search() -> Iterator[str]:
         "with it (`search` is `plain` or `hashed`)."
     )
     yield (
-        "For each pack the terms are written once, and read once when they are merged into the "
+        "The terms of each pack are written once, and read once when they are merged into the "
         "month's table."
     )
     yield ""
     rows = [_search_row(groups) for groups in (GROUPS, SMALL_GROUPS)]
     yield from table(("groups", "without", "terms", "merging", "with"), rows)
     yield ""
-    yield (
-        "Compute and the bytes that stay warm come on top: [costs](../internals/costs.md#search)."
-    )
+    yield "Compute and the bytes that stay warm come on top: [costs](../internals/costs.md#search)."
     yield ""
 
 
@@ -136,7 +135,7 @@ def _monthly(template: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]
         f"{alarms * ALARM_MONTH:.2f} a month",
     )
     yield (
-        "key of the topic that the stack makes",
+        "key of the topic that the stack creates",
         f"${KEY_MONTH:.2f}",
         "1, none with `AlarmTopicArn`",
         f"{KEY_MONTH:.2f} a month",
@@ -206,8 +205,8 @@ def _make_by_size(template: Mapping[str, Any], transitions: Transitions) -> Iter
         "in a versioned bucket."
     )
     yield (
-        "KMS is that of source buckets which are encrypted with it, at most; Bucket Keys save up "
-        "to 99 percent of it."
+        "KMS is the most that source buckets encrypted with it can cost; Bucket Keys save up to 99 "
+        "percent of it."
     )
     yield (
         "Lambda is counted at the rates of [sizes of the "

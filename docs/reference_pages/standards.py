@@ -12,12 +12,15 @@ from reference_pages.table import table
 def make_standards() -> Iterator[str]:
     yield "# Standards"
     yield ""
-    yield "`log-aggregator report` writes a page for auditors; each of its parts says what standards ask of it."
-    yield "Here is the same as a table, with the sources."
+    yield (
+        "What standards ask of an archive of logs, with sources, and what the page for auditors "
+        "shows about it."
+    )
+    yield "`log-aggregator report` writes that page."
     yield ""
-    yield "What stands in quotes is the standard's own sentence, as it is published."
-    yield "All else is a paraphrase: read the source before you rely on it."
-    yield "Nothing here says that somebody complies; it says what there is to show, and where that ends."
+    yield "Text in quotes is the standard's own wording, as published."
+    yield "Everything else is a paraphrase: read the source before you rely on it."
+    yield "This page does not say that anyone complies; it says what can be shown, and what cannot."
     for section in Section:
         rows = list(list_requirements(section))
         if not rows:

@@ -59,91 +59,91 @@ EXAMPLES = (
 )
 
 REASONS = {
-    "LOG_TYPE": "the log type has no row above; this is known from the pack's key",
+    "LOG_TYPE": "the log type has no row above, as the pack's key shows",
     "UNPARSABLE": (
-        "a log, or a part of it, is not what its log type says, is damaged, or is binary "
-        "(flow logs in Parquet); what could be read of it is found all the same"
+        "a log, or a part of it, does not match its log type, is damaged, or is binary (flow logs "
+        "in Parquet); the readable part is still found"
     ),
     "COPIED": "a log was so large that S3 copied it into the pack, unread",
     "TOO_LARGE": (
-        f"a log inflates to more than {SEARCHED_MEMBER_BYTES_MAX // MIB} MiB; or one of its events "
-        f"takes more than {EVENT_BYTES_MAX // MIB} MiB or has more than {VALUES_MAX:,} values, one "
-        f"of its lines takes more than {LINE_BYTES_MAX // KIB} KiB, or it has more than "
-        f"{EVENTS_MAX:,} JSON objects; its other events are found all the same"
+        f"a log inflates to more than {SEARCHED_MEMBER_BYTES_MAX // MIB} MiB, or has more than "
+        f"{EVENTS_MAX:,} JSON objects, an event with more than {EVENT_BYTES_MAX // MIB} MiB or "
+        f"{VALUES_MAX:,} values, or a line with more than {LINE_BYTES_MAX // KIB} KiB; its other "
+        "events are still found"
     ),
-    "TOO_MANY": "a log brought more different terms than there is room for; see above",
+    "TOO_MANY": "a log has more different terms than there is room for; see above",
     "NOT_MADE": (
-        "the pack was written before there were terms, or they could not be written; "
-        "`log-aggregator index terms` makes them"
+        "the pack was written before terms existed, or they could not be written; `log-aggregator "
+        "index terms` makes them"
     ),
     "OFF": "the setting `search` is `off`",
-    "UNREAD": "the terms of a pack are there and cannot be read",
+    "UNREAD": "the terms of a pack exist but cannot be read",
     "ADOPTED": (
-        "`index adopt` made an index of what another tool packed; its log objects come back with "
+        "another tool packed it, and `index adopt` made its index; get its log objects back with "
         "`extract`"
     ),
     "NOT_MERGED": (
-        "the terms of a pack are in no table, and too many packs are like that to read the terms "
-        "of each; `log-aggregator index tables` merges them"
+        "the terms of a pack are in no table, and there are too many of these packs to read the "
+        "terms of each; `log-aggregator index tables` merges them"
     ),
     "HASHED": ("the values of a pack are kept as hashes, and a prefix or a range was asked for"),
-    "OTHER_KEY": ("the values of a pack were hashed with another key than the one that is set"),
+    "OTHER_KEY": ("the values of a pack were hashed with a key other than the configured one"),
 }
 
 INTRODUCTION = """\
 # Terms
 
-A term is a value by which people search events: a principal, an address, an access key, a resource, the name of a call.
-While a pack is written, the terms of its members are collected and stored beside it ([format](../internals/terms-format.md)): how often each was seen, first and last when, and in which members.
+The values that a search finds in each log type, and those that it does not: a term is a principal, an address, an access key, a resource or the name of a call, for example.
+While a pack is written, the terms of its members are stored next to it ([format](../internals/terms-format.md)): how often each was seen, when first and last, and in which members.
 
-Never kept are event ids and request ids, contents of parameters beyond names and ids, bodies, policies, user agents and paths of requests.
-A term is counted once for each event that holds it.
-Log types that are not in this table have no terms, and every answer says how many of their packs were not searched.
+Event ids and request ids, contents of parameters beyond names and ids, bodies, policies, user agents and paths of requests are never kept.
+A term is counted once for each event that has it.
+Log types outside this table have no terms, and every answer says how many of their packs were not searched.
 
 """.splitlines()
 
 LEFT_OUT = """
 ## What is not read
 
-A search for such a value finds nothing, although its log was searched.
+A search for these values finds nothing, although the log was searched.
 
 """.splitlines()
 
 PARAMETERS = """
 ## Names and ids in parameters
 
-CloudTrail's `requestParameters`, `responseElements`, `additionalEventData` and `serviceEventDetails`, and resources and actions of GuardDuty, are other objects for every call.
-So the last word of a key decides, at any depth, and only texts and lists of texts are taken:
+CloudTrail's `requestParameters`, `responseElements`, `additionalEventData` and `serviceEventDetails`, and resources and actions of GuardDuty, have a different structure for every call.
+So the last word of a key decides, at any depth, and only strings and lists of strings are taken:
 
 """.splitlines()
 
 CLOSED = """
-Nothing is looked at below keys whose last word says that they hold contents: WORDS.
+Keys whose last word means contents are skipped with everything below them: WORDS.
 Names of people and of log streams, external ids of roles, and ids of requests, events, messages, uploads and object versions are left out.
 
 ## One way to write a value
 
-Values are kept in one way, and what you type is made the same, so that upper and lower case do not matter where AWS knows no difference.
+Stored values and your search are written in the same way, so upper and lower case do not matter where AWS makes no difference.
 
 """.replace("WORDS", ", ".join(f"`{word}`" for word in CLOSED_WORDS)).splitlines()
 
 NORMALISED_NOTE = f"""
-All other fields are kept as they stand.
-Longer values than {VALUE_CHARS_MAX} characters are cut, what you type as well; they are mostly ARNs of S3 objects.
-Where a log should name an address and names a service, such as `cloudformation.amazonaws.com`, the term is a host.
+All other fields are kept unchanged.
+Values longer than {VALUE_CHARS_MAX} characters are cut, and so is your search; they are mostly ARNs of S3 objects.
+If a log names a service, such as `cloudformation.amazonaws.com`, in place of an address, the term is a host.
 """
 
 LIMITS = f"""{NORMALISED_NOTE}
 ## Limits
 
-One log may bring {MEMBER_TERMS_MAX:,} different terms that no other log of its pack had before it, and all terms of a pack may take {FROZEN_BYTES_MAX // MIB} MiB while they are collected, about 200,000 random ids.
+One log may add {MEMBER_TERMS_MAX:,} different terms that no earlier log of its pack had, and all terms of a pack may take {FROZEN_BYTES_MAX // MIB} MiB while they are collected, about 200,000 random ids.
 Beyond that, the rest of the log, or of the pack, is not searched, and an answer says so.
 """.splitlines()
 
 UNSEARCHED = """
 ## What was not searched
 
-An answer of "nothing" is never given for what was not looked at.
+A search never answers "nothing" for logs that it did not search.
 Each answer counts the logs and packs in its range that could not be searched, by reason:
 
 """.splitlines()

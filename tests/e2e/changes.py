@@ -140,10 +140,9 @@ def is_misjudged(statement: Template) -> bool:
 CHANGES = (
     Change(
         "`Runtime` becomes `provided.al2023`, and each zip gets a `bootstrap` that starts "
-        "Lambda's own runtime client and writes what it says to a file, too",
-        "the local AWS's runner for Python calls every error `Runtime.HandlerError`, and no "
-        "Retry or Catch by name would match; and it drops what comes out of a function more "
-        "than 5 ms late",
+        "Lambda's own runtime client and copies its output to a file",
+        "the local AWS's runner for Python calls every error `Runtime.HandlerError`, so no Retry "
+        "or Catch by name would match; and it drops output that comes more than 5 ms late",
         ("infra/running.py::check_functions", "infra/running.py::check_handlers_exist"),
         _use_runtime_client,
     ),
@@ -158,8 +157,8 @@ CHANGES = (
     ),
     Change(
         "policies lose their denials without TLS and without `If-None-Match`",
-        "there is no TLS on loopback; and `Null` of `s3:if-none-match` denies here even "
-        "where the header is sent",
+        "there is no TLS on loopback; and the local AWS lets `Null` of `s3:if-none-match` deny "
+        "even if the header is sent",
         (
             "infra/permissions.py::check_packs_are_written_once",
             "infra/storage.py::check_buckets_are_private",
@@ -179,12 +178,12 @@ LEFT_OUT = (
         ("infra/running.py::check_machines", "infra/running.py::check_logs_are_kept"),
     ),
     LeftOut(
-        "there is no X-Ray: what runs the functions here gives each invocation its trace, and the "
-        "tests listen where X-Ray's daemon would",
+        "there is no X-Ray: the local runner gives each invocation its trace, and the tests "
+        "listen where X-Ray's daemon would",
         ("e2e/test_day.py::test_x_ray_gets_what_the_functions_did",),
     ),
     LeftOut(
-        "state machines may do everything, whatever their roles say",
+        "state machines can do everything, whatever their roles say",
         ("infra/permissions.py::check_machines_invoke_their_own_functions",),
     ),
     LeftOut(
@@ -206,25 +205,26 @@ LEFT_OUT = (
         ("infra/test_statemachines.py::test_what_may_go_away_is_tried_again_and_nothing_else",),
     ),
     LeftOut(
-        "a stopped execution goes on behind its back (these tests take its functions' "
+        "a stopped execution continues in the background (these tests take its functions' "
         "concurrency away)",
         ("simulation/test_statemachine.py::test_a_killed_function_loses_nothing",),
     ),
     LeftOut(
-        "S3 answers 404 for a missing object also to whoever may not list the bucket (AWS: 403)",
+        "S3 answers 404 for a missing object even to a caller that cannot list the bucket (AWS: "
+        "403)",
         (
             "infra/permissions.py::check_missing_objects_are_seen_as_missing",
             "simulation/test_roles.py::test_what_is_missing_is_no_refusal",
         ),
     ),
     LeftOut(
-        "`aws:PrincipalArn` is the session's and not the role's: what a bucket policy denies "
-        "by role is not denied",
+        "`aws:PrincipalArn` is the session's and not the role's: a bucket policy's denials by "
+        "role have no effect",
         ("infra/permissions.py::check_bucket_policy_keeps_packs_from_every_role",),
     ),
     LeftOut(
-        "a multipart upload has no checksum of the whole object, so that every pack is "
-        "verified by reading it back",
+        "a multipart upload has no checksum of the whole object, so every pack is verified by "
+        "reading it back",
         ("conformance/test_object_store.py::test_the_checksum_of_the_whole_is_known",),
     ),
     LeftOut(
@@ -244,11 +244,11 @@ LEFT_OUT = (
         ),
     ),
     LeftOut(
-        "schedules are switched off here, because they would start runs of their own",
+        "schedules are switched off, because they would start extra runs",
         ("infra/running.py::check_schedules",),
     ),
     LeftOut(
-        "a function's memory is not bounded, its zip may be changed, it has the machine's "
+        "a function's memory is not limited, its zip can be changed, it has the machine's "
         "processors",
         ("unit/handlers/test_entry.py::test_a_function_stops_before_its_time_is_over",),
     ),

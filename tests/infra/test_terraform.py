@@ -135,7 +135,7 @@ def test_an_s3_address_is_refused(tmp_path: Path) -> None:
     )
     done = run_terraform(tmp_path, "plan", "-input=false", "-no-color")
     assert done.returncode != 0
-    assert "begins with https://" in done.stderr
+    assert "must begin with https://" in done.stderr
 
 
 def read_variables(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

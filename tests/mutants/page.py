@@ -13,15 +13,13 @@ _HEAD = """# Planted bugs
 
 <!-- `python -m tests.mutants.run --list` makes this page from the table in tests/mutants/bugs. -->
 
-A proof is worth what it can catch.
-`make mutants` plants {count} bugs, one at a time, each into a copy of the source, and shows that the tests catch it.
-It exits with 1 where a bug survives, or can no longer be planted because the source has changed.
+The bugs that the tests are proven to catch: `make mutants` plants {count}, one at a time, each into a copy of the source, and shows that a test fails.
+It exits with 1 if a bug survives, or can no longer be planted because the source has changed.
 `python -m tests.mutants.run --only NAME` plants one of them.
 
-*simulation* means the simulator's first {seeds} seeds: [simulate.py](../../tests/simulation/simulate.py).
-{simulated} of the bugs must be caught by it.
-Each of the others must be caught by a test that is named: their faults are none that the simulator has, such as a header that is not sent.
-The same tests and seeds must hold where no bug is planted.
+*simulation* means the first {seeds} seeds of the simulator, [simulate.py](../../tests/simulation/simulate.py), which must catch {simulated} of the bugs.
+Each of the others must be caught by a named test, because the simulator does not have that kind of fault, such as a header that is not sent.
+Without a planted bug, the same tests and seeds must pass.
 """
 
 
