@@ -36,5 +36,5 @@ def check_version(
             f"{what} has version {found} of its format, and this release reads up to version "
             f"{version}: install a newer release"
         )
-    if found != version:
+    if type(found) is not int or found != version:
         raise error(f"{what} has no version of its format that there is")

@@ -14,7 +14,7 @@ the reports are there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -102,7 +102,7 @@ def decode_plan(target: Target, check: str, data: bytes) -> AtRestPlan:
     """Raises BadPack: it cannot be read, or is that of another check or place."""
     with decoding(f"the plan of the check {check}"):
         lines = map(decode_json, inflate_lines(data))
-        head = next(lines, {})
+        head: Mapping[str, Any] = next(lines, {})
         check_format(f"the plan of the check {check}", head, FORMAT, VERSION)
         rows = list(lines)
         plan = AtRestPlan(
