@@ -34,6 +34,7 @@ from log_aggregator.errors import (
     CannotStart,
     IncompleteSearch,
     LogAggregatorError,
+    NewerFormat,
     NoLines,
     NotFound,
     ObjectFrozen,
@@ -62,6 +63,7 @@ __all__ = [
     "IncompleteSearch",
     "LogAggregatorError",
     "Member",
+    "NewerFormat",
     "NoLines",
     "NotFound",
     "ObjectFrozen",
@@ -253,8 +255,8 @@ class Pack:
         return len(self._found.members)
 
     def members(self) -> Iterator[Member]:
-        """The members that were asked for, in the order of their keys. Nothing is read of the
-        pack.
+        """The members that were asked for, in the order of their keys; `len(pack)` says how many.
+        Nothing is read of the pack.
         """
         return (_make_member(each, self) for each in self._found.members)
 

@@ -29,6 +29,16 @@ class Kind:
     page: str
     """Which page specifies it, from docs/reference/."""
 
+    @property
+    def row(self) -> str:
+        """In the table of docs/reference/compatibility.md."""
+        versions = ", ".join(str(number) for number in range(1, self.version + 1))
+        where = f"`{self.where}`" if self.where.endswith("/") else self.where
+        return (
+            f"| [{self.what}]({self.page}) | {where} | `{self.format}` | {versions} | "
+            f"{self.version} |"
+        )
+
 
 KINDS = (
     Kind(

@@ -30,7 +30,7 @@ from log_aggregator.core.evidence import manifest
 from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.packformat.index import decode_beginning, decode_index, scan_index
 from log_aggregator.core.packformat.tail import decode_tail
-from log_aggregator.errors import BadPack, BadTerms
+from log_aggregator.errors import BadPack, BadTerms, NewerFormat
 from log_aggregator.model import PackFormat
 
 BY_PATH = {golden.path: golden for golden in GOLDENS}
@@ -110,7 +110,7 @@ def test_every_format_of_the_code_is_here() -> None:
 def test_a_newer_version_is_refused_by_name(golden: Golden) -> None:
     """The message names the version, what this release reads, and what to do."""
     with pytest.raises(
-        (BadPack, BadTerms),
+        (NewerFormat, BadTerms),
         match=r"has version 2 of its format, and this release reads up to version 1: "
         r"install a newer release",
     ):
@@ -129,7 +129,7 @@ def test_a_version_that_never_was_is_refused(golden: Golden) -> None:
 @pytest.mark.parametrize("read", [decode_index, scan_index, decode_beginning])
 def test_a_newer_index_is_refused_by_every_reader(read: object) -> None:
     assert callable(read)
-    with pytest.raises(BadPack, match="the index has version 2"):
+    with pytest.raises(NewerFormat, match="the index has version 2"):
         read(make_newer((PACKS / "gzip.index.jsonl.gz").read_bytes()))
 
 
@@ -138,14 +138,14 @@ def test_a_newer_pack_is_refused_by_name(name: str, pack_format: str) -> None:
     """By its last member, which says the version of the pack."""
     pack = (PACKS / name).read_bytes()
     assert pack.count(b"LAGGPK01") == 1
-    with pytest.raises(BadPack, match="the pack has version 2 of its format"):
+    with pytest.raises(NewerFormat, match="the pack has version 2 of its format"):
         decode_tail(PackFormat(pack_format), pack.replace(b"LAGGPK01", b"LAGGPK02"))
 
 
 def test_a_custody_record_of_an_unknown_kind_is_refused_by_name() -> None:
     golden = BY_PATH["custody/v1/closing.jsonl.gz"]
     text = gzip.decompress(golden.data).replace(b'"kind":"closing"', b'"kind":"audit"')
-    with pytest.raises(BadPack, match="of the kind 'audit', which this release does not know"):
+    with pytest.raises(NewerFormat, match="of the kind 'audit', which this release does not know"):
         golden.read(encode_gzip(text))
 
 
@@ -160,3 +160,14 @@ def test_a_newer_bundle_is_refused_by_name(tmp_path: Path) -> None:
 def test_the_files_are_small() -> None:
     """They are committed, so they stay small."""
     assert sum(path.stat().st_size for path in FORMATS.rglob("*") if path.is_file()) < 60_000
+
+
+def test_the_page_lists_every_format() -> None:
+    """docs/reference/compatibility.md has a row for each, with the versions of the code."""
+    page = Path(__file__).parents[2] / "docs" / "reference" / "compatibility.md"
+    rows = [
+        line
+        for line in page.read_text().splitlines()
+        if "| `LAGGPK` |" in line or "| `log-aggregator-" in line
+    ]
+    assert rows == [kind.row for kind in KINDS]

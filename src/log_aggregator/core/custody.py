@@ -35,7 +35,7 @@ from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
 from log_aggregator.core.packformat.index import source_bytes_of
 from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.times import decode_time, encode_time
-from log_aggregator.errors import BadPack
+from log_aggregator.errors import NewerFormat
 from log_aggregator.model import Group, Stage, Target, VerifiedPack
 
 FORMAT = "log-aggregator-custody"
@@ -393,7 +393,7 @@ def _parse(lines: list[bytes]) -> Record:
 
 def _parse_kind(text: str) -> RecordKind:
     if text not in {kind.value for kind in RecordKind}:
-        raise BadPack(
+        raise NewerFormat(
             f"the custody record is of the kind {text!r}, which this release does not know: "
             "install a newer release"
         )

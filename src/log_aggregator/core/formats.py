@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from log_aggregator.errors import BadPack, BadTerms
+from log_aggregator.errors import BadPack, BadTerms, NewerFormat
 
 
 def check_format(
@@ -20,7 +20,8 @@ def check_format(
     """`head` is the part of it that says its own format; it must be `name`, in `version`.
 
     To be called before anything else of it is read: a newer version may have other fields. Raises
-    `error`, and KeyError where it says no format at all.
+    `error`; NewerFormat in place of BadPack where a newer release wrote it; KeyError where it says
+    no format at all.
     """
     if head["format"] != name:
         raise error(f"{what} is of another format: expected {name}")
@@ -32,7 +33,8 @@ def check_version(
 ) -> None:
     """The same for what says its version elsewhere. Raises `error`."""
     if type(found) is int and found > version:
-        raise error(
+        kind = NewerFormat if error is BadPack else error
+        raise kind(
             f"{what} has version {found} of its format, and this release reads up to version "
             f"{version}: install a newer release"
         )

@@ -179,7 +179,7 @@ def naming(where: str) -> Iterator[None]:
     try:
         yield
     except BadPack as error:
-        raise BadPack(f"{where}: {error}") from error
+        raise type(error)(f"{where}: {error}") from error
 
 
 def format_of(group: Group, target: Target, pack_key: str) -> PackFormat:
