@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 COMMAND_LINE: Any = importlib.import_module("reference_pages.command_line")
 ERRORS: Any = importlib.import_module("reference_pages.errors")
 JSON: Any = importlib.import_module("reference_pages.json_fields")
+EXAMPLES: dict[str, Callable[[], Any]] = {"run": JSON._example_run, "plan": JSON._example_plan}
 PYTHON: Any = importlib.import_module("reference_pages.python_api")
 TEMPLATE: Any = importlib.import_module("reference_pages.template")
 TEXTS: dict[str, Any] = importlib.import_module("reference_pages.table").TEXTS
@@ -46,8 +47,7 @@ def _list_names() -> Iterator[str]:
     for kind in ERRORS.error_classes():
         yield f"error: {kind.__name__}, exit code {kind.exit_code}"
     for command in set(TEXTS["json"]) - {"common"}:
-        fields = TEXTS["json"][command] if command == "error" else JSON.json_fields(command)
-        yield from (f"json: {command} {name}" for name in fields)
+        yield from (f"json: {command} {name}" for name in _json_fields(command))
     yield from (f"setting: {row.name}" for row in SETTINGS)
     template = TEMPLATE.load_template()
     yield from (f"parameter: {name}" for name in template["Parameters"])
@@ -57,6 +57,13 @@ def _list_names() -> Iterator[str]:
         for names in row.dimension_sets:
             yield f"metric: {NAMESPACE} {row.name} ({row.unit}) by {', '.join(names) or 'nothing'}"
     yield from (f"python: {line}" for line in PYTHON.public_signatures())
+
+
+def _json_fields(command: str) -> Iterable[str]:
+    """As docs/reference/json.md has them: of `run` and `plan` those that are written."""
+    if command in EXAMPLES:
+        return JSON.flatten(EXAMPLES[command]())  # type: ignore[no-any-return]
+    return TEXTS["json"][command] if command == "error" else JSON.json_fields(command)  # type: ignore[no-any-return]
 
 
 def _parameters(command: click.Command) -> Iterator[str]:
