@@ -185,7 +185,7 @@ class Archive:
         last: Day | None = None,
     ) -> Iterator[Pack]:
         """The packs with at least one member for which all conditions hold, each with these members
-        alone. What is left out always holds.
+        alone. A condition that is left out always holds.
 
         `log_type` is a name such as CloudTrail, in any case; `account` twelve digits, or `all` for
         logs whose keys name no account; `bucket` the one that AWS delivered to. `key` is the

@@ -18,7 +18,10 @@ from log_aggregator.errors import CannotStart, IncompleteSearch, NewerFormat
 from log_aggregator.model import Target
 from log_aggregator.ports.store import Deletion
 from log_aggregator.steps.custody.chain import find_end
+from log_aggregator.steps.evidence.drills.draw import DrawRules, draw_sample
 from log_aggregator.steps.retrieval.find import find
+from log_aggregator.steps.rules import Level
+from log_aggregator.steps.upkeep.check import Unchecked, check_places, list_places
 from log_aggregator.steps.workers import SerialWorkers
 
 DEST = Target("dest")
@@ -97,11 +100,7 @@ def test_a_group_with_a_newer_index_is_left_alone() -> None:
 
 
 def test_a_search_names_a_newer_index_and_finds_all_else() -> None:
-    world = make_world()
-    for account in ("111111111111", "222222222222"):
-        world.put("logs", trail_key(1, account=account), document(1))
-    assert world.run().failures == []
-    make_newer_at(world, keys_of(world, "dest", "indexes/")[0])
+    world = two_packs_one_newer()
     found = find(world.store, SerialWorkers(), world.targets, Query())
     assert next(found).group.account == "222222222222"
     with pytest.raises(IncompleteSearch, match="the index has version 2 of its format"):
@@ -123,3 +122,31 @@ def test_a_backfill_of_a_newer_release_is_not_joined() -> None:
     make_newer_at(world, one_ending(world, "plan.json"))
     with pytest.raises(CannotStart, match="has version 2 of its format"):
         backfill(world, "second")
+
+
+def two_packs_one_newer() -> World:
+    world = make_world()
+    for account in ("111111111111", "222222222222"):
+        world.put("logs", trail_key(1, account=account), document(1))
+    assert world.run().failures == []
+    make_newer_at(world, keys_of(world, "dest", "indexes/")[0])
+    return world
+
+
+def test_a_check_does_not_call_a_newer_pack_damaged() -> None:
+    """It says that it was not checked, and what to do."""
+    world = two_packs_one_newer()
+    places = list(list_places(world.store, SerialWorkers(), world.targets, Query()))
+    found = list(check_places(world.store, SerialWorkers(), places, Level.CHECKSUM))
+    assert sorted(type(each).__name__ for each in found) == ["Sound", "Unchecked"]
+    (unchecked,) = (each for each in found if isinstance(each, Unchecked))
+    assert (unchecked.failure.error, unchecked.failure.advice) == (
+        "NewerFormat",
+        NewerFormat.advice,
+    )
+
+
+def test_a_drill_does_not_call_a_newer_pack_bad() -> None:
+    """Its record would say so for ever."""
+    with pytest.raises(NewerFormat, match="the index has version 2"):
+        draw_sample(two_packs_one_newer().job(), DEST, DrawRules(1))
