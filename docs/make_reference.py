@@ -15,6 +15,7 @@ from reference_pages.limits import make_limits
 from reference_pages.metrics import make_metrics
 from reference_pages.parameters import make_parameters
 from reference_pages.prices import make_prices
+from reference_pages.python_api import make_python
 from reference_pages.servers import make_servers
 from reference_pages.settings import make_settings
 from reference_pages.standards import make_standards
@@ -36,6 +37,7 @@ MAKERS = {
     "json.md": make_json,
     "limits.md": make_limits,
     "prices.md": make_prices,
+    "python.md": make_python,
     "servers.md": make_servers,
     "standards.md": make_standards,
     "terms.md": make_terms,

@@ -41,6 +41,7 @@
         ├── Unsound            what is stored is not what it should be: evidence
         │   ├── VerificationError  look at the pack: it is not what was written
         │   └── BadPack        the pack or its index cannot be read as this format
+        │       └── NewerFormat  install a newer release: this one does not know the format
         └── RetainedObjects    S3 keeps what was to be deleted: Object Lock, a policy, MFA delete
 
 Two questions have a branch each, so that no caller has to remember an exception to them. Does it
@@ -435,6 +436,17 @@ class BadPack(Unsound):
     """The pack or its index cannot be read as the pack format says."""
 
     advice = "Nothing was deleted. Look at the named pack; see docs/internals/pack-format.md."
+
+
+class NewerFormat(BadPack):
+    """A newer release wrote it, in a version of its format that this release does not know. That is
+    no sign of damage.
+    """
+
+    advice = (
+        "Nothing was deleted. Install the newer release, or a later one, wherever this program "
+        "runs; see docs/reference/compatibility.md."
+    )
 
 
 class RetainedObjects(GroupFailed):

@@ -39,6 +39,13 @@ class Changed(Exception):
     """The bytes of the bundle are not as they were made."""
 
 
+class Newer(Exception):
+    """A newer release wrote it, in a format that this verifier cannot know."""
+
+
+VERSION = 1
+"""Of the formats of a bundle and of all that is in it."""
+
 _UNREADABLE = (
     Changed,
     ValueError,
@@ -86,6 +93,9 @@ def verify(path: str, public_keys: tuple[bytes, ...] = (), sha256: str = "") -> 
             bundle.check_bytes()
             if isinstance(bundle, Zip):
                 result.sha256 = bundle.hash_whole()
+        except Newer as error:
+            result.complain(str(error))
+            return result
         except (Changed, ValueError, OverflowError, struct.error) as error:
             result.complain(f"{error}: the bundle is not as it was made")
             return result
@@ -99,6 +109,8 @@ def verify(path: str, public_keys: tuple[bytes, ...] = (), sha256: str = "") -> 
             )
         try:
             _check_contents(bundle, public_keys, result)
+        except Newer as error:
+            result.complain(str(error))
         except _UNREADABLE as error:
             result.complain(f"its contents cannot be read ({type(error).__name__}: {error})")
     return result
@@ -153,6 +165,7 @@ class Bundle:
             expected = b'{"about":' + _canonical(self.about) + b',"files":[\n'
             if first != expected or self.about["format"] != "log-aggregator-evidence":
                 raise Changed(f"the beginning of {MANIFEST} is not as it is written")
+            _check_version(MANIFEST, self.about["version"])
             line, count = next(lines), 0
             while line != b"]}\n":
                 count += 1
@@ -433,6 +446,14 @@ def _check_listed(bundle: Bundle, digests: _Digests, result: Result) -> None:
         )
 
 
+def _check_version(where: str, found: object) -> None:
+    if found != VERSION:
+        raise Newer(
+            f"{where} has version {found} of its format, and this verifier reads version {VERSION}: "
+            "use the verify.py that is in the bundle, or a newer release"
+        )
+
+
 def _complain_unlisted(index: str, members: dict[Any, Any], result: Result) -> None:
     for member in list(members.values())[:PROBLEMS_MAX]:
         result.complain(f"{index} names {member['key']}, which is not listed in {ORIGINALS}")
@@ -453,6 +474,8 @@ def _check_original(
 def _read_members(bundle: Bundle, path: str, bucket: str | None) -> dict[Any, Any]:
     lines = _inflate(bundle.read(path)).splitlines()
     head = json.loads(lines[0])
+    if head["format"] == "log-aggregator-index":
+        _check_version(path, head["version"])
     members = [json.loads(line) for line in lines[1:]]
     if head["format"] != "log-aggregator-index" or head["members"] != len(members):
         raise ValueError(f"{path} is no index, or is cut short")
@@ -624,6 +647,8 @@ def _check_custody(bundle: Bundle, public_keys: tuple[bytes, ...], result: Resul
             continue
         lines = [json.loads(line) for line in _inflate(bundle.read(path)).splitlines()]
         head = lines[0]
+        if head["format"] == "log-aggregator-custody":
+            _check_version(path, head["version"])
         if (
             head["format"] != "log-aggregator-custody"
             or head["sequence"] != int(found[2])
@@ -706,7 +731,9 @@ def _find_flaw(
     signed: dict[str, Any], key_der: bytes, bucket: str, sequence: int, hashes: dict[int, str]
 ) -> str:
     statement = signed["statement"]
-    if (statement["format"], statement["version"]) != ("log-aggregator-signature", 1):
+    if statement["format"] == "log-aggregator-signature":
+        _check_version("a signature", statement["version"])
+    else:
         return "it is no signature of this format"
     if signed["algorithm"] != "RSASSA_PKCS1_V1_5_SHA_256":
         return "its algorithm is not known"

@@ -20,7 +20,7 @@ from log_aggregator.steps.rules import CombineOptions
 from log_aggregator.steps.workers import SerialWorkers
 from log_aggregator_lab.stores.memory import MemoryStore
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "formats" / "pack" / "v1"
 TARGET = Target("dest")
 GROUP = Group("logs", "Other", "111111111111", date(2025, 4, 3))
 TIME = datetime(2025, 4, 3, 12, 30, 45, 678000, tzinfo=UTC)

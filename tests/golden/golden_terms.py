@@ -11,7 +11,7 @@ from pathlib import Path
 from log_aggregator.core.terms.model import Field, Sighting, Term, TermsHead, Unsearched
 from log_aggregator.core.terms.packterms import encode_terms
 
-FILE = Path(__file__).parent / "pack.terms.jsonl.xz"
+FILE = Path(__file__).parent / "formats" / "terms" / "v1" / "pack.terms.jsonl.xz"
 HEAD = TermsHead(
     "packs/logs/CloudTrail/111111111111/2026/04/01/a.json.gz",
     30,

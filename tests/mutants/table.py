@@ -7,6 +7,7 @@ from tests.mutants.bugs.backfilling import BACKFILLING
 from tests.mutants.bugs.boundaries import BOUNDARIES
 from tests.mutants.bugs.bundling import BUNDLING
 from tests.mutants.bugs.command_line import COMMAND_LINE
+from tests.mutants.bugs.compatibility import COMPATIBILITY
 from tests.mutants.bugs.completeness import COMPLETENESS
 from tests.mutants.bugs.configuration import CONFIGURATION
 from tests.mutants.bugs.deleting import DELETING
@@ -64,5 +65,6 @@ SECTIONS = (
     REPORTING,
     BUNDLING,
     KEEPING_REPORTS,
+    COMPATIBILITY,
 )
 MUTANTS = tuple(mutant for section in SECTIONS for mutant in section.mutants)

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from typing import Any
 
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line, inflate_lines
 from log_aggregator.core.layouts import LAYOUTS, Dated, parse_key
 from log_aggregator.core.layouts.hints import Hint, hint_of
@@ -247,8 +248,7 @@ def _head(adopted: Adopted) -> bytes:
 
 
 def _parse_head(line: dict[str, Any]) -> Adopted:
-    if line["format"] != FORMAT or line["version"] != VERSION:
-        raise BadPack("not the index of an adopted aggregate, or of another version")
+    check_format("the index of an adopted aggregate", line, FORMAT, VERSION)
     aggregate = Aggregate(
         line["aggregate_bucket"],
         line["aggregate_key"],

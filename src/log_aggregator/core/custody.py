@@ -28,12 +28,14 @@ from log_aggregator.core.evidence.at_rest import (
     parse_check,
 )
 from log_aggregator.core.evidence.drills import Drill, describe_drill, parse_drill
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line, record_bytes_max
 from log_aggregator.core.listed import decode_group, encode_group
 from log_aggregator.core.packformat.deflate import GZIP_HEADER, encode_gzip
 from log_aggregator.core.packformat.index import source_bytes_of
 from log_aggregator.core.packformat.inflate import GZIP_WBITS
 from log_aggregator.core.times import decode_time, encode_time
+from log_aggregator.errors import NewerFormat
 from log_aggregator.model import Group, Stage, Target, VerifiedPack
 
 FORMAT = "log-aggregator-custody"
@@ -358,9 +360,8 @@ def _packs_at_rest(record: Record) -> tuple[PackAtRest, ...]:
 
 def _parse(lines: list[bytes]) -> Record:
     head = decode_json(lines[0])
-    if (head["format"], head["version"]) != (FORMAT, VERSION):
-        raise ValueError("another format or version")
-    kind, rows = RecordKind(head["kind"]), [decode_json(line) for line in lines[1:]]
+    check_format("the custody record", head, FORMAT, VERSION)
+    kind, rows = _parse_kind(head["kind"]), [decode_json(line) for line in lines[1:]]
     is_opening, is_at_rest = kind is RecordKind.OPENING, kind is RecordKind.AT_REST
     record = Record(
         target=Target(head["bucket"], head["root"]),
@@ -388,6 +389,15 @@ def _parse(lines: list[bytes]) -> Record:
     if (head["groups"], head["totals"]) != (len(rows), record.totals):
         raise ValueError("the totals are not those of the groups")
     return record
+
+
+def _parse_kind(text: str) -> RecordKind:
+    if text not in {kind.value for kind in RecordKind}:
+        raise NewerFormat(
+            f"the custody record is of the kind {text!r}, which this release does not know: "
+            "install a newer release"
+        )
+    return RecordKind(text)
 
 
 def _parse_layouts(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

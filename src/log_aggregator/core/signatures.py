@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from log_aggregator.core.custody import custody_prefix, record_key
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.jsontext import decode_json, decoding
 from log_aggregator.core.rsa import PublicKey, parse_public_key_info, verify
 from log_aggregator.core.times import decode_time, encode_time
@@ -172,6 +173,7 @@ def decode_signature(data: bytes) -> Signature:
         if len(data) > SIGNATURE_BYTES_MAX:
             raise ValueError("more than a signature")
         found = decode_json(data)
+        check_format("the signature", found["statement"], FORMAT, VERSION)
         stamp = found.get("time_stamp")
         signature = Signature(
             _parse_statement(found["statement"]),

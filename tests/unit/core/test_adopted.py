@@ -155,7 +155,7 @@ def test_an_adopted_index_is_no_index_of_a_pack() -> None:
     group = adopted.aggregate.group
     member = Member("k", None, "e", 1, datetime(2023, 4, 4, tzinfo=UTC), 0, 1, sha256="0" * 64)
     pack = encode_index(Index("packs/x", PackFormat.GZIP, group, 1, 1, (member,)))
-    with pytest.raises(BadPack, match="not the index of an adopted aggregate"):
+    with pytest.raises(BadPack, match="the index of an adopted aggregate is of another format"):
         decode_adopted(pack)
 
 

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.jsontext import decode_json, decoding, encode_json_line
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import SettingsError
@@ -170,8 +171,9 @@ def encode_entry(entry: Entry) -> bytes:
 
 def decode_entry(place: EntryPlace, data: bytes) -> Entry:
     """The inverse. Raises BadPack where it is none, or one of another place."""
-    with decoding("the entry of a backfill's ledger"):
-        value = _decode(data)
+    what = "the entry of a backfill's ledger"
+    with decoding(what):
+        value = _decode(what, data)
         if any(value[name] != expected for name, expected in _describe_place(place).items()):
             raise ValueError("of another place")
         totals = Totals(
@@ -200,8 +202,9 @@ def encode_plan(plan: BackfillPlan) -> bytes:
 
 def decode_plan(name: str, data: bytes) -> BackfillPlan:
     """The inverse. Raises BadPack where it is none, or that of another backfill."""
-    with decoding(f"the plan of backfill {name!r}"):
-        value = _decode(data)
+    what = f"the plan of backfill {name!r}"
+    with decoding(what):
+        value = _decode(what, data)
         if value["name"] != name or not 1 <= value["window_days"] <= WINDOW_DAYS_MAX:
             raise ValueError("of another backfill")
         first, last = (date.fromisoformat(value[end]) for end in ("first_date", "last_date"))
@@ -217,10 +220,9 @@ def decode_plan(name: str, data: bytes) -> BackfillPlan:
 WINDOW_DAYS_MAX = 366
 
 
-def _decode(data: bytes) -> Mapping[str, Any]:
+def _decode(what: str, data: bytes) -> Mapping[str, Any]:
     value: Mapping[str, Any] = decode_json(data)
-    if (value["format"], value["version"]) != (FORMAT, VERSION):
-        raise ValueError("another format or version")
+    check_format(what, value, FORMAT, VERSION)
     return value
 
 

@@ -14,7 +14,7 @@ the reports are there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -27,6 +27,7 @@ from log_aggregator.core.evidence.at_rest import (
     describe_pack,
     parse_pack,
 )
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.jsontext import (
     decode_json,
     decoding,
@@ -100,10 +101,10 @@ def encode_plan(plan: AtRestPlan) -> bytes:
 def decode_plan(target: Target, check: str, data: bytes) -> AtRestPlan:
     """Raises BadPack: it cannot be read, or is that of another check or place."""
     with decoding(f"the plan of the check {check}"):
-        lines = [decode_json(line) for line in inflate_lines(data)]
-        head, rows = lines[0], lines[1:]
-        if (head["format"], head["version"]) != (FORMAT, VERSION):
-            raise ValueError("another format or version")
+        lines = map(decode_json, inflate_lines(data))
+        head: Mapping[str, Any] = next(lines, {})
+        check_format(f"the plan of the check {check}", head, FORMAT, VERSION)
+        rows = list(lines)
         plan = AtRestPlan(
             Target(head["bucket"], head["root"]),
             str(head["check"]),

@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 MANIFEST_HASH = "manifest.json.sha256"
 ORIGINALS = "originals.jsonl"
 FORMAT = "log-aggregator-evidence"
+VERSION = 1
 MANIFEST_END = b"]}\n"
 
 
@@ -42,7 +43,7 @@ class About:
     def describe(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
-            "version": 1,
+            "version": VERSION,
             "tool": TOOL,
             "accounts": list(self.accounts),
             "from": self.first.isoformat(),

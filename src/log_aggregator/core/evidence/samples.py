@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.jsontext import (
     decode_json,
     decoding,
@@ -129,8 +130,7 @@ def decode_sample(data: bytes, target: Target, name: str) -> Sample:
     with decoding("the drill's sample"):
         lines = inflate_lines(data)
         head = decode_json(next(lines, b""))
-        if (head["format"], head["version"]) != (FORMAT, VERSION):
-            raise ValueError("another format or version")
+        check_format("the drill's sample", head, FORMAT, VERSION)
         sample = Sample(
             Target(head["bucket"], head["root"]),
             int(head["seed"]),

@@ -11,6 +11,7 @@ from typing import Any, overload
 
 from log_aggregator import __version__
 from log_aggregator.core.checksums import decode_crc64nvme, encode_crc64nvme
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.jsontext import (
     decode_json,
     decoding,
@@ -128,8 +129,7 @@ def decode_beginning(data: bytes) -> tuple[Index, int] | None:
         if not end:
             return None
         first = decode_json(line)
-        if first["format"] != FORMAT or first["version"] != VERSION:
-            raise BadPack("the index is of another format or version")
+        check_format("the index", first, FORMAT, VERSION)
         if type(first["members"]) is not int or first["members"] < 0:
             raise BadPack("the index names no number of members")
         return _parse_head(first), first["members"]
@@ -196,8 +196,7 @@ def _open(data: bytes) -> tuple[Index, Iterator[dict[str, Any]]]:
     """The index without its members, and their lines, one by one."""
     lines = inflate_lines(data)
     first = decode_json(next(lines, b""))
-    if first["format"] != FORMAT or first["version"] != VERSION:
-        raise BadPack("the index is of another format or version")
+    check_format("the index", first, FORMAT, VERSION)
     return _parse_head(first), _parse_lines(lines, first["members"])
 
 

@@ -14,6 +14,7 @@ import struct
 from dataclasses import dataclass
 
 from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.formats import check_version
 from log_aggregator.core.packformat.extra import (
     FILLER,
     INDEX_PIECE,
@@ -28,8 +29,9 @@ from log_aggregator.core.packformat.tarheader import BLOCK_BYTES, END_OF_ARCHIVE
 from log_aggregator.errors import BadPack
 from log_aggregator.model import PackFormat
 
-MAGIC = b"LAGGPK01"
-_LOCATOR = struct.Struct("<8sQQQ")
+VERSION = 1
+_MAGIC = b"LAGGPK"
+_LOCATOR = struct.Struct("<6s2sQQQ")
 LOCATOR_BYTES = _LOCATOR.size + OVERHEAD_BYTES
 INDEX_NAME = ".log-aggregator/index.jsonl.gz"
 
@@ -76,11 +78,12 @@ def decode_locator(pack_format: PackFormat, end: bytes) -> Locator:
             "the pack does not end in the member that says where its index is: it is cut "
             "short or no pack"
         ) from None
+    if not payload.startswith(_MAGIC) or not payload[6:8].isdigit():
+        raise BadPack("the pack's last member is of another format")
+    check_version("the pack", int(payload[6:8]), VERSION)
     if len(payload) != _LOCATOR.size:
         raise BadPack("the pack's last member has another length than the format says")
-    magic, content, length, crc = _LOCATOR.unpack(payload)
-    if magic != MAGIC:
-        raise BadPack("the pack's last member is of another format or version")
+    _, _, content, length, crc = _LOCATOR.unpack(payload)
     return Locator(content, length, crc)
 
 
@@ -104,6 +107,10 @@ def tail_end_bytes(pack_format: PackFormat) -> int:
 
 def _encode_locator(locator: Locator) -> bytes:
     payload = _LOCATOR.pack(
-        MAGIC, locator.content_length_bytes, locator.index_length_bytes, locator.index_crc64nvme
+        _MAGIC,
+        f"{VERSION:02}".encode(),
+        locator.content_length_bytes,
+        locator.index_length_bytes,
+        locator.index_crc64nvme,
     )
     return encode_extra(LOCATOR, payload)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from log_aggregator.core.formats import check_format, check_version
 from log_aggregator.core.jsontext import encode_json_line
 from log_aggregator.core.tables.wanted import Range, join_ranges
 from log_aggregator.core.terms.model import Unsearched
@@ -22,8 +23,9 @@ from log_aggregator.errors import BadTerms
 
 FORMAT = "log-aggregator-terms-table"
 VERSION = 1
-MAGIC = b"LATABLE1"
-_END_BYTES = 4 + len(MAGIC)
+_MAGIC = b"LATABLE"
+_END_BYTES = 4 + len(_MAGIC) + 1
+"""Length, magic, and one digit, the version."""
 _INFLATED_BYTES_MAX = 1 << 30
 
 
@@ -127,7 +129,7 @@ class Directory:
 def encode_directory(directory: Directory) -> bytes:
     """With its length at the end."""
     text = zlib.compress(b"".join(map(encode_json_line, _lines(directory))), 6)
-    return text + len(text).to_bytes(4, "little") + MAGIC
+    return text + len(text).to_bytes(4, "little") + _MAGIC + b"%d" % VERSION
 
 
 def find_end(tail: bytes) -> int | None:
@@ -140,8 +142,9 @@ def find_end(tail: bytes) -> int | None:
     if len(tail) < footer + _END_BYTES:
         return None
     end = tail[len(tail) - footer - _END_BYTES : len(tail) - footer]
-    if end[4:] != MAGIC:
+    if end[4:-1] != _MAGIC or not end[-1:].isdigit():
         raise BadTerms("a file of Parquet without the directory of a table")
+    check_version("the table", int(end[-1:]), VERSION, BadTerms)
     return footer + _END_BYTES + int.from_bytes(end[:4], "little")
 
 
@@ -197,10 +200,10 @@ def _lines(directory: Directory) -> Iterator[Any]:
 
 
 def _parse(lines: Sequence[bytes]) -> Directory:
-    head, names, members, others = map(json.loads, lines[:4])
+    head = json.loads(lines[0])
+    check_format("the directory of the table", head, FORMAT, VERSION, BadTerms)
+    names, members, others = map(json.loads, lines[1:4])
     _check_texts(head["replaces"])
-    if head["format"] != FORMAT or head["version"] != VERSION:
-        raise BadTerms("the directory of the table is of another format or version")
     if len(names) != len(members):
         raise BadTerms(f"the table names {len(names)} packs and counts members of {len(members)}")
     _check_texts(names)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.terms.model import (
     Field,
     PlainSighting,
@@ -66,6 +67,13 @@ def decode_terms(data: bytes) -> tuple[TermsHead, Iterator[Sighting]]:
     return head, _decode_blocks(head, lines)
 
 
+class _Format(msgspec.Struct):
+    """What a first line says in every version."""
+
+    format: str
+    version: int
+
+
 class _Head(msgspec.Struct):
     format: str
     version: int
@@ -107,6 +115,7 @@ _INFLATER_BYTES_MAX = 64 * MIB
 """Memory for reading, whatever the object's head asks for."""
 _PIECE_BYTES = 64 * KIB
 _ENCODER = msgspec.json.Encoder()
+_FORMATS = msgspec.json.Decoder(_Format)
 _HEADS = msgspec.json.Decoder(_Head)
 _BLOCKS = msgspec.json.Decoder(_Block)
 
@@ -230,12 +239,13 @@ def _decode_places(encoded: int | list[int], members: int) -> tuple[int, ...]:
 
 def _decode_head(line: bytes) -> TermsHead:
     try:
+        of = _FORMATS.decode(line)
+        said = {"format": of.format, "version": of.version}
+        check_format("the object of terms", said, FORMAT, VERSION, BadTerms)
         head = _HEADS.decode(line)
         unsearched = {Unsearched[name.upper()]: count for name, count in head.unsearched.items()}
     except (msgspec.MsgspecError, KeyError, UnicodeError, RecursionError) as error:
         raise _unreadable(error) from error
-    if head.format != FORMAT or head.version != VERSION:
-        raise BadTerms("the terms are of another format or version")
     counts = [head.members, *unsearched.values()]
     if min(counts) < 0 or sum(unsearched.values()) > head.members or head.members > MEMBERS_MAX:
         raise BadTerms("the terms count members that cannot be")

@@ -35,6 +35,7 @@ from log_aggregator.errors import (
     BadPack,
     CannotStart,
     Failure,
+    NewerFormat,
     NotFound,
     PreconditionFailed,
     SettingsError,
@@ -43,6 +44,7 @@ from log_aggregator.errors import (
 from log_aggregator.model import LogObject, Target
 from log_aggregator.ports.store import WriteOptions
 from log_aggregator.steps.job import Job
+from log_aggregator.steps.packs.index import naming
 from log_aggregator.steps.packs.pages import list_all
 
 FAILURES_MAX = 20
@@ -116,7 +118,7 @@ class Reader:
     _read: dict[str, Entry | None] = field(default_factory=dict)
 
     def read(self) -> BackfillState:
-        """How far it is now. Raises StoreError."""
+        """How far it is now. Raises StoreError, and NewerFormat."""
         folder = backfill_folder(self.target, self.plan.name)
         listed = {
             place: found
@@ -145,7 +147,10 @@ class Reader:
             place = parse_place(folder, found.key)
             try:
                 data = self.job.store.get_object(found.bucket, found.key).data
-                return None if place is None else decode_entry(place, data)
+                with naming(f"s3://{found.bucket}/{found.key}"):
+                    return None if place is None else decode_entry(place, data)
+            except NewerFormat:  # it may say that the window is done, or whose it is
+                raise
             except (BadPack, NotFound):  # what is no entry says nothing
                 return None
 

@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 from log_aggregator.core.checksums import crc64nvme
+from log_aggregator.core.formats import check_format
 from log_aggregator.core.rsa import parse_public_key
 from log_aggregator.core.times import decode_time, encode_time
 from log_aggregator.errors import (
@@ -34,6 +35,7 @@ from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.ports.trail_keys import TrailKey, TrailKeys
 from log_aggregator.steps.cloudtrail.refusals import Refusal, read_refusals
+from log_aggregator.steps.packs.index import naming
 
 LIST_PUBLIC_KEYS = "ListPublicKeys"
 FORMAT = "log-aggregator-cloudtrail-key"
@@ -115,7 +117,8 @@ def read_archived_key(
     except NotFound:
         return None
     try:
-        found = _parse_archived(json.loads(data), region)
+        with naming(f"s3://{target.bucket}/{key}"):
+            found = _parse_archived(json.loads(data), region)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         found = None
     if found is None or found.fingerprint != fingerprint:
@@ -277,7 +280,8 @@ def encode_key(region: str, key: TrailKey) -> bytes:
 
 
 def _parse_archived(fields: Mapping[str, Any], region: str) -> TrailKey | None:
-    if (fields["format"], fields["version"], fields["region"]) != (FORMAT, VERSION, region):
+    check_format("the public key", fields, FORMAT, VERSION)
+    if fields["region"] != region:
         return None
     der = base64.b64decode(fields["public_key_der"], validate=True)
     times = [decode_time(fields[name]) for name in ("valid_from", "valid_until")]

@@ -21,7 +21,7 @@ from log_aggregator.core.custody import (
     parse_record_key,
     record_key,
 )
-from log_aggregator.errors import BadPack, NotFound, PreconditionFailed, StoreError
+from log_aggregator.errors import BadPack, NewerFormat, NotFound, PreconditionFailed, StoreError
 from log_aggregator.model import Target
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.packs.pages import list_all
@@ -67,7 +67,9 @@ class ChainEnd:
 
 
 def find_end(store: ObjectStore, target: Target) -> ChainEnd:
-    """Four requests, however many records there are. Raises StoreError."""
+    """Four requests, however many records there are. Raises StoreError, and NewerFormat: whoever
+    cannot read a chain's records must not write the next one.
+    """
     taken: set[int] = set()
     alone: ChainRecord | None = None
     for looked_at, sequence in enumerate(_list_newest_first(store, target, taken), 1):
@@ -99,16 +101,20 @@ def _has_place(store: ObjectStore, found: ChainRecord) -> bool:
 
 
 def read_record(store: ObjectStore, target: Target, sequence: int) -> ChainRecord | None:
-    """None where there is none, or where what is there is none, or that of another place."""
+    """None where there is none, or where what is there is none, or that of another place. Raises
+    NewerFormat where a newer release wrote it: what it says is part of the chain.
+    """
     if sequence > SEQUENCE_MAX:
         return None
-    seen: set[bytes] = set()
+    key, seen = record_key(target, sequence), set[bytes]()
     for _ in range(READS_MAX):
         try:
-            data = store.get_object(target.bucket, record_key(target, sequence)).data
+            data = store.get_object(target.bucket, key).data
             record = decode_record(data)
         except NotFound:
             return None
+        except NewerFormat as error:  # to pass it over would be to write a second chain beside it
+            raise NewerFormat(f"s3://{target.bucket}/{key}: {error}") from error
         except BadPack:
             if data in seen:  # it is stored so, and was not damaged on its way
                 return None

@@ -152,7 +152,15 @@ def read_tail(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
     pack_format = PackFormat.TAR if pack_key.endswith(".tar") else PackFormat.GZIP
     where = f"s3://{target.bucket}/{pack_key}"
     stored = store.head_object(target.bucket, pack_key)
-    reader, size = RangeReader.of_stored(store, stored), stored.size_bytes
+    data = read_tail_data(RangeReader.of_stored(store, stored), stored.size_bytes, pack_format)
+    return StoredIndex(target, pack_key, f"the tail of {where}", data)
+
+
+def read_tail_data(reader: RangeReader, size: int, pack_format: PackFormat) -> bytes:
+    """The encoded index in a pack's own tail; whose it is, is not asked. Raises BadPack,
+    VerificationError, and what reading raises.
+    """
+    where = reader.where
     if size < tail_end_bytes(pack_format):
         raise BadPack(f"{where} is shorter than a pack's last member: it is no pack")
     end = reader.read(size - tail_end_bytes(pack_format), size).data
@@ -162,8 +170,7 @@ def read_tail(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
         raise BadPack(f"{where}: its last member points behind its end")
     tail = reader.read(locator.content_length_bytes, size).data
     with naming(where):
-        data = decode_tail(pack_format, tail)
-    return StoredIndex(target, pack_key, f"the tail of {where}", data)
+        return decode_tail(pack_format, tail)
 
 
 @contextlib.contextmanager
@@ -172,7 +179,7 @@ def naming(where: str) -> Iterator[None]:
     try:
         yield
     except BadPack as error:
-        raise BadPack(f"{where}: {error}") from error
+        raise type(error)(f"{where}: {error}") from error
 
 
 def format_of(group: Group, target: Target, pack_key: str) -> PackFormat:

@@ -12,6 +12,7 @@ from log_aggregator.errors import (
     AccessDenied,
     Failure,
     GroupFailed,
+    NewerFormat,
     NotFound,
     ObjectFrozen,
     Unsound,
@@ -82,6 +83,7 @@ Finding = Sound | Frozen | Broken | Unchecked
 _ADVICE = (
     (AccessDenied, AccessDenied.remedy),
     (WrongSignature, WrongSignature.remedy),
+    (NewerFormat, NewerFormat.advice),
     (
         Unsound,
         (
@@ -154,7 +156,7 @@ def _blame(place: PackPlace, error: GroupFailed) -> Broken | Unchecked:
     """That it is damaged or missing is said of a pack only where that was seen."""
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
     failure = Failure(place.name, error.state_name, str(error), advice)
-    if isinstance(error, (Unsound, NotFound)):
+    if isinstance(error, (Unsound, NotFound)) and not isinstance(error, NewerFormat):
         return Broken(place, failure)
     return Unchecked(place, failure)
 

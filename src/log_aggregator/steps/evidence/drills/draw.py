@@ -15,7 +15,7 @@ from log_aggregator.core.evidence.proportions import CONFIDENCE, plan_sample_siz
 from log_aggregator.core.evidence.samples import DrawnMember, Sample
 from log_aggregator.core.packformat.index import decode_beginning
 from log_aggregator.core.query import Query
-from log_aggregator.errors import BadPack, Failure, GroupFailed, NothingFound
+from log_aggregator.errors import BadPack, Failure, GroupFailed, NewerFormat, NothingFound
 from log_aggregator.limits import KIB
 from log_aggregator.model import Target
 from log_aggregator.steps.job import Job
@@ -176,6 +176,8 @@ class _Draw:
         def count(number: int) -> int | GroupFailed:
             try:
                 return self._count_members(number)
+            except NewerFormat:  # a record must not call bad what this release cannot read
+                raise
             except GroupFailed as error:
                 return error
 
