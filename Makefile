@@ -9,10 +9,11 @@ FUZZ := .venv-fuzz
 SERVERS := .venv-servers
 CHECKOV := .venv-checkov
 RELEASE := .venv-release
+SITE := .venv-site
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test lint unit browser e2e simulate proof kills fuzz changes mutants bench servers docs policies sam-build release-check clean .venv-sam
+.PHONY: help demo test lint unit browser e2e simulate proof kills fuzz changes mutants bench servers docs site site-check policies sam-build release-check clean .venv-sam
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -75,6 +76,12 @@ docs: $(VENV)/.dev  ## Make the pages of docs/reference, two of docs/pictures an
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/make_terraform.py
 
+site: $(SITE)/.installed  ## Build the documentation as a site, into build/site (VERSIONS="v0.2.0 main" builds tags and branches, beside each other)
+	$(SITE)/bin/python docs/site/build.py $(VERSIONS)
+
+site-check: $(SITE)/.installed $(VENV)/.dev  ## Build the site, plant faults in small ones and see that each is found, look at it with Chromium
+	$(PYTEST) tests/site
+
 sam-build: $(SAM)/.installed  ## Build the functions as ./deploy does, and validate the template
 	SAM_CLI_TELEMETRY=0 $(SAM)/bin/sam build --parallel
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)/bin/sam validate --lint
@@ -83,7 +90,7 @@ release-check: $(RELEASE)/.installed  ## Build wheel, source distribution and bi
 	$(RELEASE)/bin/python -m release
 
 clean:  ## Remove what was made here
-	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) $(SERVERS) $(CHECKOV) $(RELEASE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(EMULATORS) $(SAM) .aws-sam $(MINISTACK) $(RIC) $(FUZZ) $(SERVERS) $(CHECKOV) $(RELEASE) $(SITE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..."; exit 1; }
@@ -129,6 +136,11 @@ $(CHECKOV)/.installed: tests/infra/linters/requirements.txt $(VENV)/.python
 $(RELEASE)/.installed: release/requirements.txt $(VENV)/.python
 	$(PYTHON) -m venv $(RELEASE)
 	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(SITE)/.installed: docs/site/requirements.txt $(VENV)/.python
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # The functions run under this interpreter, so they are built for its version: `make e2e` reads it there.
