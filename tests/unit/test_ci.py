@@ -24,6 +24,7 @@ PARTS = [
     "policies",
     "sam-build",
     "release-check",
+    "site-check",
     "e2e",
 ]
 
