@@ -296,7 +296,11 @@ def test_another_packs_index_is_noticed() -> None:
         read_pack(TAR, FOLDER / "gzip.index.jsonl.gz").verify()
 
 
-@pytest.mark.parametrize("data", [b"", b"no pack", bytes(2048), gzip.compress(b"text")])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no pack", bytes(2048), pack_gzip(b"text")],
+    ids=["empty", "text", "zeros", "gzip"],
+)
 def test_what_is_no_pack_is_refused(data: bytes, tmp_path: Path) -> None:
     """The file is named in a note, and in the message where it is about the tail."""
     path = tmp_path / "x.gz"
