@@ -70,7 +70,7 @@ def export(ref: str, trees: Path) -> str:
     found = subprocess.run(["git", "-C", ROOT, "archive", ref], check=False, stdout=subprocess.PIPE)
     if found.returncode:
         sys.exit(f"git has no {ref}")
-    name = ref.replace("/", "-")
+    name = ref.removeprefix("origin/").replace("/", "-")
     with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
         archive.extractall(trees / name, filter="data")
     return name

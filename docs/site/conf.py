@@ -12,6 +12,7 @@ The source of a site is a checkout as it is, so a page's address is its path in 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,8 @@ def add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
     if docname != root_doc:
         return
     sections = read_sections(Path(app.srcdir, f"{CONTENTS}.md").read_text(encoding="utf-8"))
-    about = sorted({page.stem for page in Path(app.srcdir).glob("*.md")} - {root_doc})
+    listed = {root_doc, *(page for pages in sections.values() for page in pages)}
+    about = sorted({page.stem for page in Path(app.srcdir).glob("*.md")} - listed)
     for caption, pages in {**sections, "About the project": about}.items():
         entries = "\n".join(pages)
         source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"
@@ -93,14 +95,16 @@ def add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def read_sections(text: str) -> dict[str, list[str]]:
     """The pages that each section links first. Those before any section stand in the first."""
+    folder = posixpath.dirname(CONTENTS)
     before, *parts = re.split(r"^## +", text, flags=re.MULTILINE)
     sections: dict[str, list[str]] = {}
-    seen: set[str] = set()
+    seen = {root_doc}
     for number, part in enumerate(parts):
         caption, _, body = part.partition("\n")
         links = re.findall(r"\]\(([^)#:]+)\.md[)#]", body if number else before + body)
-        pages = [f"docs/{link}" for link in dict.fromkeys(links)]
-        sections[caption.strip()] = [page for page in pages if page not in seen]
+        pages = dict.fromkeys(posixpath.normpath(f"{folder}/{link}") for link in links)
+        if new := [page for page in pages if page not in seen]:
+            sections[caption.strip()] = new
         seen.update(pages)
     first = next(iter(sections.values()))
     first.insert(0, f"All pages, by task <{CONTENTS}>")
