@@ -74,6 +74,7 @@ html_show_sphinx = False
 def setup(app: Sphinx) -> None:
     app.add_config_value("repository", REPOSITORY, "env", str)
     app.add_config_value("trees", "", "html", str)
+    app.add_config_value("versions", [], "html", list)
     app.add_lexer("cron", TextLexer)
     app.add_transform(SourceLinks)
     app.connect("source-read", add_navigation)
@@ -154,13 +155,12 @@ def add_versions(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
     """Each version that is built, with where this page is in it, or its front page."""
-    trees = Path(app.config.trees)
     up = "../" * (pagename.count("/") + 1)
     context["versions"] = [
-        (tree.name, f"{up}{tree.name}/{pagename if has_page(tree, pagename) else root_doc}.html")
-        for tree in sorted(trees.iterdir())
+        (name, f"{up}{name}/{pagename if has_page(app, name, pagename) else root_doc}.html")
+        for name in app.config.versions
     ]
 
 
-def has_page(tree: Path, pagename: str) -> bool:
-    return (tree / f"{pagename}.md").is_file() or pagename == "search"
+def has_page(app: Sphinx, version: str, pagename: str) -> bool:
+    return pagename == "search" or Path(app.config.trees, version, f"{pagename}.md").is_file()

@@ -68,7 +68,10 @@ def test_each_version_has_its_own_pages(built: Built) -> None:
 def test_a_page_leads_to_itself_in_other_versions(built: Built) -> None:
     """Or to the front page of those that do not have it; the newest stands first."""
     page = built.read("v0.9.0/docs/how-to/one.html")
-    places = [page.index(f"../../../{each}/docs/how-to/one.html") for each in ("v0.10.0", "v0.9.0")]
+    places = [
+        page.index(f"../../../{each}/docs/how-to/one.html")
+        for each in ("v0.10.0", "v0.9.0", "main")
+    ]
     assert places == sorted(places)
     assert "<summary>v0.9.0</summary>" in page
     new = built.read(f"main/{NEW}".replace(".md", ".html"))
