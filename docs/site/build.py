@@ -46,16 +46,16 @@ def main() -> int:
         trees = Path(folder, "trees")
         trees.mkdir()
         names = [export(ref, trees) for ref in given.refs] or [link_checkout(trees)]
+        names.sort(key=release_of, reverse=True)
         for name in names:
             may_fail = bool(given.refs) and release_of(name) != NO_RELEASE
-            if build(trees / name, out / name, may_fail=may_fail):
+            if build(trees / name, out / name, names, may_fail=may_fail):
                 shutil.rmtree(out)
                 print(f"There is no site: a page of {name} has a fault.", file=sys.stderr)
                 return 1
             lead(out / name, name, "README.html")
-    newest = max(names, key=release_of)
-    lead(out, newest, f"{newest}/README.html")
-    print(f"{out / 'index.html'} leads to {newest}; built: {', '.join(names)}")
+    lead(out, names[0], f"{names[0]}/README.html")
+    print(f"{out / 'index.html'} leads to {names[0]}; built: {', '.join(names)}")
     return 0
 
 
@@ -70,16 +70,16 @@ def export(ref: str, trees: Path) -> str:
     found = subprocess.run(["git", "-C", ROOT, "archive", ref], check=False, stdout=subprocess.PIPE)
     if found.returncode:
         sys.exit(f"git has no {ref}")
-    name = ref.replace("/", "-")
+    name = ref.removeprefix("origin/").replace("/", "-")
     with tarfile.open(fileobj=io.BytesIO(found.stdout)) as archive:
         archive.extractall(trees / name, filter="data")
     return name
 
 
-def build(tree: Path, out: Path, *, may_fail: bool) -> int:
-    """Each has an environment of its own, which goes with the trees."""
+def build(tree: Path, out: Path, names: list[str], *, may_fail: bool) -> int:
+    """Each has an environment of its own, which goes with the trees. Returns an exit code."""
     doctrees = tree.parent.with_name("doctrees") / tree.name
-    settings = {"release": tree.name, "trees": tree.parent}
+    settings = {"release": tree.name, "trees": tree.parent, "versions": ",".join(names)}
     return build_main(
         [
             *("--builder", "html", "--conf-dir", f"{HERE}", "--doctree-dir", f"{doctrees}"),

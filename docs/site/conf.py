@@ -12,6 +12,7 @@ The source of a site is a checkout as it is, so a page's address is its path in 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ html_show_sphinx = False
 def setup(app: Sphinx) -> None:
     app.add_config_value("repository", REPOSITORY, "env", str)
     app.add_config_value("trees", "", "html", str)
+    app.add_config_value("versions", [], "html", list)
     app.add_lexer("cron", TextLexer)
     app.add_transform(SourceLinks)
     app.connect("source-read", add_navigation)
@@ -85,7 +87,8 @@ def add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
     if docname != root_doc:
         return
     sections = read_sections(Path(app.srcdir, f"{CONTENTS}.md").read_text(encoding="utf-8"))
-    about = sorted({page.stem for page in Path(app.srcdir).glob("*.md")} - {root_doc})
+    listed = {root_doc, *(page for pages in sections.values() for page in pages)}
+    about = sorted({page.stem for page in Path(app.srcdir).glob("*.md")} - listed)
     for caption, pages in {**sections, "About the project": about}.items():
         entries = "\n".join(pages)
         source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"
@@ -93,14 +96,16 @@ def add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def read_sections(text: str) -> dict[str, list[str]]:
     """The pages that each section links first. Those before any section stand in the first."""
+    folder = posixpath.dirname(CONTENTS)
     before, *parts = re.split(r"^## +", text, flags=re.MULTILINE)
     sections: dict[str, list[str]] = {}
-    seen: set[str] = set()
+    seen = {root_doc}
     for number, part in enumerate(parts):
         caption, _, body = part.partition("\n")
         links = re.findall(r"\]\(([^)#:]+)\.md[)#]", body if number else before + body)
-        pages = [f"docs/{link}" for link in dict.fromkeys(links)]
-        sections[caption.strip()] = [page for page in pages if page not in seen]
+        pages = dict.fromkeys(posixpath.normpath(f"{folder}/{link}") for link in links)
+        if new := [page for page in pages if page not in seen]:
+            sections[caption.strip()] = new
         seen.update(pages)
     first = next(iter(sections.values()))
     first.insert(0, f"All pages, by task <{CONTENTS}>")
@@ -150,13 +155,12 @@ def add_versions(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
     """Each version that is built, with where this page is in it, or its front page."""
-    trees = Path(app.config.trees)
     up = "../" * (pagename.count("/") + 1)
     context["versions"] = [
-        (tree.name, f"{up}{tree.name}/{pagename if has_page(tree, pagename) else root_doc}.html")
-        for tree in sorted(trees.iterdir())
+        (name, f"{up}{name}/{pagename if has_page(app, name, pagename) else root_doc}.html")
+        for name in app.config.versions
     ]
 
 
-def has_page(tree: Path, pagename: str) -> bool:
-    return (tree / f"{pagename}.md").is_file() or pagename == "search"
+def has_page(app: Sphinx, version: str, pagename: str) -> bool:
+    return pagename == "search" or Path(app.config.trees, version, f"{pagename}.md").is_file()

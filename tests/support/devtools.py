@@ -20,8 +20,9 @@ from typing import Any, BinaryIO
 SECONDS_MAX = 120
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-    *("--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe"),
-    *("--window-size=1100,1200", "--no-first-run", "--disable-extensions"),
+    *("--hide-scrollbars", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+    *("--remote-debugging-pipe", "--window-size=1100,1200"),
+    *("--no-first-run", "--disable-extensions"),
 )
 _LAUNCH = """
 import fcntl, os, sys
@@ -58,11 +59,13 @@ class Tab:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def open(self, page: Path) -> float:
-        """Waits until it is loaded and drawn; returns the seconds that took."""
+    def open(self, page: Path | str) -> float:
+        """Opens a file or an address, and waits until it is loaded and drawn; returns the seconds
+        that took.
+        """
         self.events.clear()
         began = time.perf_counter()
-        self.ask("Page.navigate", url=page.as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not any(each["method"] == "Page.loadEventFired" for each in self.events):
             self._read()
         self.ask("Page.captureScreenshot", format="png", clip=_CLIP)
