@@ -139,7 +139,7 @@ def test_a_member_has_a_hash_and_a_deletion_an_identity() -> None:
     """There is no member without a hash, and no deletion by key alone."""
     with pytest.raises(ValueError, match="hash"):
         replace(MEMBER, sha256=None)
-    with pytest.raises(ValueError, match="version or an ETag"):
+    with pytest.raises(ValueError, match="version id or an ETag"):
         Deletion("a")
 
 

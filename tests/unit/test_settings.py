@@ -132,7 +132,7 @@ BAD_LAYOUTS: list[tuple[Any, str]] = [
     ([APP, APP | {"name": ""}], "layouts: number 2: name = '': expected up to 64 letters"),
     ([APP | {"name": "a/b"}], "layouts: number 1: name = 'a/b': expected up to 64 letters"),
     ([APP | {"name": 5}], "layouts: number 1: name = 5: expected up to 64 letters"),
-    ([APP | {"name": "CloudTrail"}], "layouts: CloudTrail: that is the name of a built-in"),
+    ([APP | {"name": "CloudTrail"}], "layouts: CloudTrail: this is the name of a built-in"),
     ([APP | {"patern": "x"}], "layouts: app: patern is not known; expected name, pattern"),
     ([APP | {"buckets": ["A_B"]}], "layouts: app: buckets = ['A_B']: expected names of buckets"),
     ([APP | {"buckets": 5}], "layouts: app: buckets = 5: expected names of buckets"),

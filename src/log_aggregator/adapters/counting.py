@@ -1,4 +1,4 @@
-"""Counts what S3 would bill: requests by operation."""
+"""Counts the requests that S3 would bill, by operation."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _READING = ("Get", "Head", "List")
 
 
 class CountingStore(ForwardingStore):
-    """A decorator of any object store. Thread safe. A request that fails is counted: S3 bills it
-    too; one that was not sent is not.
+    """A decorator of any object store. Thread safe. A request that failed is counted, because S3
+    bills it; one that was not sent is not.
 
-    Retries inside of the client are not seen. Methods that read all pages of a listing count a
+    Retries inside the client are not seen. Methods that read all pages of a listing count one
     request per 1,000 entries.
     """
 
@@ -33,13 +33,13 @@ class CountingStore(ForwardingStore):
 
     @property
     def requests(self) -> dict[str, int]:
-        """Requests so far, by S3's name of the operation."""
+        """Requests so far, by S3's name for the operation."""
         with self._lock:
             return dict(self._requests)
 
     @property
     def has_written(self) -> bool:
-        """A request was sent that may have changed something, whatever became of it."""
+        """Whether a request was sent that may have changed something, whatever its outcome."""
         return any(
             count and not operation.startswith(_READING)
             for operation, count in self.requests.items()
@@ -57,7 +57,7 @@ class CountingStore(ForwardingStore):
         return result
 
     def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
-        """Each counts when it is there."""
+        """Each one counts when it arrives."""
         for body in self.inner.get_objects(sources):
             if not (isinstance(body, RequestFailed) and body.code == NOT_TRIED):
                 self._count("GetObject", 1)
@@ -69,7 +69,7 @@ class CountingStore(ForwardingStore):
 
 
 def count_further_pages(call: Call, result: Any) -> int:
-    """Pages behind the first of a listing that comes whole."""
+    """The pages after the first, of a listing that is returned as a whole."""
     if isinstance(result, Page) and "delimiter" in call.arguments:
         entries = len(result.objects) + len(result.prefixes)
     elif isinstance(result, list) and call.operation.startswith("List"):

@@ -1,4 +1,4 @@
-"""A store in front of another store: the base of the decorators, which need to say only what
+"""A store in front of another store: the base class of the decorators, which only define what
 happens around a call.
 """
 
@@ -28,8 +28,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a store's method. `operation` is S3's name of it, `arguments` what else it was
-    given.
+    """One call of a store's method. `operation` is S3's name for it, `arguments` are the other
+    arguments.
     """
 
     operation: str
@@ -203,7 +203,7 @@ class ForwardingStore:
 
 
 def get_one_by_one(store: ObjectStore, sources: Iterable[LogObject]) -> Bodies:
-    """`get_objects` of a store that has nothing better."""
+    """`get_objects` for a store that cannot read several at the same time."""
     for source in sources:
         try:
             body = store.get_object(

@@ -1,4 +1,4 @@
-"""A private RSA key in a file that signs custody records, where there is no KMS."""
+"""A private RSA key in a file, which signs custody records if there is no KMS."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A process that is killed, played by its object store: one call is the last that has an effect,
-its answer finds nobody, and neither does any later one.
+"""Simulates a killed process, in its object store: one call is the last that has an effect, and
+neither it nor any later call returns.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 
 class MortalStore(ForwardingStore):
-    """A decorator of any object store. Thread safe. `death` should be no Exception, so that nothing
-    outlives it.
+    """A decorator of any object store. Thread safe. `death` should be a BaseException that is not
+    an Exception, so that no `except Exception` survives it.
     """
 
     def __init__(
@@ -38,6 +38,6 @@ class MortalStore(ForwardingStore):
             self._is_dead.set()
             raise self._death
         result = run()
-        if self._is_dead.is_set():  # in another thread, meanwhile
+        if self._is_dead.is_set():  # another thread died in the meantime
             raise self._death
         return result

@@ -1,11 +1,11 @@
-"""Asks no more, for a while, where S3 does not answer.
+"""Stops calling S3 for a while if it does not answer (a circuit breaker).
 
-A call without an answer costs about a minute, and what follows a failure makes calls too: uploads
-are aborted, records written, other buckets looked at. So that they do not add up, calls fail at
-once where others just failed: of an operation after two in a row, of all of them after three. A
-minute later one is tried again.
+A call without an answer costs about a minute, and a failure leads to more calls: uploads are
+aborted, records are written, other buckets are read. So that these minutes do not add up, calls
+fail immediately after others just failed: calls of one operation after two failures in a row, all
+calls after three. A minute later one call is tried again.
 
-And where the credentials are not taken, nothing is asked any more: the answer would be the same.
+If the credentials are refused, no more calls are made: the answer would be the same.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ T = TypeVar("T")
 
 OPERATION_CALLS_MAX = 2
 STORE_CALLS_MAX = 3
-"""In a row, without an answer to any other in between."""
+"""In a row, with no answer to any other call in between."""
 PAUSE_SECONDS = 60.0
 
 NOT_TRIED = "NotTried"
 STOPPED = "Stopped"
-"""Codes of errors: of a call that was not made, and of one that a ctrl-C did not wait for."""
+"""Error codes: of a call that was not made, and of one whose answer a ctrl-C did not wait for."""
 
 
 @dataclass(slots=True)
 class _Silence:
-    """Calls without an answer, one after the other."""
+    """Consecutive calls without an answer."""
 
     calls_max: int
     calls: int = 0
     since: datetime | None = None
-    """When the first of them was given up."""
+    """When the first of them failed."""
     until: float = 0.0
-    """From then on one call is tried again."""
+    """When one call is tried again."""
 
     def is_closed(self, now: float) -> bool:
-        """Whether nothing is tried."""
+        """Whether calls fail without being tried."""
         return self.calls >= self.calls_max and now < self.until
 
     def begin(self, now: float) -> None:
-        """Where it has been silent for long, whoever comes first tries, and nobody else waits with
-        it.
+        """After the pause the first call is tried, and the pause starts again for all others, so
+        that they do not wait for the same silence.
         """
         if self.calls >= self.calls_max:
             self.until = now + PAUSE_SECONDS
 
     def note(self, at: datetime, now: float) -> None:
-        """One more."""
+        """Notes one more."""
         self.since = self.since or at
         self.calls += 1
         self.until = now + PAUSE_SECONDS
@@ -81,7 +81,7 @@ class PatientStore(ForwardingStore):
         self._lock = threading.Lock()
         self._all = _Silence(STORE_CALLS_MAX)
         self._operations: dict[str, _Silence] = {}
-        """Only those whose last call had no answer. While there are none, nothing is locked."""
+        """Only operations whose last call had no answer. While it is empty, no lock is taken."""
         self._refusal: NotAuthenticated | None = None
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
@@ -95,7 +95,7 @@ class PatientStore(ForwardingStore):
         return result
 
     def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
-        """What is not tried is among the others, in its place."""
+        """An object that is not tried yields its error in its place among the others."""
         waiting, refused = iter(sources), deque[RequestFailed]()
 
         def admit() -> Iterator[LogObject]:

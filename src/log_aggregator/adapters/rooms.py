@@ -1,5 +1,5 @@
-"""Buckets that are none: each is a prefix in a real bucket. Whoever works with such a store cannot
-list, write or delete anything beyond these prefixes, whatever he asks for.
+"""Pretended buckets: each is a prefix in a real bucket. A run that uses this store cannot list,
+write or delete anything outside these prefixes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from log_aggregator.ports.store import (
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A prefix, which ends in a slash, of a real bucket."""
+    """A prefix of a real bucket. It ends in a slash."""
 
     bucket: str
     prefix: str
@@ -38,18 +38,18 @@ class Room:
         return self.prefix + key
 
     def inner(self, key: str) -> str:
-        """Raises StoreError where it is not in here: the server listed what was not asked for."""
+        """Raises StoreError if the key is outside: the server listed what was not asked for."""
         if not key.startswith(self.prefix):
             raise StoreError(
-                f"s3://{self.bucket}/{self.prefix}: the server lists what is not under this prefix",
+                f"s3://{self.bucket}/{self.prefix}: the server lists keys outside this prefix",
                 code="InvalidListing",
             )
         return key[len(self.prefix) :]
 
 
 class RoomStore:
-    """Implements `log_aggregator.ports.ObjectStore` over another one, for buckets that are rooms.
-    There are no others.
+    """Implements `log_aggregator.ports.ObjectStore` over another one. Its only buckets are the
+    rooms.
     """
 
     def __init__(self, inner: ObjectStore, rooms: Mapping[str, Room]) -> None:

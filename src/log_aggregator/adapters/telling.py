@@ -1,4 +1,4 @@
-"""Tells every request: what, where, how long, and what became of it."""
+"""Reports every request: operation, key, outcome and time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class TellingStore(ForwardingStore):
-    """A decorator of any object store. `tell` is called by whichever thread made the request."""
+    """A decorator of any object store. `tell` is called by the thread that made the request."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class TellingStore(ForwardingStore):
         return result
 
     def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
-        """Several at a time: each is told when it is there, without a time of its own."""
+        """Several are under way at a time, so each is reported when it arrives, without a time."""
         for body in self.inner.get_objects(sources):
             failed = isinstance(body, RequestFailed)
             self._tell(f"GetObject, one of many: {str(body) if failed else 'done'}")

@@ -1,6 +1,6 @@
-"""Time-stamping authorities (RFC 3161): what is asked of them, and whether an answer is theirs.
+"""Time-stamping authorities (RFC 3161): requests to them, and checks of their answers.
 
-How to ask over HTTP is section 3.4 of RFC 3161.
+The protocol over HTTP is section 3.4 of RFC 3161.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ATTEMPTS_MAX = 3
 SHA256_OID = "2.16.840.1.101.3.4.2.1"
 
 Post = Callable[[str, bytes, dict[str, str]], tuple[int, bytes]]
-"""(URL, body, headers) -> (status, body of at most so many bytes). Raises Unreachable."""
+"""(URL, body, headers) -> (status, body of at most ANSWER_BYTES_MAX). Raises Unreachable."""
 
 
 class TimeAuthority:
@@ -41,8 +41,8 @@ class TimeAuthority:
         self._post = post
 
     def stamp(self, data: bytes) -> bytes:
-        """That the answer is to this request is checked; whose it is, is asked by whoever verifies
-        it.
+        """Checks that the answer belongs to this request. Whose signature it has is checked by
+        `TimeAuthorities`, when the record is verified.
         """
         from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 
@@ -50,7 +50,7 @@ class TimeAuthority:
         return self._check(request, data, self._ask(request.as_bytes()))
 
     def _ask(self, body: bytes) -> bytes:
-        """Asked again where no answer came, or one that promises another for later."""
+        """Repeats the request if no answer came, or a 5xx."""
         headers = {"Content-Type": "application/timestamp-query"}
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
@@ -75,7 +75,7 @@ class TimeAuthority:
         if nonce != request.nonce:
             raise self._refused("the answer is to another request")
         if not is_of_data:
-            raise self._refused("the answer is about something else")
+            raise self._refused("the answer is a time stamp of other data")
         return answer
 
     def _refused(self, why: str) -> RequestFailed:
@@ -83,8 +83,8 @@ class TimeAuthority:
 
 
 class TimeAuthorities:
-    """Implements `log_aggregator.ports.signing.StampReader`: those whose root certificates are in a
-    file.
+    """Implements `log_aggregator.ports.signing.StampReader` for the authorities whose certificates
+    are in a file.
     """
 
     def __init__(self, certificates: list[Certificate]) -> None:
@@ -106,14 +106,14 @@ class TimeAuthorities:
             raise SettingsError(f"{path}: expected certificates as PEM") from None
 
     def read(self, time_stamp: bytes, data: bytes) -> Stamp:
-        """The certificates must have been valid when it was made, not now."""
+        """The certificates must have been valid when the time stamp was made, not now."""
         from rfc3161_client import VerificationError, VerifierBuilder
 
         builder = VerifierBuilder(roots=list(self._roots), intermediates=list(self._others))
         with _reading():
             response = _decode(time_stamp)
             if not _is_of(response, data):
-                raise ValueError("it is about something else")
+                raise ValueError("it is a time stamp of other data")
             try:
                 builder.build().verify(response, hashlib.sha256(data).digest())
             except VerificationError as error:
@@ -126,12 +126,12 @@ def _require_client() -> None:
     try:
         import rfc3161_client  # noqa: F401
     except ImportError:
-        raise NotInstalled.of("rfc3161-client, which knows time stamps,", EXTRA) from None
+        raise NotInstalled.of("rfc3161-client, which reads time stamps,", EXTRA) from None
 
 
 @contextlib.contextmanager
 def _reading() -> Iterator[None]:
-    """Whatever the packages raise over bytes that somebody else made becomes ValueError."""
+    """Any error of the packages over bytes from elsewhere becomes ValueError."""
     try:
         yield
     except ValueError:
@@ -141,14 +141,14 @@ def _reading() -> Iterator[None]:
 
 
 def _decode(data: bytes) -> TimeStampResponse:
-    """Raises ValueError: no answer, or one that refuses."""
+    """Raises ValueError if it is not a time-stamp response, or one that refuses."""
     from rfc3161_client import decode_timestamp_response
 
     try:
         response = decode_timestamp_response(data)
         status = response.status
     except ValueError:
-        raise ValueError("it is no time stamp") from None
+        raise ValueError("it is not a time stamp") from None
     if status != 0:
         raise ValueError(f"the authority refused, with status {status}")
     return response
@@ -161,7 +161,7 @@ def _is_of(response: TimeStampResponse, data: bytes) -> bool:
 
 
 def _name_signer(response: TimeStampResponse) -> str:
-    """The subject of the certificate that signed it: it is among those that come with it."""
+    """The subject of the signer's certificate, which the response contains."""
     from cryptography.x509 import load_der_x509_certificate
 
     (signer,) = response.signed_data.signer_infos

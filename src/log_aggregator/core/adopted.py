@@ -1,9 +1,9 @@
 """Aggregates that other tools made, plain concatenations of gzip files, and the indexes that `index
 adopt` makes of them.
 
-An adopted aggregate is no pack: nobody knows what its members were called, and nothing may ever be
-deleted because of it. So its index is of another format, with another name, in another folder;
-`decode_index` refuses it, and no `VerifiedPack` can be made of it. docs/internals/pack-format.md
+An adopted aggregate is not a pack: the names of its members are lost, and nothing may ever be
+deleted because of it. So its index has another format, another name and another folder.
+`decode_index` refuses it, and no `VerifiedPack` can be made from it. docs/internals/pack-format.md
 specifies the format.
 """
 
@@ -35,20 +35,20 @@ from log_aggregator.model import NO_ACCOUNT, Group, KeyFacts, Member, Target
 FORMAT = "log-aggregator-adopted-index"
 VERSION = 1
 FLAG = "adopted"
-"""Every member of an adopted aggregate has this flag: its key is made up."""
+"""The flag of every member of an adopted aggregate: its key is made up."""
 
 ADOPTED = "adopted/"
-"""Beside `packs/` and `indexes/`, so that neither the nightly job nor a table over the indexes ever
-meets one.
+"""A folder next to `packs/` and `indexes/`, so that neither the nightly job nor a table over the
+indexes ever finds one.
 """
 INDEX_SUFFIX = ".index.jsonl.gz"
-_ID_LENGTH = 32
+_ID_LENGTH = 32  # hex digits: 128 bits, so that two aggregates do not get the same name
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One object that another tool made, exactly as it was when it was read, and what its gzip
-    members are logs of.
+    """One object that another tool made, as it was when it was read, and the group of its gzip
+    members.
     """
 
     bucket: str
@@ -75,18 +75,16 @@ class Adopted:
 
     aggregate: Aggregate
     crc64nvme: int
-    """Of all of the aggregate's bytes."""
+    """Of the whole aggregate."""
     member_count: int
     padding_bytes: int
-    """Zero bytes between and behind its gzip members."""
+    """Zero bytes between and after its gzip members."""
     tool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person says of aggregates whose keys do not tell it; it wins over what the keys
-    tell.
-    """
+    """What the operator says about aggregates. It takes precedence over what their keys say."""
 
     bucket: str | None = None
     log_type: str | None = None
@@ -95,10 +93,10 @@ class Said:
 
 
 def group_of_aggregate(bucket: str, key: str, said: Said) -> Group:
-    """What the aggregate is of, by its key and by what was said. A hint is enough, since a person
-    named the aggregate and nothing is deleted because of it.
+    """The group of an aggregate, from its key and what was said. A hint in the key is enough,
+    because an operator named the aggregate and nothing is deleted because of it.
 
-    Raises SettingsError where neither tells the date.
+    Raises SettingsError if neither has a date.
     """
     told = _told_by(key)
     day = said.date or _date_of(bucket, key, told)
@@ -114,14 +112,14 @@ def group_of_aggregate(bucket: str, key: str, said: Said) -> Group:
 
 
 def member_key(aggregate_key: str, number: int) -> str:
-    """What a gzip member is called, since its own key is lost. The first has the number 1."""
+    """The made-up key of a gzip member, whose own key is lost. The first has the number 1."""
     return (
         f"{aggregate_key}#{number:06}{'.json.gz' if aggregate_key.endswith('.json.gz') else '.gz'}"
     )
 
 
 class AdoptedIndexEncoder:
-    """Takes members one by one; keeps their lines only as gzip, 50 bytes or so of each."""
+    """Takes members one by one, and keeps their lines compressed: about 50 bytes for each."""
 
     def __init__(self, aggregate: Aggregate) -> None:
         self._aggregate = aggregate
@@ -138,7 +136,9 @@ class AdoptedIndexEncoder:
         )
 
     def finish(self, crc64nvme: int, tool: str) -> tuple[Adopted, bytes]:
-        """The first line is a gzip member of its own, because the count is known last."""
+        """The first line is a gzip member of its own, because it holds the count, which is known
+        last.
+        """
         padding = self._aggregate.size_bytes - self.member_bytes
         adopted = Adopted(self._aggregate, crc64nvme, self.member_count, padding, tool)
         return adopted, encode_gzip(_head(adopted)) + bytes(self._lines + self._encoder.finish())
@@ -146,7 +146,7 @@ class AdoptedIndexEncoder:
 
 def decode_adopted(data: bytes) -> tuple[Adopted, Iterator[Member]]:
     """The first line, and the members one by one. Raises BadPack, also while the members are
-    taken.
+    iterated.
     """
     with decoding("the index"):
         lines = inflate_lines(data)
@@ -156,9 +156,7 @@ def decode_adopted(data: bytes) -> tuple[Adopted, Iterator[Member]]:
 
 @dataclass(frozen=True, slots=True)
 class AdoptedQuery:
-    """A query, as far as it can be asked of adopted aggregates: their keys tell a day, never an
-    hour.
-    """
+    """The part of a query that adopted aggregates can answer: their keys have a day but no hour."""
 
     place: Query
     """For groups: everything but the keys and regions."""
@@ -168,8 +166,8 @@ class AdoptedQuery:
 
     @classmethod
     def of(cls, query: Query) -> AdoptedQuery | None:
-        """None where nothing that was adopted can match: a whole key that was not made up by
-        `member_key`.
+        """None if no adopted member can match, because all keys of the query are whole keys that
+        `member_key` cannot have made.
         """
         keys = tuple(key for key in query.keys if "#" in key or re.search(r"[*?\[]", key))
         if query.keys and not keys:
@@ -177,7 +175,7 @@ class AdoptedQuery:
         return cls(replace(query, keys=(), regions=frozenset()), Query(keys=keys), query.regions)
 
     def matches(self, adopted_group: Group, key: str) -> bool:
-        """Whether a member of that key, in a group that may hold it, is wanted."""
+        """Whether a member with this key matches, in a group that matches `place`."""
         return self.names.matches(adopted_group, key) and (
             not self.regions or _region_of(key) in self.regions
         )
@@ -200,12 +198,12 @@ def _date_of(bucket: str, key: str, told: KeyFacts | Hint) -> date:
     if isinstance(told, Hint) and told.disagrees:
         days = ", ".join(str(day) for day in sorted({found.date for found in told.dates}))
         raise SettingsError(
-            f"s3://{bucket}/{key}: the dates in its key disagree ({days}); --date says which day "
-            "it holds"
+            f"s3://{bucket}/{key}: the dates in its key disagree ({days}); set --date to the day "
+            "that it holds"
         )
     if told.date is None:
         raise SettingsError(
-            f"s3://{bucket}/{key}: its key names no date; --date says which day it holds"
+            f"s3://{bucket}/{key}: there is no date in its key; set --date to the day that it holds"
         )
     return told.date
 
@@ -273,4 +271,4 @@ def _members(adopted: Adopted, lines: Iterable[bytes]) -> Iterator[Member]:
             count += 1
             yield decode_member(line)
     if count != adopted.member_count:
-        raise BadPack(f"the index names {adopted.member_count} members and lists {count}")
+        raise BadPack(f"the index announces {adopted.member_count} members and lists {count}")

@@ -1,14 +1,14 @@
-"""Statements for Amazon Athena: tables over packs and over indexes, and views that tell what is in
-a line.
+"""Statements for Amazon Athena: tables over packs and over indexes, and views that take their lines
+apart.
 
-Every table has one column, the line as it is. JSON is taken apart in the views, by Athena's own
-functions, and not by a SerDe: those lower all names, and fail where a document has two that then
-are the same (CloudTrail's `tagging` and `Tagging`,
+Every table has one column, the whole line. JSON is parsed in the views, by Athena's own functions,
+not by a SerDe: SerDes turn all names into lower case, and fail if a document then has the same name
+twice (CloudTrail's `tagging` and `Tagging`,
 https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html). Partitions are projected from
-the keys, so none is ever added
+the keys, so none ever has to be added
 (https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html).
 
-None of it has been run on Athena. The views are run on DuckDB in the tests, over packs.
+None of this has been run on Athena. The tests run the views on DuckDB, over packs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FLOW_FIELDS = (
     "action",
     "log-status",
 )
-"""Of a flow log without a format of its own.
+"""The default format of flow logs.
 https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html
 """
 
@@ -54,13 +54,13 @@ _NUMBERS = frozenset(
         "traffic-path",
     }
 )
-_RESERVED = {"start": "start_time", "end": "end_time"}
+_RESERVED = {"start": "start_time", "end": "end_time"}  # END is a reserved word of SQL
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the tables are about. Source buckets and accounts that are not named must stand in every
-    query's WHERE.
+    """What the tables cover. If no source buckets or accounts are given, every query must name them
+    in its WHERE, because Athena cannot list the values of an injected partition.
     """
 
     target: Target
@@ -72,7 +72,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table over one folder of a target. `log_type` None: over those of all types, and the type
+    """A table over one folder of a target. If `log_type` is None it covers all types, and the type
     is a partition.
     """
 
@@ -92,7 +92,7 @@ class Table:
 
     @property
     def location_template(self) -> str:
-        """Where a partition's packs or indexes are, as `model.Target.packs_prefix` has it."""
+        """The prefix of a partition's packs or indexes, like `model.Target.packs_prefix`."""
         return (
             f"{self.location}${{source_bucket}}/{self.log_type or '${log_type}'}/${{account}}/"
             f"${{day}}/"
@@ -111,8 +111,8 @@ class Table:
         yield "projection.day.interval", "1"
         yield "projection.day.interval.unit", "DAYS"
         yield "storage.location.template", self.location_template
-        # Else Athena passes over everything in an archive class, also what was thawed, and says
-        # nothing. https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
+        # Without it Athena silently skips every object in an archive class, even thawed ones.
+        # https://docs.aws.amazon.com/athena/latest/ug/querying-glacier.html
         yield "read_restored_glacier_objects", "true"
 
     def statement(self) -> str:
@@ -132,8 +132,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view over a table: (name, expression) for each column, over lines or over what `unnests`
-    makes of a line.
+    """A view over a table: (name, expression) for each column, over lines or over the entries that
+    `unnests` makes of a line.
     """
 
     table: Table
@@ -151,7 +151,7 @@ class View:
         )
         source = f'"{self.table.scope.database}"."{self.table.name}"'
         unnest = f"\nCROSS JOIN UNNEST({self.unnests}) AS t (entry)" if self.unnests else ""
-        # Beside gzip there are tar packs, of parquet and the like, which are no text.
+        # Packs of binary formats (Parquet and the like) are tar files, which are not text.
         where = " AND ".join(["\"$path\" LIKE '%.gz'", *([self.where] if self.where else [])])
         return f"SELECT\n{columns}\nFROM {source}{unnest}\nWHERE {where}"
 
@@ -165,9 +165,7 @@ class View:
 def make_views(
     scope: Scope, log_types: Sequence[str], flow_fields: Sequence[str] = FLOW_FIELDS
 ) -> tuple[View, ...]:
-    """A view for each log type, each over a table of its own, and one over the indexes of all of
-    them.
-    """
+    """A view for each log type, each over its own table, and one over the indexes of all types."""
     return (
         *(_view_of(scope, log_type, flow_fields) for log_type in log_types),
         _index_view(scope, log_types),
@@ -175,7 +173,7 @@ def make_views(
 
 
 def render_statements(scope: Scope, views: Iterable[View]) -> Iterator[str]:
-    """Everything to be run, one statement after the other, each only once."""
+    """All statements in the order in which to run them."""
     yield f"CREATE DATABASE IF NOT EXISTS `{scope.database}`;"
     for view in views:
         yield view.table.statement()
@@ -204,7 +202,7 @@ def _view_of(scope: Scope, log_type: str, flow_fields: Sequence[str]) -> View:
 
 def _index_view(scope: Scope, log_types: Sequence[str]) -> View:
     table = Table(scope, "pack_indexes", "indexes", None, tuple(log_types))
-    # The first line of an index is about the pack.
+    # The first line of an index describes the pack and has no key.
     return View(
         table, "packed_objects", _MEMBERS, where="json_extract_scalar(line, '$.key') IS NOT NULL"
     )

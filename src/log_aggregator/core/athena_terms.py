@@ -1,5 +1,5 @@
-"""Statements for Amazon Athena over the tables of terms, which are files of Parquet. None of it has
-been run on Athena; the view's query is run on DuckDB in the tests.
+"""Statements for Amazon Athena over the tables of terms, which are Parquet files. None of this has
+been run on Athena; the tests run the view's query on DuckDB.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ FROM {source}"""
 
 
 def render_terms_statements(scope: Scope, log_types: Sequence[str]) -> Iterator[str]:
-    """A table over all of them, and a view of it. Partitions are projected from the keys, as those
-    of packs are.
+    """A table over all of them, and a view of it. Partitions are projected from the keys, as for
+    packs.
     """
     columns = ",\n".join(f"  `{name}` {kind}" for name, kind in COLUMNS)
     location = f"s3://{scope.target.bucket}/{scope.target.root}{FOLDER}"
@@ -64,7 +64,7 @@ def render_terms_statements(scope: Scope, log_types: Sequence[str]) -> Iterator[
 
 
 def terms_query(source: str) -> str:
-    """What the view selects. Tables that another one replaces stay where they are, with the same
-    rows: hence DISTINCT.
+    """The view's query. It needs DISTINCT because merged tables leave the older ones in place, with
+    the same rows.
     """
     return _QUERY.format(source=source)

@@ -1,4 +1,7 @@
-"""CRC64NVME, the checksum that S3 computes over whole objects, and how those of pieces combine.
+"""CRC64NVME, the checksum that S3 computes over whole objects, and how to combine those of pieces.
+
+A CRC is linear, so the checksum of a multipart upload follows from those of its parts. That is why
+S3 can compute it for a whole object without reading the parts again, and we can check it.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
 """
@@ -11,8 +14,8 @@ from dataclasses import dataclass
 
 
 def crc64nvme(data: bytes | bytearray | memoryview, previous: int = 0) -> int:
-    """The CRC64NVME of what gave `previous`, followed by `data`."""
-    from awscrt import checksums  # noqa: PLC0415 - 40 ms, and most commands compute none
+    """The CRC64NVME of the bytes that gave `previous`, followed by `data`."""
+    from awscrt import checksums  # noqa: PLC0415 - it takes 40 ms, and most commands do not need it
 
     return int(checksums.crc64nvme(data, previous))
 
@@ -29,7 +32,7 @@ def combine_crc64nvme(first: int, second: int, second_length_bytes: int) -> int:
 
 
 def encode_crc64nvme(crc: int) -> str:
-    """As S3 writes it: base64 of 8 bytes, big endian."""
+    """In S3's notation: base64 of 8 bytes, big endian."""
     return base64.b64encode(crc.to_bytes(8, "big")).decode()
 
 
@@ -38,15 +41,15 @@ def decode_crc64nvme(text: str) -> int:
     try:
         raw = base64.b64decode(text, validate=True)
     except binascii.Error:
-        raise ValueError("not a CRC64NVME in base64") from None
+        raise ValueError("expected a CRC64NVME in base64") from None
     if len(raw) != 8:
-        raise ValueError("a CRC64NVME has 8 bytes")
+        raise ValueError(f"expected a CRC64NVME of 8 bytes, not {len(raw)}")
     return int.from_bytes(raw, "big")
 
 
 @dataclass(slots=True)
 class RunningChecksum:
-    """Length and CRC64NVME of everything that was taken so far."""
+    """Length and CRC64NVME of everything taken so far."""
 
     length_bytes: int = 0
     crc: int = 0
@@ -56,6 +59,6 @@ class RunningChecksum:
         self.length_bytes += len(data)
 
     def take_piece(self, length_bytes: int, crc: int) -> None:
-        """Bytes that were never here, only their length and CRC: a part that S3 copied."""
+        """Takes bytes of which only length and CRC are known: a part that S3 copied."""
         self.crc = combine_crc64nvme(self.crc, crc, length_bytes)
         self.length_bytes += length_bytes

@@ -1,8 +1,8 @@
-"""How many functions a state machine may have at once: what was asked for, as far as Lambda's quota
-has room.
+"""How many functions a state machine may run at the same time: the number that was asked for, as
+far as Lambda's quota allows.
 
-New accounts have a quota of 10, and so have those that Control Tower makes for audit and for logs
-(https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html).
+New accounts have a quota of 10, including the audit and log archive accounts that Control Tower
+makes (https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html).
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 BRANCHES = 2
-"""Main and auxiliary logs go side by side."""
+"""Main and auxiliary logs are packed at the same time."""
 
 OTHERS_PERCENT = 20
-"""Of what no function has reserved; left to whatever else runs in the account."""
+"""The share of the unreserved concurrency that is left to other functions in the account."""
 
 
 def fit_branches(wanted: Mapping[str, int], unreserved: int) -> dict[str, int]:
-    """Of a run: step -> how many for each of its branches. At least one; what is too much all the
-    same, Lambda refuses, and it is tried again.
+    """For a run: step -> number for each of its branches, at least one. If that is still too many,
+    Lambda refuses a call and Step Functions retries it.
     """
     return {step: _fit(count, unreserved, BRANCHES) for step, count in wanted.items()}
 
 
 def fit_history(wanted: Mapping[str, int], unreserved: int) -> dict[str, int]:
-    """Of the work on history: `sort`, with nothing beside it, and `windows`, whole runs that pack
-    `pack` in each of their branches.
+    """For work on history: `sort`, which runs alone, and `windows`, which are whole runs with
+    `pack` functions in each of their branches.
     """
     pack = _fit(wanted["pack"], unreserved, BRANCHES)
     return {

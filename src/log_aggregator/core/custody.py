@@ -1,12 +1,12 @@
-"""Custody records: what a run did, written once, each naming the hash of the one before it.
+"""Custody records: what a run did. Each is written once and names the hash of the one before it.
 
-A run opens a record before it touches a window of days, and closes it when that window is done.
-What a run that died left behind is taken down by a later one, in a record of recovery. A drill
-writes one when it is over; it changes nothing.
+A run writes an opening before it changes anything in a window of days, and a closing when that
+window is done. If a run dies, a later one writes down what it left, in a recovery record. A drill
+changes nothing and writes one record when it is over.
 
-A record is JSON Lines in gzip: a line for the run, then a line for each group that it had to do
-with. Its hash is the SHA-256 of the object as it is stored. docs/internals/custody.md shows one,
-and how to check a chain with shell tools.
+A record is JSON Lines in gzip: a line for the run, then a line for each group that it dealt with.
+Its hash is the SHA-256 of the object as it is stored. docs/internals/custody.md shows one, and how
+to check a chain with shell tools.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ FORMAT = "log-aggregator-custody"
 VERSION = 1
 
 _SEQUENCE_DIGITS = 10
-# A folder has a thousand records: a page of a listing, so that the newest is found with two
-# requests however many there are.
+# A folder has a thousand records, which is one page of a listing. So the newest record is found
+# with two requests, however many there are.
 _KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.jsonl\.gz")
 
 
@@ -52,34 +52,30 @@ class RecordKind(StrEnum):
 
     OPENING = "opening"  # the groups that a run is about to work on
     CLOSING = "closing"  # what it did
-    RECOVERY = "recovery"  # what was found of a run that did not say it itself
-    DRILL = "drill"  # what came back of a sample of the members
-    AT_REST = "at-rest"  # what S3's own hashes of whole packs say
+    RECOVERY = "recovery"  # what a run did that died before its closing
+    DRILL = "drill"  # a random sample of members that was read back
+    AT_REST = "at-rest"  # packs compared by S3's own hashes
 
 
 @dataclass(slots=True, kw_only=True)
 class GroupCounts:
-    """What became of a group's log objects: counted while a run goes on, and taken down in its
-    record.
-    """
+    """The outcome for a group's log objects: counted during a run, and written into its record."""
 
     listed: int = 0
-    """Log objects that were found and are to be in packs: those packed now, those that were packed
-    before, and those left.
-    """
+    """Log objects that were found and belong into packs: packed now, packed before, or left."""
     listed_bytes: int = 0
     packed: int = 0
     copied: int = 0
     bytes_in: int = 0
     packed_before: int = 0
-    """Of those listed, how many were members of packs already."""
+    """How many of those listed were in packs already."""
     packed_before_bytes: int = 0
     changed: int = 0
     deleted: int = 0
     kept: int = 0
     retained: int = 0
     unknown: int = 0
-    """Originals of which S3 did not say whether it deleted them, nor whether they are there."""
+    """Originals of which it is not known whether S3 deleted them."""
     discarded: int = 0
 
 
@@ -96,34 +92,32 @@ def sum_counts(groups: Iterable[GroupCounts]) -> GroupCounts:
 
 @dataclass(slots=True)
 class PackEntry:
-    """A pack that a run wrote, or verified again, and what became of the originals of its
-    members.
-    """
+    """A pack that a run wrote, or verified again, and the outcome for its members' originals."""
 
     key: str
     members: int
     source_bytes: int
-    """Bytes of its members' originals: as they were read where the pack is not verified, else as
-    the verified index has them.
+    """Bytes of its members' originals: from the verified index, or as they were read if the pack is
+    not verified.
     """
     size_bytes: int
     is_new: bool = False
-    """The record's run wrote it. Else an earlier one did, and this run found it. Of all records of
-    a chain exactly one says so.
+    """Whether this record's run wrote it; otherwise an earlier run did, and this one found it. In a
+    chain exactly one record has it as new.
     """
     index_sha256: str | None = None
-    """Hex, of the index as it is stored. None where the pack was not verified; nothing of it was
-    deleted then.
+    """Hex, of the index as it is stored. None if the pack was not verified; then none of its
+    originals were deleted.
     """
     deleted: int | None = None
-    """Versions that are known to be gone. None where the deletion was not begun."""
+    """Versions that are known to be gone. None if the deletion was not begun."""
     kept: int = 0
     retained: int = 0
     changed: int = 0
     unknown: int = 0
     sha256: str | None = None
-    """Hex, of the whole pack, as its run computed it while it wrote it. None where a member was
-    copied unread, and of a pack that the run only found: it says nothing that it has not seen.
+    """Hex, of the whole pack, computed by the run that wrote it. None if S3 copied a member without
+    our reading it, or if the run only found the pack: a record says only what its run has seen.
     """
 
     @classmethod
@@ -140,19 +134,19 @@ class PackEntry:
 
 @dataclass(frozen=True, slots=True)
 class GroupEntry:
-    """A group, or a part of one: a large group is done in several parts."""
+    """A group, or a part of one: a large group is processed in several parts."""
 
     group: Group
     counts: GroupCounts = field(default_factory=GroupCounts)
     discard_lists: tuple[str, ...] = ()
-    """Keys of the lists of what was deleted without a pack."""
+    """Keys of the lists of objects that were deleted without being packed."""
     packs: tuple[PackEntry, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
     """(error, message)."""
 
     @property
     def left(self) -> int:
-        """Log objects that are in no pack yet: they changed, could not be read, or the group
+        """Log objects that are in no pack yet: they changed or could not be read, or the group
         failed.
         """
         counts = self.counts
@@ -164,7 +158,7 @@ class GroupEntry:
         return counts.listed_bytes - counts.bytes_in - counts.packed_before_bytes
 
     def without_new(self, claimed: Container[str], target: Target) -> GroupEntry:
-        """The same, where other records say already who wrote some of its packs."""
+        """The same entry, but packs that other records `claimed` as new are not new in it."""
         counts = replace(self.counts)
         for pack in self.packs:
             if pack.is_new and pack.key in claimed:
@@ -180,7 +174,7 @@ class GroupEntry:
         return replace(self, counts=counts, packs=tuple(packs))
 
     def find_imbalance(self) -> str | None:
-        """Where more or less came out than went in, and no failure or change explains it."""
+        """Why the counts do not add up and no failure or change explains it; None if they do."""
         if self.left < 0 or self.left_bytes < 0:
             return "more was packed than listed"
         if (self.left or self.left_bytes) and not self.counts.changed and not self.failures:
@@ -192,7 +186,7 @@ class GroupEntry:
         ):
             return "its packs do not hold what was packed"
         if any(pack.index_sha256 is None and (pack.deleted or pack.kept) for pack in self.packs):
-            return "originals of a pack were deleted that was not verified"
+            return "originals of a pack were deleted although the pack was not verified"
         return None
 
 
@@ -208,38 +202,38 @@ class Record:
     first: date
     last: date
     objects: Mapping[str, int] = field(default_factory=dict)
-    """How many objects the run's listings left alone, by reason; of all source buckets together."""
+    """The number of objects that the run left alone, by reason, for all source buckets together."""
     layouts: tuple[Mapping[str, Any], ...] = ()
-    """The layouts that were declared for the run, as `describe_declarations` gives them."""
+    """The layouts that were declared for the run, in the form of `describe_declarations`."""
     stage: Stage = Stage.PACK
-    """How far it goes, or went, with originals."""
+    """How far the run may go with originals, or went."""
     groups: tuple[GroupEntry, ...] = ()
     failures: tuple[tuple[str, str, str], ...] = ()
-    """(where, error, message), those of groups too."""
+    """(where, error, message), including those of groups."""
     kind: RecordKind = RecordKind.CLOSING
     planned: tuple[Group, ...] = ()
-    """Of an opening: the groups that may be touched."""
+    """In an opening: the groups that the run may change."""
     about: int | None = None
-    """Of a recovery: the number of the opening that it is about."""
+    """In a recovery: the number of the opening that it is about."""
     closes: int | None = None
-    """The number of the opening of which all is known now."""
+    """The number of the opening that this record closes."""
     open: tuple[int, ...] = ()
-    """The numbers of all openings, this record's included, that none has closed yet."""
+    """The numbers of all openings that no record has closed yet, including this one's."""
     at_rest: AtRestCheck | None = None
-    """Of a check of packs at rest: what it found."""
+    """In the record of a check of packs at rest: its result."""
     sequence: int = 0
     previous: str | None = None
     """Hex SHA-256 of the record before this one; None for the first."""
     drill: Drill | None = None
-    """Of a drill's record, and of no other: what came of it."""
+    """In a drill's record, and in no other: its result."""
 
     def __post_init__(self) -> None:
         if (self.drill is not None) != (self.kind is RecordKind.DRILL):
-            raise ValueError("a drill's record has a drill, and no other has one")
+            raise ValueError("expected a drill in a drill's record, and in no other")
 
     @property
     def step(self) -> tuple[str, RecordKind, date, date]:
-        """What a run writes down once."""
+        """The identity of a record: a run writes only one with the same."""
         return (self.run, self.kind, self.first, self.last)
 
     @property
@@ -257,8 +251,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class WrittenRecord:
-    """Where a record is, and its hash: who keeps it elsewhere can show later that the chain up to
-    it was never changed.
+    """A record's key and hash. Anyone who keeps the hash elsewhere can show later that the chain up
+    to this record was never changed.
     """
 
     bucket: str
@@ -278,7 +272,7 @@ def record_key(target: Target, sequence: int) -> str:
 
 
 def parse_record_key(target: Target, key: str) -> int | None:
-    """The sequence number; None for what is no record's key."""
+    """The sequence number; None if it is not a record's key."""
     found = _KEY.fullmatch(key.removeprefix(custody_prefix(target)))
     return int(found["sequence"]) if found and key.startswith(custody_prefix(target)) else None
 
@@ -293,7 +287,7 @@ def encode_record(record: Record) -> bytes:
 
 
 def describe_entry(entry: GroupEntry) -> dict[str, Any]:
-    """In plain types, as it stands in a record."""
+    """In plain types, as it is written in a record."""
     return {
         **encode_group(entry.group),
         **asdict(entry.counts),
@@ -304,15 +298,17 @@ def describe_entry(entry: GroupEntry) -> dict[str, Any]:
 
 
 def decode_record(data: bytes) -> Record:
-    """The inverse of `encode_record`. Raises BadPack: no record, cut short, totals that are not
-    those of its groups.
+    """The inverse of `encode_record`. Raises BadPack if it is not a record, is cut short, or its
+    totals are not those of its groups.
     """
     with decoding("the custody record"):
         return _parse(_inflate(data).splitlines())
 
 
 def _inflate(data: bytes) -> bytes:
-    """Exactly one gzip member with our own header: nothing may hide beside it."""
+    """Accepts exactly one gzip member with our own header, so that nothing can be hidden in extra
+    members or header fields.
+    """
     if not data.startswith(GZIP_HEADER):
         raise ValueError("not a record's header")
     inflater = zlib.decompressobj(GZIP_WBITS)
@@ -401,7 +397,7 @@ def _parse_kind(text: str) -> RecordKind:
 
 
 def _parse_layouts(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Names and patterns are shown, so they must be text."""
+    """Names and patterns are printed, so they must be text."""
     for row in rows:
         if not isinstance(row["name"], str) or not isinstance(row["pattern"], str):
             raise TypeError("a layout without a name or a pattern")
@@ -410,7 +406,7 @@ def _parse_layouts(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, A
 
 _PACK_FIELDS = {item.name for item in fields(PackEntry)}
 _LATER_FIELDS = {"sha256"}
-"""Older records do not have them."""
+"""Records of older versions do not have them."""
 
 
 def _parse_group(line: Mapping[str, Any]) -> GroupEntry:

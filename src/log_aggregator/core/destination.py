@@ -1,8 +1,7 @@
-"""How the bucket of the packs is made: as commands of the AWS CLI, as a CloudFormation template, as
-Terraform.
+"""The bucket of the packs, as commands of the AWS CLI, as a CloudFormation template, as Terraform.
 
-The bucket is that of the stack (template.yaml): versions, write once, no deletion, indexes that
-stay warm. A test holds the two together.
+It is the same bucket as in the stack (template.yaml): versions, write once, no deletion, indexes
+that stay warm. A test compares the two.
 """
 
 from __future__ import annotations
@@ -27,25 +26,27 @@ FOLDERS_WRITTEN_ONCE = (
     "probes/",
 )
 FOLDERS_EXPIRING = ("packs", "indexes", "terms", "tables", "discards")
-"""What is searched goes with the packs that it came from. Custody records and public keys are few,
-and prove something for as long as there are any.
+"""Indexes, terms, tables and lists expire when their packs do. Custody records and public keys do
+not: they are few, and they are evidence.
 """
 FOLDERS_SEARCHED = ("terms", "tables")
 SEARCHED_DAYS = 30
-"""Until what is searched moves to Glacier Instant Retrieval, which costs a sixth to keep and is
-read as quickly. Until then runs read it, to merge it.
+"""When terms and tables move to Glacier Instant Retrieval, which costs a sixth of Standard and is
+read as quickly. Before that, runs read and merge them.
 """
 SEARCHED_BYTES_MIN = 131_072
-"""Smaller objects are billed as this there
+"""Smaller objects are billed as this size in that class
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html).
 """
 
 NONCURRENT_DAYS = 30
-"""What somebody deleted, or what expired, can be brought back for so long."""
+"""Deleted and expired objects can be brought back for this long."""
 
 ABORT_DAYS = 1
 ARCHIVED_BYTES_MIN = 204_800
-"""For smaller packs the move to Deep Archive costs more than it saves."""
+"""For smaller packs the transition to Deep Archive costs more than it saves in the first years: the
+request costs $0.05 per 1,000, and each archived object is billed 40 KB of overhead.
+"""
 
 NEVER_ALLOWED = (
     "s3:DeleteObject",
@@ -66,7 +67,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What becomes of packs with time, in days."""
+    """When packs are archived and expire, in days."""
 
     archive_days: int = 90
     expiration_days: int = 3650
@@ -75,8 +76,8 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A bucket to be made. `account` empty: not known. `runner`: the ARN of who runs the program,
-    who must not delete packs; empty: not known.
+    """A bucket to be made. `runner` is the ARN of the principal that runs the program, which must
+    not delete packs. `account` and `runner` are empty if they are not known.
     """
 
     bucket: str
@@ -93,10 +94,10 @@ class Destination:
 
 
 def make_commands(destination: Destination) -> Iterator[str]:
-    """For a shell, one a line, in their order."""
+    """For a shell, one in each line, in their order."""
     bucket = ["--bucket", destination.bucket]
     where = (
-        []  # S3 refuses its own default there
+        []  # CreateBucket refuses us-east-1 as a LocationConstraint
         if destination.region == "us-east-1"
         else ["--create-bucket-configuration", f"LocationConstraint={destination.region}"]
     )
@@ -110,7 +111,7 @@ def make_commands(destination: Destination) -> Iterator[str]:
 
 
 def make_template(destination: Destination) -> dict[str, Any]:
-    """CloudFormation: the bucket and its policy, which stay when the stack goes."""
+    """CloudFormation: the bucket and its policy, which stay when the stack is deleted."""
     kept = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -130,9 +131,7 @@ def make_template(destination: Destination) -> dict[str, Any]:
 
 
 def make_terraform(destination: Destination) -> Iterator[str]:
-    """A stack of the same template, as the module in terraform/ makes one of the whole
-    aggregator.
-    """
+    """A stack with the same template, as terraform/ has one for the whole aggregator."""
     yield 'resource "aws_cloudformation_stack" "packs" {'
     yield '  name          = "log-aggregator-packs"'
     yield "  template_body = <<-EOT"
@@ -143,7 +142,7 @@ def make_terraform(destination: Destination) -> Iterator[str]:
 
 
 def make_bucket_policy(destination: Destination) -> dict[str, Any]:
-    """Whoever writes, writes once, and who runs the program deletes nothing
+    """Objects can be written only once, and the principal that runs the program cannot delete
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html).
     """
     everybody = {"Effect": "Deny", "Principal": "*"}
@@ -162,12 +161,14 @@ def make_bucket_policy(destination: Destination) -> dict[str, Any]:
             "Resource": [f"{destination.arn}/{folder}*" for folder in FOLDERS_WRITTEN_ONCE],
             "Condition": {
                 "Null": {"s3:if-none-match": "true"},
+                # s3:PutObject also covers CreateMultipartUpload and UploadPart, which take no
+                # conditions. This key is false for them.
                 "Bool": {"s3:ObjectCreationOperation": "true"},
             },
         },
     ]
     if destination.runner:
-        # by condition and not by principal: S3 refuses a policy that names a role which is gone
+        # A condition and not a Principal, because S3 refuses a policy that names a deleted role.
         statements.append(
             {
                 "Sid": "NeverDeletePacks",
@@ -181,7 +182,7 @@ def make_bucket_policy(destination: Destination) -> dict[str, Any]:
 
 
 def make_lifecycle(retention: Retention) -> dict[str, Any]:
-    """As S3's API takes it."""
+    """In the form of S3's API."""
     kept = {"NoncurrentVersionExpiration": {"NoncurrentDays": NONCURRENT_DAYS}}
     archive = {
         "ID": "packs-to-deep-archive",
@@ -219,8 +220,8 @@ def make_lifecycle(retention: Retention) -> dict[str, Any]:
 
 
 def _configurations(destination: Destination) -> Iterator[tuple[str, str, Any]]:
-    """(operation, option, value) of each, in an order in which S3 takes them: a lock needs
-    versions, and the policy comes last, since it may forbid the rest.
+    """(operation, option, value), in an order that S3 accepts: a lock needs versions, and the
+    policy comes last, because it may forbid the rest.
     """
     yield "put-bucket-versioning", "--versioning-configuration", "Status=Enabled"
     yield "put-public-access-block", "--public-access-block-configuration", _PRIVATE
@@ -255,7 +256,7 @@ _OWNED = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
 def _properties(destination: Destination) -> dict[str, Any]:
-    """The same as CloudFormation names it."""
+    """The same properties with CloudFormation's names."""
     encryption = _encryption(destination)
     default = {"ServerSideEncryptionByDefault": encryption.pop(_BY_DEFAULT), **encryption}
     properties: dict[str, Any] = {
@@ -281,7 +282,7 @@ _BY_DEFAULT = "ApplyServerSideEncryptionByDefault"
 
 
 def _encryption(destination: Destination) -> dict[str, Any]:
-    """With a key of one's own, S3 Bucket Keys save a request to KMS for every object."""
+    """With a customer's key, S3 Bucket Keys save a request to KMS for every object."""
     if not destination.kms_key_arn:
         return {_BY_DEFAULT: {"SSEAlgorithm": "AES256"}}
     default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": destination.kms_key_arn}
@@ -289,7 +290,7 @@ def _encryption(destination: Destination) -> dict[str, Any]:
 
 
 def _rename_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule of S3's API, as CloudFormation names it."""
+    """A lifecycle rule of S3's API with CloudFormation's names."""
     found = rule["Filter"].get("And", rule["Filter"])
     renamed = {
         "Id": rule["ID"],

@@ -1,9 +1,9 @@
-"""CloudTrail's digests: what their keys and documents say, and whether CloudTrail signed them.
+"""CloudTrail's digests: their keys and documents, and whether CloudTrail signed them.
 
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
 and
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html.
-The texts of flaws are those of `aws cloudtrail validate-logs` wherever it knows the flaw.
+The texts of flaws are those of `aws cloudtrail validate-logs` where it has one.
 """
 
 from __future__ import annotations
@@ -25,18 +25,15 @@ DIGEST_LOG_TYPE = "CloudTrail-Digest"
 SIGNATURE_ALGORITHM = "SHA256withRSA"
 HASH_ALGORITHM = "SHA-256"
 PERIOD = timedelta(hours=1)
-"""CloudTrail writes a digest for every hour in which it delivers, also for one without logs."""
+"""CloudTrail writes a digest for every hour, even for one without logs."""
 
 DIGEST_BYTES_MAX = 256 * MIB
-"""Inflated. Half a kilobyte for each log that is named, so this is half a million logs in an hour.
-"""
+"""Inflated. A log takes half a kilobyte in a digest, so this is half a million logs in an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with a digest or a log. The text begins in lower case and ends without a full
-    stop.
-    """
+    """What is wrong with a digest or a log. The text begins in lower case and has no full stop."""
 
     text: str
 
@@ -51,11 +48,11 @@ TRAILING_DATA = Flaw("unexpected data after end of compressed stream")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Chain:
-    """The digests that follow one another: of a trail, in an account and region. `folder` is the
+    """The digests that follow one another: of one trail, in one account and region. `folder` is the
     account's, with the trail's prefix.
 
-    Backfill digests, which CloudTrail makes later for what the hourly ones had missed, are a chain
-    of their own.
+    Backfill digests, which CloudTrail writes later for logs that the hourly ones had missed, form
+    their own chain.
     """
 
     bucket: str
@@ -68,15 +65,15 @@ class Chain:
 
     @property
     def lineage(self) -> tuple[str, str, str, str, bool]:
-        """The same for chains of which one may go on from the other: a trail can be given another
-        bucket, or another prefix.
+        """Equal for two chains if one may continue the other: a trail can be moved to another
+        bucket or prefix.
         """
         return self.account, self.region, self.trail, self.home_region, self.is_backfill
 
 
 @dataclass(frozen=True, slots=True)
 class DigestName:
-    """What the key of a digest says: its chain, and when its hour ended."""
+    """The facts in a digest's key: its chain, and when its hour ended."""
 
     chain: Chain
     key: str
@@ -85,7 +82,7 @@ class DigestName:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a digest says of the one before it."""
+    """A digest's statement about the one before it."""
 
     bucket: str
     key: str
@@ -104,8 +101,8 @@ class NamedLog:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A digest's document. `previous` is None where a chain begins: validation or logging was
-    switched on, maybe again.
+    """A digest's document. `previous` is None at the beginning of a chain: validation or logging
+    was switched on, perhaps again.
     """
 
     bucket: str
@@ -118,11 +115,11 @@ class Digest:
     previous_signature: str | None
     logs: tuple[NamedLog, ...]
     sha256: str
-    """Of the document itself, not compressed."""
+    """Of the inflated document, because that is what CloudTrail signs."""
 
 
 def parse_digest_key(bucket: str, key: str) -> DigestName | None:
-    """None for what is no digest's key. A trail's name may hold underscores; regions do not."""
+    """None if it is not a digest's key. A trail's name may have underscores; regions have none."""
     found = _KEY.fullmatch(key)
     if found is None:
         return None
@@ -143,8 +140,8 @@ def parse_digest_key(bucket: str, key: str) -> DigestName | None:
 
 
 def parse_digest(data: bytes) -> Digest | Flaw:
-    """A digest as it is stored, gzip of a JSON document. Whatever it is not, is a flaw; nothing is
-    trusted yet.
+    """A digest as it is stored, gzip of a JSON document. Any error is a flaw. The signature is not
+    checked here.
     """
     document = inflate(data, DIGEST_BYTES_MAX)
     if document is None:
@@ -161,8 +158,8 @@ def parse_digest(data: bytes) -> Digest | Flaw:
 
 
 def string_to_sign(digest: Digest) -> bytes:
-    """What CloudTrail signed: end of the hour, place, hash, and the signature of the digest
-    before.
+    """What CloudTrail signed: end of the hour, bucket and key, hash, and the signature of the
+    digest before, or "null".
     """
     place = f"{digest.bucket}/{digest.key}"
     return "\n".join(
@@ -171,8 +168,8 @@ def string_to_sign(digest: Digest) -> bytes:
 
 
 def check_signature(digest: Digest, signature: str, key: PublicKey) -> Flaw | None:
-    """Whether the key's owner signed this digest; `signature` is hex, as the object's metadata hold
-    it.
+    """Whether the key's owner signed this digest. `signature` is hex, from the object's user
+    metadata: it is nowhere else, except in the next digest.
     """
     if not _HEX.fullmatch(signature):
         return BAD_SIGNATURE
@@ -180,8 +177,8 @@ def check_signature(digest: Digest, signature: str, key: PublicKey) -> Flaw | No
 
 
 def inflate(data: bytes, bytes_max: int) -> bytes | None:
-    """What one whole gzip member inflates to. None: not gzip, damaged, cut short, larger than
-    `bytes_max`, or anything behind it.
+    """Inflates one whole gzip member. None if it is not gzip, damaged, cut short, larger than
+    `bytes_max`, or followed by anything.
     """
     inflater = zlib.decompressobj(GZIP_WBITS)
     try:
@@ -192,7 +189,10 @@ def inflate(data: bytes, bytes_max: int) -> bytes | None:
 
 
 class LogHash:
-    """The SHA-256 of a log's inflated bytes, of which no more than a piece is held at a time."""
+    """The SHA-256 of a log's inflated bytes, of which only a piece is in memory at a time.
+
+    CloudTrail hashes the inflated log, and the AWS CLI refuses bytes after the first gzip member.
+    """
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(GZIP_WBITS)
@@ -211,7 +211,7 @@ class LogHash:
         self._has_more = self._has_more or bool(rest)
 
     def compare(self, sha256: str) -> Flaw | None:
-        """Of all that was taken."""
+        """The flaw, if any, of everything taken."""
         if self._is_damaged or not self._inflater.eof:
             return INVALID_FORMAT
         if self._has_more:
@@ -280,7 +280,8 @@ def _list(value: object) -> list[Any]:
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError("not a text")
-    # a lone surrogate, which JSON can write, is no text that anybody could have signed
+    # Raises UnicodeEncodeError for a lone surrogate, which JSON can express but UTF-8 cannot, so
+    # that it cannot have been signed.
     value.encode()
     return value
 

@@ -1,10 +1,10 @@
-"""What a sample says of the whole, and how sure that is.
+"""Estimates of the whole from a sample, and how certain they are.
 
 Each draw is an estimate of the whole by itself: what it found, divided by the probability of
 finding it (Hansen and Hurwitz 1943; for trees, Knuth 1975, "Estimating the efficiency of backtrack
-programs"). Their mean has no bias, also where the probabilities of a draw were learned from those
-before it: then the draws are uncorrelated, all with the same mean, which is all that the variance
-of the mean below needs.
+programs"). Their mean has no bias, even if the probabilities of a draw were learned from earlier
+ones: the draws are still uncorrelated and have the same mean, and the variance of the mean below
+needs no more than that.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ CONFIDENCE_PERCENT = 95
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure, and the interval that holds the truth in 95 of 100 surveys. `low` equals `high`
-    where everything was counted.
+    """A figure, and the interval that contains the true one in 95 of 100 surveys. `low` equals
+    `high` if everything was counted.
     """
 
     value: float
@@ -32,7 +32,7 @@ class Estimate:
 
     @property
     def percent(self) -> float:
-        """How far the farther end of the interval is from the value."""
+        """The distance of the value from the farther end of the interval, in percent."""
         if self.is_exact:
             return 0.0
         if self.value == 0:
@@ -45,15 +45,15 @@ class Estimate:
 
 
 def estimate_total(strata: Iterable[Sequence[float]], counted: float = 0.0) -> Estimate:
-    """What was counted, and the sum over the strata of the means of their draws.
+    """What was counted, plus the sum over the strata of the means of their draws.
 
-    Nothing in a log bucket is negative and a few draws are far larger than the others, so the
-    interval is that of a log-normal figure, which reaches farther up than down; and large draws
-    count as few: Student's t has the degrees of freedom of as many equal draws as would say the
-    same (Kish 1965), and upwards the interval is longer by the skewness of the mean, because the
-    largest parts are the ones that most samples have missed. So it holds the truth in 91 to 97 of
-    100 samples of 25 draws, if these are skewed up to a log-normal sigma of 1.6. A stratum with a
-    single draw has no variance to learn from: it is open to an error of many times.
+    Nothing in a log bucket is negative and a few draws are far larger than the others. So the
+    interval is that of a log-normal figure, which reaches farther up than down. Unequal draws count
+    as fewer equal ones: Student's t gets the degrees of freedom of the effective sample size (Kish
+    1965). The upper end is extended by the skewness of the mean, because most samples miss the
+    largest parts. With 25 draws, skewed up to a log-normal sigma of 1.6, the interval contains the
+    true figure in 91 to 97 of 100 samples. A stratum with a single draw has no variance to learn
+    from, so its error may be manifold.
     """
     value, variance, third, degrees = 0.0, 0.0, 0.0, math.inf
     for draws in strata:
@@ -76,6 +76,7 @@ def estimate_total(strata: Iterable[Sequence[float]], counted: float = 0.0) -> E
 
 def _variance_of_mean(draws: Sequence[float], mean: float) -> float:
     if len(draws) == 1:
+        # Unknown; a standard deviation of three times the mean makes the interval very wide.
         return 9 * mean**2
     return sum((draw - mean) ** 2 for draw in draws) / (len(draws) * (len(draws) - 1))
 
@@ -86,8 +87,8 @@ def _equal_draws(draws: Sequence[float]) -> float:
 
 
 def _t_quantile(degrees: float) -> float:
-    """Of 97.5 percent, by Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5), which is
-    right to 1 percent from 3 degrees of freedom on; below, the table's own values.
+    """The 97.5 percent quantile, by Cornish and Fisher's expansion (Abramowitz and Stegun 26.7.5),
+    which is accurate to 1 percent from 3 degrees of freedom on; for fewer, values of a table.
     """
     if degrees < len(_T_FEW):
         low = int(degrees)
@@ -104,5 +105,5 @@ def _t_quantile(degrees: float) -> float:
 
 _Z = 1.959964
 _REACH_MAX = math.log(10_000)
-"""Farther than anybody could use, and still a number."""
+"""Beyond any use, but still finite."""
 _T_FEW = (12.706, 4.303, 3.182, 2.776)

@@ -1,4 +1,4 @@
-"""Compact JSON in UTF-8, as it stands in indexes, records and lists, and these in gzip."""
+"""Compact JSON in UTF-8, as in indexes, records and lists, and in gzip."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def encode_json_line(value: object) -> bytes:
 
 
 def decode_json(data: bytes) -> Any:
-    """The inverse. Raises ValueError, also where a text is no Unicode: JSON can write half of a
-    surrogate pair, and nobody could print it, or write it down again.
+    """The inverse. Raises ValueError, also if a text is not valid Unicode: JSON can escape half of
+    a surrogate pair, which can be neither printed nor encoded again.
     """
     text = data.decode()
     value = json.loads(text)
@@ -35,20 +35,20 @@ def decode_json(data: bytes) -> Any:
 
 
 def inflate_lines(data: bytes) -> Iterator[bytes]:
-    """The lines of a gzip file, one at a time. Raises what `decoding` knows; ValueError where they
-    are more than `record_bytes_max`, no more than one byte beyond which is ever inflated.
+    """The lines of a gzip file, one at a time. Raises errors that `decoding` turns into BadPack,
+    and ValueError if they have more than `record_bytes_max`; at most one byte more is inflated.
     """
     lines = gzip.GzipFile(fileobj=io.BytesIO(data))
     left_bytes = record_bytes_max(len(data))
     while line := lines.readline(left_bytes + 1):
         left_bytes -= len(line)
         if left_bytes < 0:
-            raise ValueError("it inflates to more than anything of ours")
+            raise ValueError("it inflates to more than any file of ours")
         yield line
 
 
 def record_bytes_max(size_bytes: int) -> int:
-    """What anything of ours that is stored in `size_bytes` may inflate to."""
+    """The size to which a file of ours that is stored in `size_bytes` may inflate."""
     return max(RECORD_BYTES_MIN, BOMB_RATIO_MIN * size_bytes)
 
 

@@ -1,4 +1,4 @@
-"""Originals as lines of text: gzip inflated, a newline where the last one lacks it. Streams."""
+"""Originals as streams of text lines: gzip is inflated, and a missing final newline is added."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def iter_lines(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
     if looks_like_gzip(first):
         first, rest = _split_first(_inflate(_chain(first, rest), size_bytes))
     if looks_like_gzip(first) or not looks_like_text(first):
-        raise NoLines("binary data, no text")
+        raise NoLines("binary data, not text")
     last = b"\n"
     for piece in _chain(first, rest):
         if b"\x00" in piece:
-            raise NoLines("binary data, no text")
+            raise NoLines("binary data, not text")
         if piece:
             last = piece[-1:]
             yield piece
@@ -35,7 +35,9 @@ def iter_lines(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
 
 
 def _split_first(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first piece that says what all of them are: 4 bytes or more, where there are as many."""
+    """The first piece, joined with others until it has the 4 bytes that decide the content kind, if
+    there are as many; and the rest.
+    """
     rest = iter(pieces)
     first = b""
     for piece in rest:

@@ -21,15 +21,15 @@ def encode_group(group: Group) -> dict[str, str]:
 
 
 def decode_group(fields: Mapping[str, Any]) -> Group:
-    """The inverse; other fields do no harm. Raises ValueError, KeyError, TypeError."""
+    """The inverse; other fields are ignored. Raises ValueError, KeyError, TypeError."""
     return Group(
         fields["bucket"], fields["log_type"], fields["account"], date.fromisoformat(fields["date"])
     )
 
 
 def encode_log_object(found: LogObject) -> Fields:
-    """[key, version id, ETag, size, last modified, storage class, is latest]: all but the bucket,
-    which they have in common.
+    """[key, version id, ETag, size, last modified, storage class, is latest]: everything but the
+    bucket, which all objects of a list share.
     """
     modified = found.last_modified.isoformat()
     return [

@@ -1,9 +1,9 @@
-"""Original keys as paths of files, on the file systems of Linux and macOS: safe, readable, and no
-two on the same path.
+"""Turns original keys into file paths for Linux and macOS: safe, readable, and never the same for
+two keys.
 
-A key is any text of up to 1,024 bytes. Its segments become folders and a file; what a file system
-cannot hold or would take for something else, and what is not harmless to show (`escapes`), is
-written with percent signs, and a percent sign itself always, so that nothing else can look like it.
+A key is any text of up to 1,024 bytes. Its segments become folders and a file. Characters that a
+file system cannot store or would misinterpret, and those that are harmful to print (`escapes`), are
+percent-encoded. So is every percent sign, so that the result is unambiguous.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from log_aggregator.escapes import replace_harmful
 from log_aggregator.model import Member
 
 NAME_BYTES_MAX = 220
-"""Of one name. File systems take 255; a file that stands beside another has a longer name than
-that.
+"""The limit for one name. File systems allow 255; files that are named after another one get a
+suffix.
 """
 
 _UNSAFE = re.compile(r"[%/\\]")
@@ -25,22 +25,20 @@ _EXTENSIONS = re.compile(r"(?:\.(?:json|log|txt|csv|parquet|zip|gz|gzip))+\Z")
 
 
 def encode_segments(key: str) -> list[str]:
-    """The names of the folders and of the file, outermost first. Different keys give different
-    lists.
-    """
+    """The names of the folders and the file, outermost first, different for different keys."""
     return [_encode(segment) for segment in key.split("/")]
 
 
 def fit_encoding(name: str, encoding: str) -> str:
-    """A name that a file system of another encoding than Unicode's can hold: what it lacks is
-    written with percent signs, too.
+    """A name for a file system whose encoding is not Unicode: characters that it lacks are
+    percent-encoded as well.
     """
     return "".join(char if _is_in(char, encoding) else _percent(char) for char in name)
 
 
 def name_version(name: str, member: Member) -> str:
-    """The name of an older version: its version id, or its ETag where there is none, in front of
-    the extensions.
+    """The name of an older version, with its version id, or its ETag if it has none, before the
+    extensions.
     """
     version = (
         member.version_id
@@ -53,8 +51,8 @@ def name_version(name: str, member: Member) -> str:
 
 
 class PathNames:
-    """Gives every file a path that no other has, also where case or Unicode form make no
-    difference. Memory: 100 bytes a file.
+    """Gives every file a path of its own, even on file systems that ignore case or Unicode form. It
+    takes 100 bytes of memory for each file.
 
     The same files in the same order get the same paths.
     """
@@ -64,23 +62,23 @@ class PathNames:
         self._folders: set[bytes] = set()
 
     def place(self, segments: list[str], unique: str) -> list[str]:
-        """The segments, shortened and changed as far as needed. `unique` is some text that no other
+        """The segments, shortened and changed as far as needed. `unique` is a text that no other
         file has.
         """
         folders: list[str] = []
         for segment in segments[:-1]:
             folders.append(_shorten(segment))
-            if _fold(folders) in self._files:  # a key that is another one's folder
+            if _fold(folders) in self._files:  # another key is a file with this folder's path
                 folders[-1] = _shorten(f"{folders[-1]}%folder")
             self._folders.add(_fold(folders))
         return self._take(folders, _shorten(segments[-1]), "", unique)
 
     def place_beside(self, path: list[str], suffix: str, unique: str) -> list[str]:
-        """The path of a file that belongs to the one at `path`, and is named after it."""
+        """The path of a file that belongs to the one at `path` and is named after it."""
         return self._take(path[:-1], path[-1], suffix, unique)
 
     def forget(self, path: list[str]) -> None:
-        """Of a file that did not come about."""
+        """Frees the path of a file that was not written."""
         self._files.discard(_fold(path))
 
     def _take(self, folders: list[str], name: str, suffix: str, unique: str) -> list[str]:
@@ -112,9 +110,7 @@ def _percent(char: str) -> str:
 
 
 def _shorten(name: str) -> str:
-    """A name that is too long keeps its beginning and its extensions, and gets a hash of the
-    whole.
-    """
+    """A name that is too long keeps its beginning and its extensions, and gets a hash."""
     if len(name.encode()) <= NAME_BYTES_MAX:
         return name
     extensions = _EXTENSIONS.search(name)
@@ -125,8 +121,8 @@ def _shorten(name: str) -> str:
 
 
 def _fold(path: list[str]) -> bytes:
-    """What file systems that ignore case or Unicode form compare; 16 bytes of it are enough to tell
-    all paths apart.
+    """A hash of what file systems that ignore case or Unicode form compare; 16 bytes are enough to
+    tell all paths apart.
     """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", "/".join(path)).casefold())
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -1,5 +1,5 @@
-"""From the log objects of a group to the packs that will hold them. Pure: the same objects give the
-same plan, and the same keys.
+"""Plans the packs for the log objects of a group. Pure: the same objects give the same plan and the
+same keys.
 """
 
 from __future__ import annotations
@@ -34,12 +34,16 @@ from log_aggregator.model import (
 )
 
 ID_LENGTH = 32
-"""128 bits: with fewer, two lists of members that share a name can be made on purpose."""
+"""128 bits as hex digits: with fewer, someone could construct two lists of members with the same
+name.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PackLimits:
-    """When a pack is full, and when an object is large enough to be copied alone or by S3."""
+    """When a pack is full, and when an object is large enough for a pack of its own or a copy by
+    S3.
+    """
 
     pack_size_bytes_max: int = GIB
     members_max: int = 200_000
@@ -50,7 +54,7 @@ class PackLimits:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A log object, and what its key says."""
+    """A log object, and the facts in its key."""
 
     log_object: LogObject
     facts: KeyFacts
@@ -63,11 +67,10 @@ def plan_packs(
     limits: PackLimits,
     markers: Mapping[str, Sequence[DeleteMarker]] | None = None,
 ) -> tuple[PackPlan, ...]:
-    """The packs for a group's log objects: each object in exactly one of them, in the order of key,
+    """The packs for a group's log objects. Each object is in exactly one of them, ordered by key,
     then version.
 
-    All versions of a key go into the same pack, so that the order in which they are deleted is in
-    one hand.
+    All versions of a key go into the same pack, so that one deletion decides about their order.
     """
     ordered = list(_each_once(sorted(sources, key=_place)))
     large = {each.log_object.key for each in ordered if _is_large(each, limits)}
@@ -104,16 +107,16 @@ def _is_large(source: Source, limits: PackLimits) -> bool:
 
 
 def _each_once(ordered: Iterable[Source]) -> Iterator[Source]:
-    """S3 may list an object on two pages."""
+    """Drops duplicates: S3 may list an object on two pages."""
     for _, same in groupby(ordered, key=_place):
         yield from {source.log_object.identity: source for source in same}.values()
 
 
 def cut_sources(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[Source]]:
-    """Cuts ordered sources where a pack is full: at the last change of hour or region if that
-    leaves it at least half full, else right there.
+    """Cuts ordered sources when a pack is full: at the last change of hour or region if that leaves
+    it at least half full, otherwise right there.
 
-    Versions of one key are never parted, not even by the limits.
+    Versions of one key are never separated, not even by the limits.
     """
     batch: list[Source] = []
     size, boundary = 0, 0
@@ -121,8 +124,8 @@ def cut_sources(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[
         is_other_key = bool(batch) and batch[-1].log_object.key != source.log_object.key
         if is_other_key and _hour_of(batch[-1]) != _hour_of(source):
             boundary = len(batch)
-        # Again where what remains after a cut at the hour is still too large together with this
-        # one.
+        # A loop, because what remains after a cut at the hour may still be too large together with
+        # this source.
         while (
             batch
             and is_other_key
@@ -142,13 +145,14 @@ def cut_sources(sources: Sequence[Source], limits: PackLimits) -> Iterator[list[
 
 
 def group_of(bucket: str, facts: KeyFacts) -> Group:
-    """The group of a bucket's log object, by what its key says."""
+    """The group of a bucket's log object, by the facts in its key."""
     return Group(bucket, facts.log_type, facts.account or NO_ACCOUNT, facts.date)
 
 
 def may_be_of(group: Group, key: str) -> bool:
-    """Whether a log of that key can be a member of the group's packs. A key that is certain says of
-    which it is; any other can be of a declared layout's groups, and of no built-in log type's.
+    """Whether a log with that key can be a member of the group's packs. If a built-in layout
+    matches, it determines the group. Any other key can belong to groups of declared layouts, but to
+    none of a built-in log type.
     """
     parsed = parse_key(key)
     if isinstance(parsed, Dated):
@@ -157,8 +161,8 @@ def may_be_of(group: Group, key: str) -> bool:
 
 
 def pack_id(objects: Iterable[LogObject]) -> str:
-    """First 32 hex digits of the SHA-256 over the members' identities, each as a line of JSON:
-    other members, another name.
+    """The first 32 hex digits of the SHA-256 over the members' identities, each as a line of JSON.
+    Different members give a different name, so a pack is never overwritten by another one.
     """
     digest = hashlib.sha256()
     for log_object in objects:
@@ -169,7 +173,7 @@ def pack_id(objects: Iterable[LogObject]) -> str:
 
 
 def estimate_requests(packs: Iterable[PackPlan], limits: PackLimits) -> Counter[str]:
-    """Requests by S3 operation to write, verify and settle these packs; listings come on top."""
+    """Requests by S3 operation to write, verify and settle these packs, without listings."""
     requests: Counter[str] = Counter()
     for pack in packs:
         large = [

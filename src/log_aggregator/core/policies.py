@@ -1,4 +1,4 @@
-"""IAM policies as values: statements, documents of them, and how long a document may be."""
+"""IAM policies as values: statements, documents, and the limit for a document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 MANAGED_POLICY_CHARACTERS_MAX = 6_144
-"""Of a managed policy, white space not counted
+"""The limit of a managed policy, not counting white space
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 
 VERSION = "2012-10-17"
@@ -16,8 +16,8 @@ VERSION = "2012-10-17"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement of a policy of a user or role. `account`: the account that the buckets must
-    belong to; empty where the resources are no buckets.
+    """A statement in the policy of a user or role. `account` is the account that must own the
+    buckets; empty if the resources are not buckets.
     """
 
     sid: str
@@ -27,7 +27,7 @@ class Statement:
     is_denial: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """As IAM writes it: what is one alone is no list."""
+        """In IAM's form, in which a single value is not a list."""
         document: dict[str, Any] = {
             "Sid": self.sid,
             "Effect": "Deny" if self.is_denial else "Allow",
@@ -42,8 +42,8 @@ class Statement:
 def make_documents(
     statements: Iterable[Statement], characters_max: int = MANAGED_POLICY_CHARACTERS_MAX
 ) -> list[dict[str, Any]]:
-    """As few documents as follow from taking the statements in their order; one that is too long
-    for a document is cut between its resources. A denial counts in whichever document it stands.
+    """Fills documents with the statements in their order; a statement that is too long for a
+    document is cut between its resources. A denial works in any of the documents.
     """
     documents: list[dict[str, Any]] = []
     for statement in statements:
@@ -57,12 +57,12 @@ def make_documents(
 
 
 def count_characters(document: Mapping[str, Any]) -> int:
-    """As IAM counts them."""
+    """The length as IAM counts it."""
     return len("".join(json.dumps(document, separators=(",", ":")).split()))
 
 
 def _cut(statement: Statement, characters_max: int) -> Iterator[Statement]:
-    """Each piece has a name of its own, since a document may have a name only once."""
+    """Each piece gets its own Sid, because a Sid must be unique in a document."""
     pieces = list(_cut_resources(statement, characters_max))
     if len(pieces) == 1:
         yield statement

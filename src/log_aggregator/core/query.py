@@ -1,6 +1,4 @@
-"""What somebody looks for among packed log objects. Pure: which indexes can hold it, and which
-members are it.
-"""
+"""A query for packed log objects. Pure: which indexes can have matches, and which members match."""
 
 from __future__ import annotations
 
@@ -23,24 +21,24 @@ from log_aggregator.model import Group
 _ADDRESS = "s3://"
 _GLOB = re.compile(r"[*?\[]")
 _YEARS_MAX = 12
-"""A glob that leaves more years open is not narrowed by date."""
+"""A glob that allows more years is not narrowed by date."""
 _BUILT_IN_TYPES = BUILT_IN_TYPES | {OTHER}
-"""No declared layout has one of these names (`declarations`), so what lies in their packs is dated
-by its head or its name.
+"""No declared layout has one of these names (`declarations`), so the members of their packs are
+dated by their head or name.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Conditions that all must hold. An empty one always holds.
+    """Conditions that must all hold. An empty one always holds.
 
     `keys` are keys, `s3://bucket/key`, or globs of either (`*`, `?`, `[abc]`; `*` spans slashes).
-    `first` and `last` are UTC and both included; a log object whose key names an hour is wanted
-    where that hour overlaps them, any other where its day does.
+    `first` and `last` are UTC and both included. A log object matches if the hour in its key
+    overlaps them, or its day if the key has no hour.
 
-    What a head or a name says of a key narrows the search. What a declaration or a hint says does
-    not, since a pack may have been made when another layout was declared; `first_look` says where
-    to look for such keys at first. `layouts` are those that are declared now.
+    The head or name of a key narrows the search. A declaration or a hint does not, because a pack
+    may have been made when another layout was declared; `first_look` says where to look for those
+    keys first. `layouts` are those that are declared now.
     """
 
     buckets: frozenset[str] = frozenset()
@@ -78,24 +76,26 @@ class Query:
         )
 
     def first_look(self) -> Query:
-        """The same query, with `hinted_keys` only in packs of the days that their hints name."""
+        """The same query, but `hinted_keys` are only looked for in packs of the days in their
+        hints.
+        """
         return replace(self, is_first_look=True)
 
     def second_look(self, found: Container[str]) -> Query | None:
-        """For those of the `hinted_keys` that were not found: in all packs. None where there is
-        nothing left to look for.
+        """A query in all packs for those of the `hinted_keys` that were not found. None if all
+        were found.
         """
         missing = tuple(key for key in self.hinted_keys if key not in found)
         return replace(self, keys=missing, is_first_look=False) if missing else None
 
     @property
     def hinted_keys(self) -> tuple[str, ...]:
-        """Whole keys of which nothing is certain but a hint names days."""
+        """Whole keys without certain facts, but with a hint of their days."""
         return tuple(key for key in self.keys if self._hint_of(key) is not None)
 
     def window_of(self, log_type: str) -> DateWindow:
-        """No other log dates can match in a log type. A bound that nothing gives is the
-        calendar's.
+        """The log dates that can match in a log type. If there is no bound, it is that of the
+        calendar.
         """
         first = self.first.date() if self.first else date.min
         last = self.last.date() if self.last else date.max
@@ -107,7 +107,7 @@ class Query:
 
     @property
     def bucket_names(self) -> frozenset[str] | None:
-        """No other source buckets can match. None: any may; the same for the next two."""
+        """The source buckets that can match, None for any; the next two are alike."""
         return self._names(self.buckets, lambda scope: scope.bucket)
 
     @property
@@ -119,8 +119,8 @@ class Query:
         return self._names(self.accounts, lambda scope: scope.account)
 
     def may_hold(self, group: Group) -> bool:
-        """Whether a pack of this group can have a member that matches; if not, its index need not
-        be read.
+        """Whether a pack of this group can have a matching member; if not, its index need not be
+        read.
         """
         return (
             _holds(self.buckets, group.bucket)
@@ -132,10 +132,10 @@ class Query:
         )
 
     def matches(self, group: Group, key: str) -> bool:
-        """Whether a member that lies in a pack of a group that `may_hold` it is wanted.
+        """Whether a member matches, in a pack of a group for which `may_hold` is true.
 
-        Where a key says its region or its hour only by a hint, that must do; without one it has
-        none, and the whole day of its group.
+        If region and hour are not certain from the key, they are taken from its hint. Without a
+        hint the member has no region, and its time is the whole day of its group.
         """
         if self.keys and not self._is_named(group.bucket, key):
             return False
@@ -158,9 +158,7 @@ class Query:
         )
 
     def _moment_of(self, group: Group, key: str) -> tuple[date, int | None]:
-        """The date and the hour of a member. A hint of another date than its group's says
-        nothing.
-        """
+        """The date and the hour of a member. A hint is ignored if its date is not the group's."""
         parsed = self.layouts.of(group.bucket).read(key)
         if isinstance(parsed, Dated):
             return parsed.facts.date, parsed.facts.hour
@@ -172,8 +170,8 @@ class Query:
         return replace(_scope_of(pattern), days=days) if days else _scope_of(pattern)
 
     def _hint_of(self, pattern: str) -> frozenset[date] | None:
-        """The days on which a whole key may be, by a declared layout or by all dates in it. None
-        where something certain narrows the search, or nothing at all.
+        """The possible days of a whole key, by a declared layout or by all dates in it. None if a
+        certain date narrows the search already, or if there is no hint.
         """
         bucket, key = _split_address(pattern)
         if _GLOB.search(pattern) or isinstance(parse_key(key), Dated):
@@ -200,8 +198,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a wanted key says of its group, as far as it does. `is_certain` False: keys may begin
-    so whose date a declared layout takes from elsewhere.
+    """What a key in a query says about its group. If `is_certain` is False, a declared layout may
+    give another date to keys with the same beginning.
     """
 
     bucket: str | None = None
@@ -219,12 +217,12 @@ class _Scope:
         )
 
     def days_of(self, log_type: str) -> frozenset[date] | None:
-        """None: any day."""
+        """The possible days, None for any."""
         return self.days if self.is_certain or log_type in _BUILT_IN_TYPES else None
 
 
 def region_of(layouts: Layouts, bucket: str, key: str) -> str | None:
-    """The region of a member; where its key says none for certain, that which a hint names."""
+    """The region of a member: that of its layout, otherwise that of a hint."""
     parsed = layouts.of(bucket).read(key)
     return parsed.facts.region if isinstance(parsed, Dated) else hint_of(key).region
 
@@ -234,7 +232,7 @@ def _compile(globs: Iterable[str]) -> tuple[re.Pattern[str], ...]:
 
 
 def _scope_of(pattern: str) -> _Scope:
-    """`*` spans slashes: where the bucket has one, the rest of the pattern may stand anywhere."""
+    """`*` spans slashes: if there is one in the bucket, the rest of the pattern may be anywhere."""
     bucket, key = _split_address(pattern)
     if bucket is not None and _GLOB.search(bucket):
         return _Scope()
@@ -259,9 +257,9 @@ def _scope_of_key(bucket: str | None, key: str) -> _Scope:
 
 
 def _scope_of_beginning(bucket: str | None, beginning: str) -> _Scope:
-    """What all keys say that begin so: by the laws of `core.layouts.parse`, what the date's
-    position says of one of them. Behind the stem of a head no declared layout is asked; elsewhere
-    one may date such keys otherwise.
+    """What all keys with this beginning have in common. By the laws of `core.layouts.parse` that
+    follows from the position of the date in one of them. Declared layouts are not tried after the
+    stem of a head; elsewhere one may date these keys differently.
     """
     parsed = parse_key(beginning + "x")
     position = parsed.position
@@ -278,7 +276,7 @@ def _scope_of_beginning(bucket: str | None, beginning: str) -> _Scope:
 
 
 def _days_of(grammar: DateGrammar, text: str) -> frozenset[date] | None:
-    """The days that a text can stand for which begins so; None where that says little."""
+    """The days whose text can begin like this; None if there are too many."""
     years = [
         year for year in range(YEAR_MIN, YEAR_MAX + 1) if _may_begin(grammar.year_text(year), text)
     ]
@@ -295,7 +293,7 @@ def _may_begin(spelled: str, text: str) -> bool:
 
 
 def _span(day: date, hour: int | None) -> tuple[datetime, datetime]:
-    """The hour that a key names, or its day."""
+    """The span of an hour, or of a whole day."""
     if hour is None:
         begin = datetime.combine(day, time.min, UTC)
         return begin, begin + timedelta(days=1, microseconds=-1)
@@ -308,7 +306,7 @@ def _holds(wanted: frozenset[str], value: str) -> bool:
 
 
 def _is_begin(moment: datetime | None) -> bool:
-    """The beginning of a day: which members are behind it follows from their group's date."""
+    """Whether it is the beginning of a day. Then the group's date decides for all its members."""
     return moment is None or moment.time() == time.min
 
 

@@ -1,8 +1,8 @@
 """RSASSA-PKCS1-v1_5 with SHA-256, verification only: RFC 8017, sections 8.2.2 and A.1.1.
 
-No secret is involved, so nothing here needs to take constant time. The signature is never decoded:
-the one encoded message that would be right is built and compared as a whole, which leaves a forger
-no bytes to choose.
+No secret is involved, so nothing here needs to take constant time. The padding is never parsed:
+the one correct encoded message is built and compared as a whole, which leaves a forger no bytes to
+choose.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 MODULUS_BITS_MIN = 1024
 MODULUS_BITS_MAX = 16_384
-"""A larger key is no key but an attempt to keep us busy."""
+"""A larger key is an attempt to keep us busy."""
 
 _SEQUENCE, _INTEGER, _BIT_STRING = 0x30, 0x02, 0x03
 _RSA_ENCRYPTION = bytes.fromhex("06092a864886f70d0101010500")
@@ -30,9 +30,9 @@ class PublicKey:
 
     def __post_init__(self) -> None:
         if not MODULUS_BITS_MIN <= self.n.bit_length() <= MODULUS_BITS_MAX or self.n % 2 == 0:
-            raise ValueError(f"not the modulus of an RSA key: {self.n.bit_length()} bits")
+            raise ValueError(f"it is not the modulus of an RSA key: {self.n.bit_length()} bits")
         if not 3 <= self.e < self.n or self.e % 2 == 0:
-            raise ValueError("not the exponent of an RSA key")
+            raise ValueError("it is not the exponent of an RSA key")
 
     @property
     def length_bytes(self) -> int:
@@ -50,28 +50,28 @@ def verify(key: PublicKey, message: bytes, signature: bytes) -> bool:
 
 
 def parse_public_key(der: bytes) -> PublicKey:
-    """PKCS#1's RSAPublicKey, as CloudTrail's ListPublicKeys gives it. Raises ValueError where it is
+    """PKCS#1's RSAPublicKey, as CloudTrail's ListPublicKeys returns it. Raises ValueError if it is
     anything else, or not DER.
     """
     content, end = _read(der, 0, _SEQUENCE)
     n, position = _read(content, 0, _INTEGER)
     e, content_end = _read(content, position, _INTEGER)
     if end != len(der) or content_end != len(content):
-        raise ValueError("there is more than a key")
+        raise ValueError("there are bytes after the key")
     return PublicKey(_parse_positive(n), _parse_positive(e))
 
 
 def parse_public_key_info(der: bytes) -> PublicKey:
     """X.509's SubjectPublicKeyInfo (RFC 5280, section 4.1) of an RSA key, as KMS's GetPublicKey
-    and `openssl pkey -pubout` give it. Raises ValueError where it is anything else, or not DER.
+    and `openssl pkey -pubout` return it. Raises ValueError if it is anything else, or not DER.
     """
     content, end = _read(der, 0, _SEQUENCE)
     algorithm, position = _read(content, 0, _SEQUENCE)
     bits, content_end = _read(content, position, _BIT_STRING)
     if algorithm != _RSA_ENCRYPTION:
-        raise ValueError("not the key of an RSA signature")
+        raise ValueError("it is not an RSA key")
     if end != len(der) or content_end != len(content) or bits[:1] != b"\x00":
-        raise ValueError("there is more than a key")
+        raise ValueError("there are bytes after the key")
     return parse_public_key(bits[1:])
 
 
@@ -82,17 +82,17 @@ def encode_message(message: bytes, length_bytes: int) -> bytes:
 
 
 def _read(data: bytes, start: int, tag: int) -> tuple[bytes, int]:
-    """(the content of the element at `start`, where it ends)."""
+    """(the content of the element at `start`, its end)."""
     if len(data) < start + 2 or data[start] != tag:
-        raise ValueError("not the DER of an RSA public key")
+        raise ValueError("it is not the DER of an RSA public key")
     length, begin = data[start + 1], start + 2
     if length & 0x80:
         begin += length & 0x7F
         encoded = data[start + 2 : begin]
         length = int.from_bytes(encoded)
-        # DER has one way to write a length: short where it fits, and no zeros in front.
+        # DER has only one form of a length: the short one if it fits, and no leading zeros.
         if len(encoded) != begin - start - 2 or length < 0x80 or encoded[0] == 0:
-            raise ValueError("a length is not as DER writes it")
+            raise ValueError("a length is not in DER's form")
     if len(data) < begin + length:
         raise ValueError("the key is cut short")
     return data[begin : begin + length], begin + length
@@ -101,5 +101,5 @@ def _read(data: bytes, start: int, tag: int) -> tuple[bytes, int]:
 def _parse_positive(content: bytes) -> int:
     value = int.from_bytes(content, signed=True)
     if value <= 0 or len(content) != value.bit_length() // 8 + 1:
-        raise ValueError("an integer is not as DER writes it")
+        raise ValueError("an integer is not in DER's form")
     return value

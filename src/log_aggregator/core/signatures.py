@@ -1,8 +1,8 @@
-"""Signatures of custody records: somebody with a key says that a record was the newest of its chain
-at some time, and thereby all records before it.
+"""Signatures of custody records. The owner of a key confirms that a record was the newest in its
+chain at some time, and with it all records before it.
 
-A signature is an object of its own beside the records, written once. docs/internals/custody.md
-shows one byte by byte, and how to check it with openssl alone.
+A signature is an object of its own in the bucket of the records, written once.
+docs/internals/custody.md shows one byte by byte, and how to check it with openssl alone.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from log_aggregator.model import Target
 FORMAT = "log-aggregator-signature"
 VERSION = 1
 ALGORITHM = "RSASSA_PKCS1_V1_5_SHA_256"
-"""As KMS names it
+"""KMS's name for it
 (https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html)."""
 KEY_BITS_MIN = 2048
 SIGNATURE_BYTES_MAX = 256 * KIB
-"""Of the object: a time stamp with all its certificates is some 6 KB."""
+"""The limit of the object. A time stamp with all its certificates takes about 6 KB."""
 
 _KEY = re.compile(r"(?P<folder>[0-9]{7})/(?P<sequence>(?P=folder)[0-9]{3})\.json")
 
@@ -67,11 +67,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A statement that is signed, as it is stored."""
+    """A signed statement, as it is stored."""
 
     statement: Statement
     key: str
-    """What the signer calls the key. It is not signed, so nothing goes by it."""
+    """The signer's name for the key. It is not signed, so nothing relies on it."""
     public_key: bytes
     """DER of X.509's SubjectPublicKeyInfo."""
     signature: bytes
@@ -81,21 +81,21 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class WrittenSignature:
-    """Where the signature of a record is."""
+    """The object with the signature of a record."""
 
     bucket: str
     key: str
     sequence: int
     signed_by: str
-    """What the signer calls its key."""
+    """The signer's name for its key."""
     is_stamped: bool
     is_new: bool = True
-    """It was not there before."""
+    """Whether it was written now, and was not there before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a time stamp proves: that the data was there at that time."""
+    """What a time stamp proves: that the data existed at that time."""
 
     moment: datetime
     authority: str
@@ -104,35 +104,36 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A signature that is right by itself, of a record that may be there or not."""
+    """A valid signature. Whether its record exists is another question."""
 
     sequence: int
     sha256: str
     signed_at: datetime
     key: str
-    """What it is called by whoever trusts it; else the hash of the public key."""
+    """The name under which it is trusted, otherwise the hash of the public key."""
     is_trusted: bool
     has_stamp: bool
     stamp: Stamp | None = None
-    """Once it was checked."""
+    """The time stamp, once it was checked."""
     ended: datetime | None = None
-    """When the record's run ended, once the record was seen."""
+    """When the record's run ended, once the record was read."""
 
 
 @dataclass(slots=True)
 class Proven:
-    """How far a chain is signed."""
+    """How much of a chain is signed."""
 
     signatures: int = 0
-    """Those that were read."""
+    """The number of signatures that were read."""
     newest: Proof | None = None
-    """Of the newest record that has one, by a key that is trusted; where none was named, by any."""
+    """The signature of the newest signed record, by a trusted key; by any key if none is trusted.
+    """
     stamped: Proof | None = None
-    """The same, of those with a time stamp that was checked."""
+    """The same among signatures with a checked time stamp."""
     after: int = 0
-    """Records after that of `newest`, which are only chained."""
+    """The number of records after that of `newest`, which are only chained."""
     oldest: int | None = None
-    """The oldest record that was read: what a proof reaches back to."""
+    """The oldest record that was read: the proof reaches back to it."""
 
 
 def signatures_prefix(target: Target) -> str:
@@ -140,13 +141,13 @@ def signatures_prefix(target: Target) -> str:
 
 
 def signature_key(target: Target, sequence: int) -> str:
-    """`<root>signatures/0000000/0000000042.json`: where the record is, in another folder."""
+    """`<root>signatures/0000000/0000000042.json`: like the record's key, in another folder."""
     place = record_key(target, sequence).removeprefix(custody_prefix(target))
     return f"{signatures_prefix(target)}{place.removesuffix('.jsonl.gz')}.json"
 
 
 def parse_signature_key(target: Target, key: str) -> int | None:
-    """The sequence number of the record; None for what is no signature's key."""
+    """The sequence number of the record; None if it is not a signature's key."""
     found = _KEY.fullmatch(key.removeprefix(signatures_prefix(target)))
     return int(found["sequence"]) if found and key.startswith(signatures_prefix(target)) else None
 
@@ -166,12 +167,12 @@ def encode_signature(signature: Signature) -> bytes:
 
 
 def decode_signature(data: bytes) -> Signature:
-    """The inverse of `encode_signature`, and of nothing else: no byte can be another one. Raises
-    BadPack.
+    """The inverse of `encode_signature`. It accepts no other bytes, so that a signature has exactly
+    one form. Raises BadPack.
     """
     with decoding("the signature"):
         if len(data) > SIGNATURE_BYTES_MAX:
-            raise ValueError("more than a signature")
+            raise ValueError("it is too large for a signature")
         found = decode_json(data)
         check_format("the signature", found["statement"], FORMAT, VERSION)
         stamp = found.get("time_stamp")
@@ -183,13 +184,13 @@ def decode_signature(data: bytes) -> Signature:
             None if stamp is None else _decode_bytes(stamp),
         )
         if encode_signature(signature) != data:
-            raise ValueError("not as a signature is written")
+            raise ValueError("it is not in the form of a signature")
         return signature
 
 
 def find_flaw(signature: Signature, target: Target, sequence: int) -> str | None:
-    """What is wrong with a signature by itself, at its place; whether its key is to be trusted, and
-    whether the record is what it says, is not asked.
+    """What is wrong with a signature in itself, or with its key in S3. Whether its signer is
+    trusted, and whether the record is as it says, is not checked here.
     """
     statement = signature.statement
     if statement.bucket != target.bucket:
@@ -203,12 +204,12 @@ def find_flaw(signature: Signature, target: Target, sequence: int) -> str | None
     if not signature.key.startswith("arn:") and signature.key != name_key(signature.public_key):
         return "its public key is not the one that it names"
     if not verify(key, statement.encode(), signature.signature):
-        return "it was not made with its key over what it says"
+        return "it does not fit its public key and its statement"
     return None
 
 
 def parse_signing_key(der: bytes) -> PublicKey:
-    """An RSA key of a length that is believed. Raises ValueError."""
+    """An RSA key that is long enough. Raises ValueError."""
     key = parse_public_key_info(der)
     if key.n.bit_length() < KEY_BITS_MIN:
         raise ValueError(f"it has {key.n.bit_length()} bits; expected {KEY_BITS_MIN} or more")
@@ -216,7 +217,7 @@ def parse_signing_key(der: bytes) -> PublicKey:
 
 
 def name_key(public_key: bytes) -> str:
-    """What a key without another name is called."""
+    """The name of a key that has no other."""
     return f"sha256:{hashlib.sha256(public_key).hexdigest()}"
 
 
@@ -226,9 +227,7 @@ _PEM = re.compile(
 
 
 def parse_public_keys(data: bytes) -> list[bytes]:
-    """The DER of public keys in a file: PEM, any number of them, or one as DER. Raises
-    ValueError.
-    """
+    """The DER of the public keys in a file: any number as PEM, or one as DER. Raises ValueError."""
     bodies = _PEM.findall(data.decode("ascii", errors="replace"))
     found = [base64.b64decode("".join(body.split()), validate=True) for body in bodies] or [data]
     for der in found:

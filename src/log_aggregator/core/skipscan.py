@@ -1,9 +1,9 @@
-"""The date skip-scan: where to go on listing when only some days are wanted.
+"""The date skip-scan: where to continue a listing when only some days are wanted.
 
-After a page, its last key tells where in it the date stands (`DatePosition`). All keys that share
-what stands before it, the *scope*, have their date there or none at all; so between that key and
-the next wanted date of the scope nothing can be wanted, and the listing goes on there, or behind
-the scope. In all other cases the next page is taken as it comes.
+After a page, the position of the date in its last key is known (`DatePosition`). All keys that
+share the text before it, the *scope*, have their date there or none at all. So there is nothing
+wanted between that key and the next wanted date in the scope, and the listing continues there, or
+after the scope. In all other cases the next page is read.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def next_start(
     *,
     skip_prefixes: tuple[str, ...] = (),
 ) -> str | None:
-    """Behind which key (exclusive, as StartAfter and KeyMarker are) to go on after a page that
-    ended with `last_key`.
+    """The key after which to continue (exclusive, like StartAfter and KeyMarker) when a page ended
+    with `last_key`; None for the next page.
 
-    `position_of` is that of the bucket's layouts. None: take the next page. What is returned sorts
-    behind `last_key`, and no key between the two is dated in the window, except those that begin
-    with one of `skip_prefixes`, which are jumped over whatever they are.
+    `position_of` is that of the bucket's layouts. The result sorts after `last_key`, and no key
+    between the two has a date in the window, except those that begin with one of `skip_prefixes`,
+    which are always skipped.
     """
     target = _skipped_end(last_key, skip_prefixes) or _target(
         last_key, window, position_of(last_key)
@@ -50,7 +50,7 @@ def _skipped_end(last_key: str, skip_prefixes: tuple[str, ...]) -> str | None:
 
 
 def _target(last_key: str, window: DateWindow, position: DatePosition | None) -> str | None:
-    """The first place behind `last_key` where something wanted can stand."""
+    """The first text after `last_key` with which a wanted key can begin."""
     if position is None:
         return None
     stops = _stops(window, position.grammar, None if position.whole_stem else position.year)
@@ -63,8 +63,8 @@ def _target(last_key: str, window: DateWindow, position: DatePosition | None) ->
 
 @lru_cache(maxsize=256)
 def _stops(window: DateWindow, grammar: DateGrammar, year: int | None) -> tuple[str, ...]:
-    """Every beginning of a wanted date, in key order. Where a year is given: of that year, and with
-    what the law of years leaves out.
+    """Every text with which a wanted date can begin, in key order. If a year is given, only dates
+    of that year, plus the texts that law 2 of `parse` excepts.
     """
     if year is None:
         return tuple(sorted({text for day in window for text in grammar.stops(day)}))
@@ -75,8 +75,8 @@ def _stops(window: DateWindow, grammar: DateGrammar, year: int | None) -> tuple[
 
 
 def _scope_end(position: DatePosition) -> str:
-    """A text behind all dates of the scope. Behind a year, and in a declared layout, the scope ends
-    with the digits: what else may follow is not known.
+    """A text after all dates of the scope. After a year, and in a declared layout, the scope ends
+    with the digits, because nothing is known about keys that continue otherwise.
     """
     if position.is_declared:
         return position.stem + position.grammar.year_form + _AFTER_DIGITS
@@ -86,14 +86,14 @@ def _scope_end(position: DatePosition) -> str:
 
 
 def _just_before(target: str) -> str:
-    """A text that sorts before `target` and before whatever begins with it, and behind nearly all
-    else that does.
+    """A text that sorts before `target` and all keys that begin with it, but after nearly all other
+    keys before them.
 
-    It ends in "~", the last printable character of ASCII: what sorts behind that is listed for
-    nothing, but never missed.
+    It is needed because StartAfter is exclusive. It ends in "~", the last printable character of
+    ASCII: keys that sort after it are listed in vain, but never missed.
     """
     return target[:-1] + chr(ord(target[-1]) - 1) + "~"
 
 
-_AFTER_DIGITS = ":"
+_AFTER_DIGITS = ":"  # the character after "9"
 _AFTER_ASCII = "\x7f"

@@ -1,6 +1,4 @@
-"""Times and dates as text: as they stand in indexes, records and reports, and as people type
-them.
-"""
+"""Times and dates as text: in indexes, records and reports, and as users type them."""
 
 from __future__ import annotations
 
@@ -10,8 +8,8 @@ from log_aggregator.errors import SettingsError
 
 
 def encode_time(moment: datetime, timespec: str = "auto") -> str:
-    """`2026-01-31T13:00:00Z`, in UTC; with a fraction of a second only where there is one. With
-    `timespec` always as far as "minutes", "seconds" or "milliseconds".
+    """`2026-01-31T13:00:00Z`, in UTC, with a fraction of a second only if there is one. `timespec`
+    sets a fixed precision: "minutes", "seconds" or "milliseconds".
     """
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
@@ -22,7 +20,7 @@ def decode_time(text: str) -> datetime:
 
 
 def parse_date(name: str, text: str, hint: str = "") -> date:
-    """A date that somebody gave as `name`. Raises SettingsError."""
+    """The date in the setting or option `name`. Raises SettingsError."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -30,7 +28,7 @@ def parse_date(name: str, text: str, hint: str = "") -> date:
 
 
 def check_date(name: str, text: object, day: date, today: date) -> None:
-    """Raises SettingsError where no log can be of this day."""
+    """Raises SettingsError if there can be no log of this day."""
     if not _FIRST_DAY <= day <= today:
         raise SettingsError(
             f"{name} {text}: expected a date from {_FIRST_DAY} to today ({today}, UTC)"
@@ -38,4 +36,4 @@ def check_date(name: str, text: object, day: date, today: date) -> None:
 
 
 _FIRST_DAY = date(2006, 1, 1)
-"""S3 is not older."""
+"""S3 opened in 2006."""

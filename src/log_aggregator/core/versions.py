@@ -1,4 +1,4 @@
-"""Several versions of one key: which of them are wanted."""
+"""Chooses among several versions of one key."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from log_aggregator.model import Identity, Member
 def choose_versions(
     packs: Sequence[Sequence[Member]], *, newest_only: bool = False, version_id: str | None = None
 ) -> list[tuple[tuple[Member, ...], frozenset[Identity]]]:
-    """For the packs of one group: the wanted members of each, and which of them are the newest
-    wanted version of their key.
+    """For each pack of a group: the wanted members, and those that are the newest wanted version of
+    their key.
 
-    A log object that is in two packs is wanted from the first one. Newest is by the time of its
-    last change, then by what the listing said.
+    A log object that is in two packs is taken from the first. The newest version is the one with
+    the latest LastModified; if they are equal, the one that was listed as latest.
     """
     first: dict[Identity, int] = {}
     newest: dict[str, Member] = {}
@@ -43,5 +43,5 @@ def choose_versions(
 
 
 def age_of(member: Member) -> tuple[datetime, bool, str, str]:
-    """Compares versions of a key: the newest has the greatest."""
+    """Sorts versions of a key: the newest has the greatest value."""
     return (member.last_modified, member.is_latest, member.version_id or "", member.etag)

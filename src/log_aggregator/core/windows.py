@@ -1,4 +1,4 @@
-"""The days that a run is about."""
+"""The days that a run works on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from log_aggregator.core.times import check_date, parse_date
 from log_aggregator.errors import SettingsError
 
 WINDOW_DAYS_MAX = 7
-"""A longer range is done in windows of this many days, so that memory does not grow with the range.
-"""
+"""A longer range is cut into windows of this many days, so that memory does not grow with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """What was asked for: one day, or a range, or nothing; and what the asker calls these, for the
-    messages.
+    """The days that were asked for: one day, a range, or nothing; and the names of these settings,
+    for messages.
     """
 
     day: str | None = None
@@ -27,8 +26,8 @@ class Days:
 
 
 def make_window(asked: Days, today: date, look_back_days: int, days_kept: int = 0) -> DateWindow:
-    """The window to work on. Nothing named: yesterday (UTC), as far back as is looked again or
-    originals are kept.
+    """The window to work on. If nothing was asked for, it ends yesterday (UTC) and reaches back as
+    far as late logs are looked for and originals are kept.
 
     Raises SettingsError.
     """
@@ -44,7 +43,7 @@ def make_window(asked: Days, today: date, look_back_days: int, days_kept: int = 
         yesterday = today - timedelta(days=1)
         return DateWindow(yesterday - timedelta(days=look_back_days + days_kept), yesterday)
     if asked.first is None or asked.last is None:
-        raise SettingsError(f"{first_name}, {last_name}: a range has both")
+        raise SettingsError(f"{first_name}, {last_name}: expected both, or neither")
     first, last = (
         _parse_day(first_name, asked.first, today),
         _parse_day(last_name, asked.last, today),
@@ -57,7 +56,7 @@ def make_window(asked: Days, today: date, look_back_days: int, days_kept: int = 
 
 
 def split_window(window: DateWindow, days_max: int = WINDOW_DAYS_MAX) -> Iterator[DateWindow]:
-    """A window as windows of so many days at most, one after the other."""
+    """Cuts a window into windows of at most `days_max` days, in order."""
     first = window.first
     while first <= window.last:
         last = min(window.last, first + timedelta(days=days_max - 1))

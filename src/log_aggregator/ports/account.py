@@ -1,8 +1,8 @@
-"""What `doctor` asks of an account, as a Protocol in AWS's own verbs. Every method only reads.
+"""What `doctor` asks an account, as a Protocol in AWS's own verbs. Every method only reads.
 
-Each answers with a value, also where nothing is configured; all raise the errors of
-`log_aggregator.errors.StoreError`'s branch and nothing else of their own. Of an error AccessDenied
-means that a permission is missing; any other one that the server gave no answer.
+Each returns a value even if nothing is configured. All raise only errors of the branch
+`log_aggregator.errors.StoreError`. AccessDenied means that a permission is missing, any other error
+that the server gave no answer.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredValue:
-    """What everything is asked by: a value, and the option, variable or entry of a profile that it
-    came from. No secret.
+    """A value of the AWS configuration, and the option, variable or profile entry that it came
+    from. Never a secret.
     """
 
     name: str
@@ -26,9 +26,7 @@ class ConfiguredValue:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the number of the account, and the ARN of a user, of the root user or of an assumed
-    role.
-    """
+    """The caller: the account's number, and the ARN of a user, the root user or an assumed role."""
 
     account: str
     arn: str
@@ -64,7 +62,7 @@ class ObjectLock:
 @dataclass(frozen=True, slots=True)
 class BucketEncryption:
     """How new objects are encrypted. `algorithm` is S3's word: AES256, aws:kms, aws:kms:dsse; empty
-    where nothing is configured.
+    if nothing is configured.
     """
 
     algorithm: str = ""
@@ -78,8 +76,8 @@ class BucketEncryption:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """To another storage class; `days` None where the rule names a date. Of current versions, or of
-    those that are no longer.
+    """A transition to another storage class, of current or of noncurrent versions. `days` is None
+    if the rule names a date.
     """
 
     storage_class: str
@@ -106,7 +104,7 @@ class LifecycleRule:
 
 @dataclass(frozen=True, slots=True)
 class PublicAccessBlock:
-    """The bucket's own four switches; the account's are not seen here."""
+    """The bucket's own four switches, without those of the account."""
 
     block_public_acls: bool = False
     ignore_public_acls: bool = False
@@ -125,9 +123,7 @@ class PublicAccessBlock:
 
 @dataclass(frozen=True, slots=True)
 class InventoryConfiguration:
-    """An S3 Inventory that is switched on: its name, and the bucket and prefix that it is written
-    to.
-    """
+    """An S3 Inventory that is switched on: its name, and the bucket and prefix of its reports."""
 
     id: str
     bucket: str
@@ -136,7 +132,7 @@ class InventoryConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class KmsKey:
-    """`manager` is AWS for the keys that a service keeps (aws/s3), else CUSTOMER. `state` is
+    """`manager` is AWS for a key that a service keeps (aws/s3), otherwise CUSTOMER. `state` is
     Enabled, Disabled, PendingDeletion ...
     """
 
@@ -167,8 +163,8 @@ class DeliveryChannel:
 
 @dataclass(frozen=True, slots=True)
 class LambdaConcurrency:
-    """How many functions may run at once in this account and Region: in all, and those that no
-    function has reserved for itself.
+    """How many function calls may run at the same time in this account and Region: in total, and
+    those that no function has reserved.
     """
 
     account: int
@@ -177,9 +173,9 @@ class LambdaConcurrency:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a simulation says of one action: `allowed`, `explicitDeny`, `implicitDeny`.
+    """The result of a simulation for one action: `allowed`, `explicitDeny`, `implicitDeny`.
 
-    `missing_keys` are condition keys whose values a simulation would have needed.
+    `missing_keys` are condition keys whose values the simulation would have needed.
     """
 
     action: str
@@ -201,7 +197,7 @@ class AccountInspector(Protocol):
 
     @property
     def configuration(self) -> Sequence[ConfiguredValue]:
-        """What everything is asked by, and where each value came from."""
+        """The AWS configuration in use, and where each value came from."""
 
     def get_caller_identity(self) -> Caller: ...
 
@@ -222,16 +218,15 @@ class AccountInspector(Protocol):
         """
 
     def expected_owner(self, bucket: str) -> str | None:
-        """The account that every request of a run expects the bucket to be of; None where it
-        expects nothing.
+        """The account that every request of a run expects to own the bucket; None if it expects
+        none.
         """
 
     def head_bucket(self, bucket: str, *, owner: str | None = None) -> str:
-        """The bucket's region, empty where the server does not tell. Without `owner`, whoever owns
-        it.
+        """The bucket's region, empty if the server does not report it. Without `owner` the bucket
+        may belong to any account.
 
-        Raises NotFound, and AccessDenied also where the bucket does not belong to the account
-        `owner`.
+        Raises NotFound; AccessDenied also if the bucket does not belong to the account `owner`.
         """
 
     def get_bucket_versioning(self, bucket: str) -> BucketVersioning: ...
@@ -246,17 +241,17 @@ class AccountInspector(Protocol):
     def get_public_access_block(self, bucket: str) -> PublicAccessBlock: ...
 
     def get_bucket_ownership_controls(self, bucket: str) -> str:
-        """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty where nothing is
-        configured, which means ObjectWriter.
+        """BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; empty if nothing is configured,
+        which means ObjectWriter.
         """
 
     def list_bucket_inventory_configurations(self, bucket: str) -> list[InventoryConfiguration]:
-        """Those of the bucket that are switched on."""
+        """The bucket's inventories that are switched on."""
 
     def describe_key(self, key_id: str) -> KmsKey: ...
 
     def describe_trails(self) -> list[Trail]:
-        """All that write from this region, those of the organisation included."""
+        """All trails that log this region, including those of the organisation."""
 
     def describe_delivery_channels(self) -> list[DeliveryChannel]: ...
 

@@ -1,4 +1,4 @@
-"""What `status` asks of a deployed stack, as a Protocol. Every method only reads."""
+"""What `status` asks a deployed stack, as a Protocol. Every method only reads."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class PieceCounts:
     running: int = 0
     succeeded: int = 0
     failed: int = 0
-    """Those that failed, timed out or were stopped."""
+    """Failed, timed out or stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class MapCounts:
-    """A distributed map of an execution. `state` is the name of the state it belongs to."""
+    """A distributed map of an execution. `state` is the name of its state."""
 
     state: str
     counts: PieceCounts
@@ -40,15 +40,15 @@ class Execution:
     ended: datetime | None = None
     first_date: str | None = None
     last_date: str | None = None
-    """The days that it was given, where it was and is still running."""
+    """The days in its input; only read while it is running."""
     maps: tuple[MapCounts, ...] = ()
-    """Of a running one: those that have begun."""
+    """The maps that have begun; only read while it is running."""
 
 
 class ExecutionViewer(Protocol):
     """The state machines of a stack, as far as `status` looks at them."""
 
     def list_executions(self, stack: str) -> list[Execution]:
-        """The running ones, and the newest of the others; newest first. Raises NotFound where the
-        stack has no state machine here, StoreError's branch, and Unreachable.
+        """The running executions and the newest of the others, newest first. Raises NotFound if
+        the stack has no state machine here, other errors of StoreError's branch, and Unreachable.
         """

@@ -11,7 +11,9 @@ from log_aggregator.core.evidence.at_rest import Algorithm
 
 @dataclass(frozen=True, slots=True)
 class HashJobRequest:
-    """A job that hashes what a manifest names. `token` makes asking twice one job."""
+    """A job that hashes the objects in a manifest. Two requests with the same `token` make one
+    job.
+    """
 
     bucket: str
     """Of the packs, the manifest and the report."""
@@ -19,7 +21,7 @@ class HashJobRequest:
     manifest_etag: str
     manifest_fields: tuple[str, ...]
     report_prefix: str
-    """Without a slash at its end: S3 puts one behind it."""
+    """Without a slash at the end: S3 adds one."""
     algorithm: Algorithm
     role_arn: str
     token: str
@@ -27,17 +29,17 @@ class HashJobRequest:
 
 
 class JobPhase(StrEnum):
-    """What S3's thirteen states mean here."""
+    """What S3's thirteen job states come down to."""
 
     UNDER_WAY = "under way"
-    ASLEEP = "asleep"  # somebody has to confirm or resume it
+    ASLEEP = "asleep"  # an operator must confirm or resume it
     COMPLETE = "complete"
-    FAILED = "failed"  # or cancelled: there may be a report of a part
+    FAILED = "failed"  # or cancelled; there may be a partial report
 
 
 @dataclass(frozen=True, slots=True)
 class HashJob:
-    """Where a job stands."""
+    """The state of a job."""
 
     job_id: str
     status: str
@@ -53,9 +55,9 @@ class HashJobs(Protocol):
     """Raises StoreError's branch and nothing else of its own."""
 
     def create(self, request: HashJobRequest) -> str:
-        """The id of the job, which begins by itself."""
+        """Returns the id of the job, which starts without confirmation."""
 
     def describe(self, role_arn: str, job_id: str) -> HashJob:
-        """Raises NotFound: S3 does not know the job yet, or not any more; or it is of another
-        Region or account.
+        """Raises NotFound if S3 does not know the job: it is too new or too old, or belongs to
+        another Region or account.
         """

@@ -1,4 +1,4 @@
-"""What signs custody records, and what says when it did, as Protocols."""
+"""What signs custody records and time-stamps the signatures, as Protocols."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from log_aggregator.core.signatures import Stamp
 
 
 class Signer(Protocol):
-    """A private RSA key, wherever it is."""
+    """A private RSA key, in KMS or in a file."""
 
     @property
     def name(self) -> str:
-        """What the key is called: the ARN of a KMS key, or `sha256:` and the hash of its public
-        key.
-        """
+        """The ARN of a KMS key, or `sha256:` and the hash of the public key."""
 
     @property
     def public_key(self) -> bytes:
@@ -26,7 +24,7 @@ class Signer(Protocol):
 
 
 class TimeStamper(Protocol):
-    """A time-stamping authority (RFC 3161) as it is asked."""
+    """A time-stamping authority (RFC 3161) that makes time stamps."""
 
     def stamp(self, data: bytes) -> bytes:
         """DER of a TimeStampResp over the SHA-256 of the data. Raises RequestFailed."""
@@ -41,9 +39,9 @@ class Signing:
 
 
 class StampReader(Protocol):
-    """Time-stamping authorities as they are believed."""
+    """The time-stamping authorities that are trusted."""
 
     def read(self, time_stamp: bytes, data: bytes) -> Stamp:
-        """Raises ValueError where it is no time stamp of that data by one of them; the text says
+        """Raises ValueError if it is not a time stamp of that data by one of them; the text says
         why.
         """

@@ -1,11 +1,11 @@
 """What the steps need from the outside, as Protocols in S3's own verbs.
 
-Every adapter passes tests/conformance. Retries, counting, fault injection are decorators of
-`ObjectStore`; the steps know nothing of them. All methods may be called from several threads. ETags
-are without quotes, times are UTC.
+Every adapter passes tests/conformance. Retries, counting and fault injection are decorators of
+`ObjectStore`; the steps do not know about them. All methods may be called from several threads.
+ETags are without quotes, times are UTC.
 
-Every method raises the errors of `log_aggregator.errors.RequestFailed`'s branch and nothing else of
-its own: `Unreachable` where nobody answered, else `StoreError` or one of its children.
+Every method raises only errors of the branch `log_aggregator.errors.RequestFailed`: `Unreachable`
+if no answer came, otherwise `StoreError` or one of its subclasses.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from log_aggregator.model import DeleteMarker, LogObject, StoredObject
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a listing: at most 1,000 entries, in key order (UTF-8 bytes); of one key newest
-    first.
+    """One page of a listing: at most 1,000 entries, in key order (UTF-8 bytes); the versions of a
+    key come newest first.
 
-    `next_start` is what to pass as `start` for the next page, None at the end.
+    `next_start` is the `start` of the next page, None at the end.
     """
 
     objects: tuple[LogObject, ...]
@@ -35,9 +35,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class ListStart:
-    """Where a page begins: behind `key` (exclusive), or, with a version id, behind that version of
-    that key.
-    """
+    """Where a page begins: after `key`, or, with a version id, after that version of the key."""
 
     key: str = ""
     version_id: str | None = None
@@ -45,8 +43,8 @@ class ListStart:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """An object's bytes (or the asked range of them) as they are stored, never decoded, and what
-    came with them for free.
+    """An object's bytes, or a range of them, as they are stored (never decoded, whatever its
+    Content-Encoding), and the headers of the answer.
     """
 
     data: bytes
@@ -56,11 +54,11 @@ class Body:
     etag: str = ""
     version_id: str | None = None
     has_opaque_etag: bool = False
-    """This very answer showed that the ETag is no MD5 (KMS encryption)."""
+    """The answer showed that the ETag is not an MD5 (KMS encryption)."""
 
 
 Bodies = Generator[Body | RequestFailed, None, None]
-"""Of many objects, as they are read."""
+"""The bodies of many objects, or the errors in their places, as they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +71,27 @@ class WriteOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
     content_encoding: str | None = None
     may_replace: bool = False
-    """PutObject writes over what is there. Only for what can be made anew at any time, and that
-    nothing is deleted by: a pack's terms.
+    """PutObject may overwrite. Only for objects that can be made anew at any time and that no
+    deletion relies on: a pack's terms.
     """
     is_sse_s3: bool = False
-    """Encrypted with S3's own keys, whatever the bucket's default is: S3 Batch Operations reads no
-    manifest that is encrypted with KMS.
+    """Encrypted with S3's own keys, whatever the bucket's default is: S3 Batch Operations cannot
+    read a manifest that is encrypted with KMS
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html).
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that S3 has accepted. `crc64nvme` is None where the store reports none for a copied
-    part.
-    """
+    """A part that S3 has accepted. `crc64nvme` is None if the store reports none for a copy."""
 
     number: int
     etag: str
     size_bytes: int
     crc64nvme: int | None
     is_told: bool = True
-    """The checksum is the store's own word. Else we computed it, and the store, which has none to
-    compare with, would take a part that names it for another one.
+    """Whether the store reported the checksum. If we computed it, CompleteMultipartUpload must not
+    name it: the store has none to compare it with and would report an invalid part.
     """
 
 
@@ -107,15 +104,15 @@ class Upload:
     upload_id: str
     initiated: datetime | None = None
     has_object_checksum: bool = True
-    """The store computes the CRC64NVME of the whole object. One that does not must be read back to
-    be verified.
+    """Whether the store computes the CRC64NVME of the whole object. If not, the object must be read
+    back to be verified.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One entry to delete, exactly: by version id, or on the condition that the key's current
-    version still has this ETag, or both.
+    """One object to delete: by version id, or on the condition that the key's current version still
+    has this ETag, or both.
     """
 
     key: str
@@ -124,12 +121,12 @@ class Deletion:
 
     def __post_init__(self) -> None:
         if self.version_id is None and self.etag is None:
-            raise ValueError("a deletion names a version or an ETag")
+            raise ValueError("expected a version id or an ETag for a deletion")
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionFailure:
-    """A per-key error of DeleteObjects. `code` is S3's: AccessDenied, PreconditionFailed,
+    """An error of DeleteObjects for one key. `code` is S3's: AccessDenied, PreconditionFailed,
     NoSuchKey, InternalError ...
     """
 
@@ -144,27 +141,27 @@ class ObjectStore(Protocol):
     def list_object_versions(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:
-        """One page of all versions and delete markers. Works for buckets of every versioning
-        state.
+        """One page of all versions and delete markers. Works whether versioning is enabled,
+        suspended or was never used.
         """
 
     def list_objects(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
     ) -> Page:
-        """One page of ListObjectsV2: current objects, `version_id` None, nothing about versions."""
+        """One page of ListObjectsV2: current objects, without version ids."""
 
     def list_prefixes(self, bucket: str, *, prefix: str, start: ListStart | None = None) -> Page:
-        """ListObjectsV2 with delimiter "/", all pages at once: `prefixes`, and the `objects`
+        """ListObjectsV2 with delimiter "/", all pages in one: `prefixes`, and the `objects`
         directly under `prefix`.
 
-        `next_start` is always None. Raises StoreError where there are more than 100,000 entries.
+        `next_start` is always None. Raises StoreError if there are more than 100,000 entries.
         """
 
     def list_buckets(self) -> list[str]:
-        """Names of all buckets of the account."""
+        """The names of all buckets of the account."""
 
     def get_bucket_versioning(self, bucket: str) -> str | None:
-        """Enabled, Suspended or None. Raises NotFound where the bucket does not exist."""
+        """Enabled, Suspended or None. Raises NotFound if the bucket does not exist."""
 
     def get_object(
         self,
@@ -177,29 +174,29 @@ class ObjectStore(Protocol):
     ) -> Body:
         """The whole object, or bytes [first, last) of it.
 
-        Raises NotFound, PreconditionFailed (ETag is another), ObjectFrozen, AccessDenied,
-        ObjectRefused (any other answer that says something of this object only).
+        Raises NotFound, PreconditionFailed (the ETag differs), ObjectFrozen, AccessDenied,
+        ObjectRefused (any other answer that is only about this object).
         """
 
     def get_objects(self, sources: Iterable[LogObject]) -> Bodies:
-        """As get_object of each, by version id and ETag, in their order, some of them read ahead,
-        within bounds. Errors are given in their places, not raised. Raises Interrupted.
+        """Like get_object for each, by version id and ETag, in their order. Some are read ahead,
+        within limits. Errors are yielded in their places, not raised. Raises Interrupted.
 
-        `sources` is iterated over as they are asked for. To be read by one thread, and closed.
+        `sources` is consumed as they are requested. Use it from one thread, and close it.
         """
 
     def get_object_checked(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
     ) -> tuple[Body, bool]:
-        """As get_object, but the checksum that S3 stores is compared too. The second value: the
-        ETag need not be the MD5 of the body (KMS encryption), or a stored checksum was there and
-        equal, so that the body can be trusted.
+        """Like get_object, and compares the checksum that S3 stores. The second value is True if
+        the body can be trusted without an MD5 in the ETag: a stored checksum was equal, or the ETag
+        is not an MD5 (KMS encryption).
         """
 
     def head_object(
         self, bucket: str, key: str, *, version_id: str | None = None, if_match: str | None = None
     ) -> StoredObject:
-        """Raises NotFound, PreconditionFailed (ETag is another)."""
+        """Raises NotFound, PreconditionFailed (the ETag differs)."""
 
     def put_object(
         self,
@@ -210,12 +207,12 @@ class ObjectStore(Protocol):
         crc64nvme: int,
         options: WriteOptions,
     ) -> None:
-        """Writes a new object; S3 checks the bytes. Raises PreconditionFailed where the key exists
-        (If-None-Match: *), unless `options` let it be replaced.
+        """Writes a new object; S3 checks the bytes. Raises PreconditionFailed if the key exists
+        (If-None-Match: *), unless `options` allow it to be replaced.
         """
 
     def create_multipart_upload(self, bucket: str, key: str, *, options: WriteOptions) -> Upload:
-        """For an object whose full CRC64NVME S3 will compute."""
+        """Begins an object whose full CRC64NVME S3 will compute."""
 
     def upload_part(
         self, upload: Upload, number: int, data: bytes | bytearray, *, crc64nvme: int
@@ -225,35 +222,35 @@ class ObjectStore(Protocol):
     def upload_part_copy(
         self, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]
     ) -> Part:
-        """Bytes [first, last) of exactly that source (version id, CopySourceIfMatch). Raises
-        PreconditionFailed, NotFound.
+        """Copies bytes [first, last) of exactly that source (version id, CopySourceIfMatch).
+        Raises PreconditionFailed, NotFound.
         """
 
     def complete_multipart_upload(
         self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int
     ) -> None:
-        """Raises PreconditionFailed where the key exists by now (If-None-Match: *); the upload is
-        then still open.
+        """Raises PreconditionFailed if the key exists by now (If-None-Match: *). The upload is then
+        still open and must be aborted.
         """
 
     def abort_multipart_upload(self, upload: Upload) -> None:
-        """Silent where the upload is gone already."""
+        """Does nothing if the upload is gone already."""
 
     def list_multipart_uploads(self, bucket: str, *, prefix: str) -> list[Upload]:
         """All of them, over all pages."""
 
     def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
-        """Asks for a readable copy of an object in an archive class, for so many days;
-        `head_object` tells when it is there.
+        """Requests a readable copy of an object in an archive class, for `days`. `head_object`
+        shows when it is there.
 
-        `tier` is Expedited, Standard or Bulk. Silent where that is under way already; where a copy
-        is there, it is kept for so many days from now. Raises StoreError: InvalidObjectState where
-        the class needs no restore, and what the tier cannot do.
+        `tier` is Expedited, Standard or Bulk. Does nothing if a restore is under way already; an
+        existing copy is kept for `days` from now. Raises StoreError: InvalidObjectState if the
+        class needs no restore, and other codes if the tier is not available.
         """
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
-        """At most 1,000. Returns what was refused; an entry that was gone already by version id is
-        no failure.
+        """Deletes at most 1,000. Returns those that S3 refused; an object that was gone already is
+        not a failure.
         """
 
 

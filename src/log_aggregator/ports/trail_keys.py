@@ -1,4 +1,4 @@
-"""What is asked of CloudTrail to check its signatures, as a Protocol in AWS's own verb."""
+"""What CloudTrail is asked for to check its signatures, as a Protocol in AWS's own verb."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ class TrailKeys(Protocol):
     """CloudTrail's ListPublicKeys. Each region has keys of its own."""
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
-        """Those that were valid at any time from `first` to `last`, UTC. Raises StoreError's branch
-        and nothing else of its own.
+        """The keys that were valid at any time from `first` to `last`, UTC. Raises only errors of
+        StoreError's branch.
         """

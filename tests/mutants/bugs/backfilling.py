@@ -66,7 +66,7 @@ BACKFILLING = Section(
             "a ledger entry copied to another window marks that window as done",
             in_symbol(
                 "log_aggregator.core.backfill.entries:decode_entry",
-                ('raise ValueError("of another place")', "pass"),
+                ('raise ValueError("it belongs to another key")', "pass"),
             ),
             proof="tests/unit/steps/backfill/test_backfill_ledger.py::test_a_forged_ledger_loses_nothing",
         ),

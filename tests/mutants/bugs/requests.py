@@ -148,7 +148,7 @@ REQUESTS = Section(
             "a truncated listing page aborts the run instead of being fetched again",
             in_symbol(
                 "log_aggregator.adapters.s3.attempts:find_document_flaw",
-                ("(BAD_ANSWER, 500, 'the answer breaks off')", "None"),
+                ("(BAD_ANSWER, 500, 'the answer is cut off')", "None"),
             ),
             proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_cut_off_listing_is_asked_for_again",
         ),

@@ -100,7 +100,7 @@ TERMS = Section(
             in_symbol(
                 "log_aggregator.core.terms.packterms:_decode_blocks",
                 (
-                    "raise BadTerms('the terms are cut short, or not as many as they say')",
+                    "raise BadTerms('the terms are cut short, or their number is wrong')",
                     "return",
                 ),
             ),

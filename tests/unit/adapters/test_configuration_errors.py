@@ -323,7 +323,7 @@ REFUSALS = {
     "a role that may not be assumed": (
         f"{ROLE}source_profile = base\n{BASE}",
         b"<E><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></E>",
-        "role_arn of profile p: .*AccessDenied.*not authorized; mend the role",
+        "role_arn of profile p: .*AccessDenied.*not authorized; check the role",
     ),
     "keys that nobody knows": (
         f"{ROLE}source_profile = base\n{BASE}",
@@ -361,7 +361,7 @@ def test_whoever_hands_out_credentials_refuses(
 def test_a_network_without_sts_is_no_wrong_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caught: Caught
 ) -> None:
-    """Whoever assumes a role and gets no answer is not told to mend the role."""
+    """Whoever assumes a role and gets no answer is not told to check the role."""
     profile = f"{ROLE}source_profile = base\nmax_attempts = 1\n{BASE}"
     configure(monkeypatch, tmp_path, Wrong("", REGION, profile))
 

@@ -16,7 +16,7 @@ from log_aggregator.adapters.s3.inspection import S3Inspector
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE7", "AWS_SECRET_ACCESS_KEY": "hidden"}
 SERVER = "http://127.0.0.1:9"
 PLAIN = {
-    "profile": ("default", "no other is named"),
+    "profile": ("default", "no other profile is named"),
     "region": ("us-east-1", "no Region is configured"),
     "endpoint": ("https://s3.amazonaws.com", "the Region"),
     "ca_bundle": ("Mozilla's certificates", "botocore"),

@@ -138,7 +138,7 @@ def test_a_server_that_ignores_the_prefix_is_not_believed() -> None:
     memory.create_bucket("real")
     memory.put("real", "a", b"a stranger's")
     rooms = RoomStore(memory, {"room": Room("real", PREFIX)})
-    with pytest.raises(StoreError, match="lists what is not under this prefix"):
+    with pytest.raises(StoreError, match="lists keys outside this prefix"):
         rooms.list_object_versions("room")
 
 

@@ -784,7 +784,7 @@ def test_an_answer_that_is_not_s3s_is_a_store_error() -> None:
     told.
     """
     with (
-        pytest.raises(StoreError, match="ResponseParserError: the answer is none of AWS's") as told,
+        pytest.raises(StoreError, match="ResponseParserError: the answer is not from AWS") as told,
         store_errors("ListObjectsV2", "b"),
     ):
         raise ResponseParserError("invalid XML received: b'what a log says'")

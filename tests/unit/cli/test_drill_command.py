@@ -52,7 +52,7 @@ def test_what_came_back_is_told_and_recorded(command: Command) -> None:
     assert done.code == 0
     assert "drawn     7 of 7 members, in 2 packs of 2" in text
     assert "came back 7 of 7, byte for byte" in text
-    assert "proven    all 7 members were brought back" in text
+    assert "proven    all 7 members were read back" in text
     shown = command(world, "custody", "show", "--last", "1").out.decode()
     assert "came back 7 of 7, byte for byte" in shown
     assert "seed 5" in shown

@@ -220,9 +220,13 @@ def test_options_that_do_not_go_together(command: Command, arguments: tuple[str,
     ("value", "more", "expected"),
     [
         (" ", (), "expected something to look for"),
-        ("10.0.0.0/40", (), "none has the length /40"),
-        ("10.0.0.0/8", ("--prefix",), "a network is looked for without --prefix"),
-        ("10.0.0.0/8", ("--field", "access-key"), "expected --field address with a network"),
+        ("10.0.0.0/40", (), "no network has the length /40"),
+        ("10.0.0.0/8", ("--prefix",), "for a network leave out --prefix"),
+        (
+            "10.0.0.0/8",
+            ("--field", "access-key"),
+            "expected --field address, or no --field, for a network",
+        ),
     ],
 )
 def test_values_that_cannot_be_looked_for(

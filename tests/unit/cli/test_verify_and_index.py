@@ -327,11 +327,9 @@ def test_what_cannot_be_adopted_is_told(shell: Shell) -> None:
         "BadPack",
         "SettingsError",
     ]
-    assert (
-        f"what begins at byte {len(document(1))} is no gzip" in described["failures"][1]["message"]
-    )
+    assert f"the data at byte {len(document(1))} is not gzip" in described["failures"][1]["message"]
     text = shell.call("index", "adopt", "s3://old/a/no-date.gz", code=1)
-    assert "its key names no date; --date says which day it holds" in text
+    assert "there is no date in its key; set --date to the day that it holds" in text
     assert "1 aggregate adopted" in shell.call(
         "index", "adopt", "s3://old/a/no-date.gz", "--date", "2023-04-03"
     )

@@ -101,7 +101,7 @@ def test_without_a_date_somebody_must_say_it() -> None:
 )
 def test_where_dates_disagree_somebody_must_say_it(key: str) -> None:
     """Both are named in one line, and the message says how."""
-    with pytest.raises(SettingsError, match=r"disagree \(2022-01-01, 2023-04-03\); --date says"):
+    with pytest.raises(SettingsError, match=r"disagree \(2022-01-01, 2023-04-03\); set --date"):
         group_of_aggregate("there", key, Said())
 
 
@@ -170,7 +170,7 @@ def test_any_cut_of_an_index_is_found() -> None:
     _, members = decode_adopted(
         gzip.compress(first.replace(b'"members":4', b'"members":3')) + gzip.compress(b"".join(rest))
     )
-    with pytest.raises(BadPack, match="names 3 members and lists 4"):
+    with pytest.raises(BadPack, match="announces 3 members and lists 4"):
         list(members)
 
 

@@ -228,7 +228,7 @@ def test_bytes_in_are_bytes_accounted_for(changes: dict[str, Any], problem: str 
     ids=["a drill without its result", "a closing with one"],
 )
 def test_only_a_drill_has_its_result(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="a drill's record has a drill"):
+    with pytest.raises(ValueError, match="expected a drill in a drill's record"):
         make_record(**change)
 
 

@@ -33,5 +33,5 @@ def test_another_seed_is_another_sample() -> None:
 @pytest.mark.parametrize("percent", [0, -1, 100.1, float("nan")])
 def test_impossible_shares(percent: float) -> None:
     """Refused."""
-    with pytest.raises(ValueError, match="a sample is more than 0"):
+    with pytest.raises(ValueError, match="expected a sample of more than 0"):
         choose_sample(["a"], percent, 1)

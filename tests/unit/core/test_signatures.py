@@ -179,7 +179,7 @@ def test_a_signature_of_something_else() -> None:
     """Another statement, another key, another name of the key."""
     other = replace(STATEMENT, sha256="cd" * 32)
     flaw = find_flaw(replace(sign(), statement=other), DEST, 1234)
-    assert flaw == "it was not made with its key over what it says"
+    assert flaw == "it does not fit its public key and its statement"
     swapped = replace(sign(), public_key=make_signer(1).public_key, key=make_signer(1).name)
     assert find_flaw(swapped, DEST, 1234) == flaw
     renamed = replace(sign(), key=make_signer(1).name)

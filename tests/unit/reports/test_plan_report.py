@@ -173,13 +173,13 @@ def test_what_is_left_alone_and_why() -> None:
     world.store.put("logs", trail_key(1, region="us-east-1"), document(1))
     described = plan(world)
     rows = {row["reason"]: row for row in described["left"]}
-    free = rows["no layout is declared for such keys"]
+    free = rows["no declared layout matches"]
     assert (free["left"], free["objects"], free["bytes"]) == ("unknown", 3, 15)
     assert free["patterns"] == [f"app/{host}/{{YYYY-MM-DD}}.log" for host in "abc"]
     assert rows["us-east-1"]["left"] == "other-region"
     assert sum(row["is_in_use"] for row in described["left"]) == 2
     lines = list(render_plan(described))
-    assert "  3 objects, 15 bytes in logs: unknown: no layout is declared for such keys" in lines
+    assert "  3 objects, 15 bytes in logs: unknown: no declared layout matches" in lines
     assert '      to declare: pattern = "app/a/{YYYY-MM-DD}.log"' in lines
     assert sum("other programs write to logs" in line for line in lines) == 1
     assert any(line.startswith("  1 object") and "us-east-1" in line for line in lines)
@@ -224,7 +224,7 @@ def test_nothing_to_pack() -> None:
     lines = list(render_plan(described))
     assert described["groups"] == described["failures"] == []
     assert "Total: 0 log objects, 0 bytes, into 0 packs" in lines
-    assert "  1 object, 1 byte in logs: unknown: no layout is declared for such keys" in lines
+    assert "  1 object, 1 byte in logs: unknown: no declared layout matches" in lines
     assert not any(word in "\n".join(lines) for word in ("Over", "originals", "cannot be planned"))
 
 

@@ -28,7 +28,7 @@ def test_everything_is_sorted_out() -> None:
     assert [each.pattern for each in sample.suggestions] == ["app/{YYYY-MM-DD}.log"]
     assert {reason: kept.samples for reason, kept in sample.kept.items()} == {
         "a manifest, which names other objects by their keys": ["x/2025-04-03/manifest.json"],
-        "no layout is declared for such keys, and nothing in it is certainly a date": ["x"],
+        "no declared layout matches, and nothing in the key is clearly a date": ["x"],
     }
     declared = read_declarations([{"name": "app", "pattern": "app/{YYYY-MM-DD}.log"}])
     again = look(["app/2025-04-03.log"], SourceBucket("logs", None, declared.of("logs")))

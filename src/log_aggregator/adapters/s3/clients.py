@@ -1,12 +1,12 @@
-"""The one place that makes clients: boto3's for what writes, and a reader for most of the rest. It
-goes by what botocore decides: endpoint, Region, credentials (environment, profile,
+"""The only place that makes clients: botocore's for requests that write, our own reader for most
+reads. Both use what botocore decides: endpoint, Region, credentials (environment, profile,
 container, instance, SSO) and their renewal, certificates, proxies.
 
-boto3's clients are botocore's, and are made by botocore's session: boto3's own brings resources and
-transfers besides, which nobody here uses, and takes longer to import and to make a client.
+Clients are made by botocore's session, not boto3's. They are the same clients, but boto3 also loads
+resources and transfers, which nothing here uses, and is slower to import.
 
-A bucket may be in another Region than the client's: botocore follows it there, and so does the
-reader (see `regions`).
+A bucket may be in another Region than the client: botocore follows it there, and so does the reader
+(see `regions`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from log_aggregator.errors import BadConfiguration
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """How S3 is reached. None means: as botocore finds it (environment, profile, instance)."""
+    """How S3 is reached. None means that botocore finds it (environment, profile, instance)."""
 
     region: str | None = None
     profile: str | None = None
@@ -46,20 +46,22 @@ class ClientSettings:
     concurrency: int = 32
     connect_timeout_seconds: float = 10
     read_timeout_seconds: float = SILENCE_SECONDS
-    """So long no byte may come, or be taken."""
+    """An attempt fails when no byte is received or accepted for this long."""
     request_seconds: float = REQUEST_SECONDS
-    """For an attempt of a request without a body; all other deadlines grow with it."""
+    """Deadline of one attempt of a request without a body; all other deadlines scale with it."""
     attempts_max: int = 8
-    """Where S3 answers that it cannot now. See `deadlines` for attempts without an answer."""
+    """When S3 answers that it cannot serve the request now. See `deadlines` for attempts without an
+    answer.
+    """
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     bucket_accounts: tuple[tuple[str, str], ...] = ()
-    """Whose buckets are whose, where they are not the caller's own (see `owners`)."""
+    """Buckets, and the accounts that own them, if not the caller's own account (see `owners`)."""
 
 
 @dataclass(slots=True)
 class Clients:
-    """boto3's client, and what reads."""
+    """botocore's client, which writes, and the reader."""
 
     s3: Any
     settings: ClientSettings
@@ -72,12 +74,12 @@ class Clients:
         return str(self.s3.meta.region_name)
 
     def owner_of(self, bucket: str) -> str | None:
-        """The account that each request expects the bucket to be of. Raises CannotStart."""
+        """The account that requests expect to own the bucket. Raises CannotStart."""
         return self.owners.of(bucket)
 
 
 def make_clients(settings: ClientSettings) -> Clients:
-    """Raises BadConfiguration where botocore finds no credentials, or where something in the AWS
+    """Raises BadConfiguration if botocore finds no credentials, or if something in the AWS
     configuration cannot be used.
     """
     with configuration_errors():
@@ -94,7 +96,8 @@ def _make_clients(settings: ClientSettings) -> Clients:
     client = make_client(session, region.value, settings, endpoint.value if endpoint else None)
     check_client(session, client)
     register_own_bodies(client)
-    # as `doctor` asks: it gives up sooner than a run does
+    # The caller's account is asked for once, before anything else, and a person waits for it: so
+    # it gives up sooner than a run does.
     sts = replace(settings, attempts_max=3, connect_timeout_seconds=5, read_timeout_seconds=20)
     endpoint_url = str(client.meta.endpoint_url)
     owners = make_owners(
@@ -107,7 +110,7 @@ def _make_clients(settings: ClientSettings) -> Clients:
 
 
 def make_session(settings: ClientSettings) -> Session:
-    """Where credentials and Region come from. Raises BadConfiguration."""
+    """Botocore's session, the source of credentials and Region. Raises BadConfiguration."""
     session = GuardedSession(
         profile=settings.profile,
         request_seconds=settings.request_seconds,
@@ -121,8 +124,8 @@ def make_session(settings: ClientSettings) -> Session:
 
 
 def find_credentials(session: Session) -> GuardedCredentials:
-    """Those that requests are signed with. They are fetched now, before anything is touched. Raises
-    BadConfiguration.
+    """The credentials that sign requests. They are fetched now, so that missing or expired ones are
+    noticed before anything is changed. Raises BadConfiguration.
     """
     credentials: GuardedCredentials | None = session.get_credentials()
     if credentials is None:
@@ -138,15 +141,18 @@ def find_credentials(session: Session) -> GuardedCredentials:
 def make_client(
     session: Session, region: str, settings: ClientSettings, endpoint_url: str | None
 ) -> Any:
-    """Over TLS no body is signed: S3 compares its checksum, which is cheaper.
+    """An S3 client. Over TLS bodies are not signed: TLS and the checksum in the request protect
+    them already, and SHA-256 over every body costs CPU.
 
-    Where an endpoint is named botocore addresses buckets by path, unless the profile says
-    otherwise.
+    If an endpoint is configured, botocore puts the bucket into the path instead of the host name,
+    unless the profile says otherwise.
     """
     is_plain = endpoint_url is not None and endpoint_url.startswith("http:")
     config = make_config(settings).merge(
         Config(
-            # every body that matters carries the CRC64NVME that we computed
+            # botocore would otherwise compute a CRC32 of every body, and send it in an aws-chunked
+            # trailer that older S3 servers do not understand. Every body that matters carries the
+            # CRC64NVME that we computed ourselves.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             s3={"payload_signing_enabled": is_plain},
@@ -158,9 +164,10 @@ def make_client(
 def make_service_client(
     session: Session, service: str, settings: ClientSettings, s3_endpoint_url: str
 ) -> Any:
-    """A client of another service. Where S3 is not AWS's own, the service is looked for at the same
-    server, unless it is configured. An endpoint of AWS's that is named for S3 is S3's alone: behind
-    a PrivateLink there is no other service. Raises BadConfiguration.
+    """A client of another service. If S3 is not AWS's own, the service is expected on the same
+    server, unless an endpoint is configured for it. An AWS endpoint that is configured for S3
+    serves S3 only (a PrivateLink has no other service), so it is not used here. Raises
+    BadConfiguration.
     """
     config = make_config(settings)
     is_at_aws = is_aws(s3_endpoint_url)
@@ -177,8 +184,8 @@ def make_service_client(
 
 
 def make_config(settings: ClientSettings) -> Config:
-    """What holds for every client. Adaptive retries send less by themselves while S3 says
-    SlowDown.
+    """Settings of every client. In botocore's adaptive mode a client lowers its own request rate
+    while S3 answers 503 SlowDown.
     """
     return Config(
         retries={"mode": "adaptive", "total_max_attempts": settings.attempts_max},

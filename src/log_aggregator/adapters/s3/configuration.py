@@ -1,8 +1,8 @@
-"""What the standard AWS configuration says, where each value was found, and whether it can be used.
+"""The standard AWS configuration: each value, where it was found, and whether it can be used.
 
-botocore decides; this looks up what it decided by, in botocore's own order, for two purposes: to
-name the setting where a value cannot be used, which botocore finds out late, in words of Python, or
-never; and for `doctor`, which prints it.
+botocore decides. This module repeats its lookups in its own order, for two purposes: an error about
+a bad value can name the setting (botocore notices late, with a Python error, or never), and
+`doctor` can print where each value came from.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
@@ -29,11 +29,11 @@ from log_aggregator.errors import BadConfiguration, LogAggregatorError
 
 REGION_DEFAULT = "us-east-1"
 REGION_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION")
-"""botocore knows the first alone; AWS's other programs set the second
+"""botocore reads only the first; AWS's other SDKs read the second
 (https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html)."""
 
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-"""In the order in which botocore takes them
+"""In the order in which botocore reads them
 (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html)."""
 
 ADDRESSING_STYLES = ("auto", "virtual", "path")
@@ -48,19 +48,19 @@ SWITCHES = {
     "AWS_USE_DUALSTACK_ENDPOINT": "use_dualstack_endpoint",
 }
 SWITCH_VALUES = ("true", "false", "0", "no", "off")
-"""botocore takes all but the first for "no": a "1" or "yes" would be lost without a word."""
+"""For botocore everything but "true" means no: a "1" or "yes" would be ignored without a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A value, and the option, variable or entry of a profile that it came from."""
+    """A value, and the option, variable or profile entry that it came from."""
 
     value: str
     source: str
 
 
 class Named(Protocol):
-    """What the command line names: it comes before everything else."""
+    """What the command line sets. It comes before everything else."""
 
     @property
     def profile(self) -> str | None: ...
@@ -72,16 +72,14 @@ class Named(Protocol):
 
 @contextmanager
 def configuration_errors() -> Iterator[None]:
-    """Whatever botocore raises over a configuration while it makes a session or a client. Raises
-    BadConfiguration.
-    """
+    """Any error of botocore's while it makes a session or a client becomes BadConfiguration."""
     try:
         yield
     except LogAggregatorError:
         raise
     except ProfileNotFound as error:
         raise BadConfiguration(
-            f"--profile, AWS_PROFILE: {one_line(str(error))}; name one of the config file"
+            f"--profile, AWS_PROFILE: {one_line(str(error))}; name a profile of the config file"
         ) from error
     except ConfigParseError as error:
         raise BadConfiguration(
@@ -90,21 +88,23 @@ def configuration_errors() -> Iterator[None]:
         ) from error
     except InvalidRegionError as error:
         raise BadConfiguration(f"--region, AWS_REGION: {one_line(str(error))}") from error
-    except Exception as error:  # botocore has no word of its own for most of what a file may hold
+    # botocore has no error of its own for most mistakes in a file: it raises ValueError, KeyError,
+    # UnicodeDecodeError and others.
+    except Exception as error:
         text = f"{type(error).__name__}: {one_line(str(error))}"
         raise BadConfiguration(f"the AWS configuration cannot be used: {text}") from error
 
 
 def find_profile(named: str | None) -> Found:
-    """By whose name everything else is looked up."""
+    """The profile in which everything else is looked up."""
     found = (
         Found(named, "--profile") if named else _find_variable("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
     )
-    return found or Found("default", "no other is named")
+    return found or Found("default", "no other profile is named")
 
 
 def find_region(session: Session, named: str | None) -> Found:
-    """The Region that requests are signed for, and that endpoints are of."""
+    """The Region of the endpoints and of the signatures."""
     if named is not None:
         return Found(named, "--region")
     found = _find_variable(*REGION_VARIABLES) or _find_entry(session, "region")
@@ -112,7 +112,7 @@ def find_region(session: Session, named: str | None) -> Found:
 
 
 def find_endpoint(session: Session, named: str | None) -> Found | None:
-    """The S3 endpoint that somebody configured; None where botocore makes it of the Region."""
+    """The configured S3 endpoint; None if botocore derives it from the Region."""
     if named is not None:
         return Found(named, "--endpoint-url")
     if session.get_config_variable("ignore_configured_endpoint_urls"):
@@ -121,13 +121,13 @@ def find_endpoint(session: Session, named: str | None) -> Found | None:
 
 
 def find_bundle(session: Session) -> Found | None:
-    """Whom TLS trusts; None where it is the bundle that comes with botocore."""
+    """The certificates that TLS trusts; None means those that come with botocore."""
     configured = _find_variable("AWS_CA_BUNDLE") or _find_entry(session, "ca_bundle")
     return configured or _find_variable("REQUESTS_CA_BUNDLE")
 
 
 def find_proxy(client: Any) -> Found | None:
-    """The proxy that botocore sends a client's requests by, if any."""
+    """The proxy through which botocore sends a client's requests, if any."""
     endpoint_url = str(client.meta.endpoint_url)
     proxies = client._endpoint.http_session._proxy_config  # noqa: SLF001 - see `curl._session_of`
     url = proxies.proxy_url_for(endpoint_url)
@@ -139,7 +139,7 @@ def find_proxy(client: Any) -> Found | None:
 
 
 def check_session(session: Session) -> None:
-    """Whatever can be looked at before there is a client. Raises BadConfiguration."""
+    """Checks everything that can be checked before there is a client. Raises BadConfiguration."""
     with configuration_errors():
         scoped = session.get_scoped_config()
         for variable, entry in COUNTS.items():
@@ -163,18 +163,18 @@ def check_session(session: Session) -> None:
 
 
 def check_region(region: Found, endpoint: Found | None) -> None:
-    """Raises BadConfiguration where AWS can have no such Region; other servers have their own."""
+    """Raises BadConfiguration if AWS cannot have this Region; other servers use any names."""
     try:
         validate_region_name(region.value)
     except InvalidRegionError:
         raise _bad(region, "a Region, such as eu-west-1") from None
     is_at_aws = endpoint is None or is_aws(endpoint.value)
     if is_at_aws and not is_region(region.value):
-        raise _bad(region, "a Region of AWS's, such as eu-west-1")
+        raise _bad(region, "an AWS Region, such as eu-west-1")
 
 
 def check_endpoint(endpoint: Found | None) -> None:
-    """Raises BadConfiguration where an endpoint is no URL; also one of another service."""
+    """Raises BadConfiguration if an endpoint is not a URL, of S3 or of any other service."""
     others = [
         Found(value, name)
         for name, value in sorted(os.environ.items())
@@ -186,16 +186,16 @@ def check_endpoint(endpoint: Found | None) -> None:
 
 
 def check_client(session: Session, client: Any) -> None:
-    """The proxy and the certificates that a client is to use. Raises BadConfiguration."""
+    """Checks the proxy and the certificates of a client. Raises BadConfiguration."""
     proxy = find_proxy(client)
     if proxy is not None and not _is_url(proxy.value):
         shown = Found(hide_password(proxy.value), proxy.source)
-        raise _bad(shown, "http://host:port; no other kind of proxy is known")
+        raise _bad(shown, "http://host:port; no other kind of proxy is supported")
     bundle = find_bundle(session)
     if bundle is None or not str(client.meta.endpoint_url).startswith("https:"):
         return
     if not Path(bundle.value).is_file():
-        raise _bad(bundle, "a file of certificates, which is not there")
+        raise _bad(bundle, "a file of certificates, but there is no such file")
     try:
         ssl.create_default_context(cafile=bundle.value)
     except OSError as error:  # ssl.SSLError is one
@@ -203,7 +203,7 @@ def check_client(session: Session, client: Any) -> None:
 
 
 def hide_password(url: str) -> str:
-    """Of a proxy, for whoever reads it on a screen."""
+    """A proxy's URL, fit for a screen or a log."""
     return re.sub(r"(?<=//)[^/@]*@", "...@", url)
 
 
@@ -217,7 +217,7 @@ def _check_one_of(found: Found | None, values: tuple[str, ...]) -> None:
 
 
 def _is_url(text: str) -> bool:
-    """One that botocore and libcurl both can connect to."""
+    """Whether both botocore and libcurl can connect to it."""
     if re.search(r"[\s\x00-\x1f\x7f]", text):
         return False
     try:
@@ -231,7 +231,7 @@ def _is_url(text: str) -> bool:
 
 
 def _find_variable(*names: str) -> Found | None:
-    """The first that is set, and not to nothing."""
+    """The first that is set to something."""
     return next((Found(os.environ[name], name) for name in names if os.environ.get(name)), None)
 
 
@@ -242,7 +242,9 @@ def _find_entry(session: Session, name: str) -> Found | None:
 
 
 def _find_profile_endpoint(session: Session) -> Found | None:
-    """A profile may name a section of endpoints by service, which comes first."""
+    """A profile's `services` section has an endpoint for each service and comes before its
+    `endpoint_url`.
+    """
     scoped = session.get_scoped_config()
     services = session.full_config.get("services", {}).get(scoped.get("services"), {})
     url = services.get("s3", {}).get("endpoint_url")

@@ -1,7 +1,7 @@
-"""Where credentials come from, and what is said when they cannot be had or have ended.
+"""Where credentials come from, and the error when there are none or they have expired.
 
-botocore looks for them, renews them and says how long they last; it raises whatever a broker's
-answer makes its parsers raise. Here that becomes one error, which names the source.
+botocore finds and renews them and knows how long they last. When a source answers nonsense, it
+raises whatever its parsers raise; this module turns that into one error that names the source.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from log_aggregator.errors import (
 )
 
 PROCESS_SECONDS_MAX = 300.0
-"""So long a `credential_process` may take. botocore would wait for ever; some open a browser."""
+"""A `credential_process` may take this long: some open a browser and wait for a log-in. botocore
+itself would wait for ever.
+"""
 
 SOURCES = {
-    "explicit": "keys that were handed over",
+    "explicit": "keys set by the program",
     "env": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION",
     "assume-role": "role_arn of {profile}",
     "assume-role-with-web-identity": "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, or {profile}",
@@ -43,14 +45,14 @@ SOURCES = {
     "container-role": "AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI",
     "iam-role": "the instance's role",
 }
-"""By botocore's name of the method
+"""By botocore's name for the method
 (https://docs.aws.amazon.com/boto3/latest/guide/credentials.html)."""
 
 LOG_IN = "log in again: aws sso login --profile {name}"
 ADVICE = {
     "env": "set new ones",
-    "assume-role": "mend the role, its source_profile or credential_source",
-    "custom-process": "mend the command, or log in again with it",
+    "assume-role": "check the role, and its source_profile or credential_source",
+    "custom-process": "check the command, or log in again with it",
     "shared-credentials-file": "set new ones",
     "config-file": "set new ones",
     "login": "log in again: aws login --profile {name}",
@@ -75,7 +77,7 @@ class Source:
         return text.format(name=self.profile or "default")
 
     def describe(self, error: Exception) -> str:
-        """One line: the source, what is wrong with what it gave, and what to do."""
+        """One line: the source, what went wrong, and what to do."""
         advice = LOG_IN.format(name=self.profile or "default") if _is_login(error) else self.advice
         return f"{self}: {_explain(error)}; {advice}"
 
@@ -85,16 +87,14 @@ class Source:
 
 
 class GuardedCredentials:
-    """botocore's credentials. They say in our words that they cannot be renewed; all else is as
-    botocore has it.
-    """
+    """botocore's credentials, whose errors are ours. Everything else is passed on to botocore."""
 
     def __init__(self, inner: Any, source: Source) -> None:
         self.inner, self.source = inner, source
 
     def get_frozen_credentials(self) -> Any:
-        """Those that hold now. Raises NotAuthenticated, or Unreachable where whoever renews them
-        does not answer.
+        """The current credentials. Raises NotAuthenticated, or Unreachable if the service that
+        renews them does not answer.
         """
         with credential_errors(self.source):
             frozen = self.inner.get_frozen_credentials()
@@ -103,21 +103,25 @@ class GuardedCredentials:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When botocore takes them for expired; None where it knows of no end. botocore tells
-        nobody; a test sees that it still keeps it there.
+        """When botocore considers them expired; None if it knows no end. botocore has no public
+        attribute for it; a test checks that the private one still exists.
         """
         moment: datetime | None = getattr(self.inner, "_expiry_time", None)
         return moment
 
     def __getattr__(self, name: str) -> Any:
-        if name == "inner":  # copied, and not filled yet
+        # `copy` and `pickle` ask an object that has no attributes yet; without this they would
+        # recurse for ever.
+        if name == "inner":
             raise AttributeError(name)
         return getattr(self.inner, name)
 
 
 @contextmanager
 def credential_errors(source: Source) -> Iterator[None]:
-    """Whatever botocore raises over what a source of credentials says or fails to say."""
+    """Any error of botocore's about a source of credentials becomes NotAuthenticated or
+    Unreachable.
+    """
     try:
         yield
     except LogAggregatorError:
@@ -131,8 +135,8 @@ def credential_errors(source: Source) -> Iterator[None]:
 
 
 def load_credentials(session: Any) -> GuardedCredentials | None:
-    """The first that botocore's sources have, in its own order; None where none has any. Raises
-    BadConfiguration where a source that comes before fails: botocore would not go on either.
+    """The credentials of the first source that has any, in botocore's order; None if none has.
+    Raises BadConfiguration if a source fails: botocore would not try the next one either.
     """
     profile = session.profile
     for provider in session.get_component("credential_provider").providers:
@@ -148,7 +152,7 @@ def load_credentials(session: Any) -> GuardedCredentials | None:
 
 @contextmanager
 def starting(source: Source) -> Iterator[None]:
-    """As `credential_errors`, before anything was done. Raises BadConfiguration, or Unreachable."""
+    """Like `credential_errors`, before anything was done. Raises BadConfiguration, Unreachable."""
     try:
         with credential_errors(source):
             yield
@@ -157,11 +161,11 @@ def starting(source: Source) -> Iterator[None]:
 
 
 class LimitedProcess(subprocess.Popen[bytes]):
-    """A `credential_process` that is not waited for for ever."""
+    """A `credential_process` with a time limit."""
 
     def communicate(self, input: Any = None, timeout: float | None = None) -> Any:  # noqa: A002 - subprocess's own name
-        """What it wrote; where it failed without a word, its exit code. Raises
-        CredentialRetrievalError.
+        """What it wrote; if it failed without writing anything, its exit code as the error text.
+        Raises CredentialRetrievalError.
         """
         try:
             out, error = super().communicate(
@@ -176,8 +180,8 @@ class LimitedProcess(subprocess.Popen[bytes]):
 
 
 def _check_text(frozen: Any) -> None:
-    """A broker may hand out anything, and headers hold no line break. Raises
-    CredentialRetrievalError.
+    """A source may hand out anything, but the credentials become header values, which cannot hold
+    line breaks. Raises CredentialRetrievalError.
     """
     for name in ("access_key", "secret_key", "token"):
         value = getattr(frozen, name)
@@ -192,10 +196,10 @@ def _is_login(error: Exception) -> bool:
 
 
 def _explain(error: Exception) -> str:
-    """The type says more than the text where Python raised it and not botocore."""
+    """The error's text; for Python's own errors also the type, as their text alone says little."""
     text = one_line(str(error))
     if isinstance(error, RuntimeError) and "still expired" in text:
         return "they have expired and were not renewed"
     if type(error).__module__.startswith("botocore."):
         return text
-    return f"what it gives cannot be used ({type(error).__name__}: {text})"
+    return f"its answer cannot be used ({type(error).__name__}: {text})"

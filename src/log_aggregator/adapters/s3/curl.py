@@ -1,9 +1,9 @@
-"""S3's reads by libcurl: objects, what S3 knows of them, listings. botocore decides where a request
-goes, in whose name, by which proxy and certificates; libcurl only carries it: a GET takes a tenth
-of the CPU that boto3 takes, and one of many a twentieth.
+"""S3's reads by libcurl: objects, their headers, listings. botocore decides the endpoint, the
+credentials, the proxy and the certificates; libcurl only carries the request. A GET costs a tenth
+of the CPU that it costs in boto3, and a twentieth when there are many.
 
-Whoever reads has a loop of his own, whose connections stay open. No variable of the environment
-that libcurl knows has a say: all that it would take from there is set.
+Every reader has its own loop, whose connections stay open. libcurl's environment variables have no
+effect: every option that it would take from them is set here.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ from log_aggregator.errors import RequestFailed
 from log_aggregator.limits import KIB
 
 SERVICES = frozenset({"s3", "s3-outposts", "s3-object-lambda"})
-"""That a GET is signed for: a bucket's, an access point's. Directory buckets and multi-Region
-access points have signatures of their own
+"""The service names that we can sign a GET for: of a bucket or an access point. Directory buckets
+and multi-Region access points use other signatures
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiRegionAccessPointRequests.html).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the objects of a bucket are asked for, as botocore has it."""
+    """The URL, signer and proxy for requests about a bucket, as botocore chose them."""
 
     base_url: str
     host: str
     path: str
-    """What stands before the key."""
+    """The part before the key."""
     bucket_path: str
-    """Of the bucket itself."""
+    """The path of the bucket itself, for listings."""
     signer: Signer
     proxy: str = ""
 
 
 @dataclass(slots=True)
 class ReadRequest:
-    """A read of an object, or of a bucket, which can be signed and sent again and again."""
+    """A read of an object or a bucket. It can be sent several times, signed anew each time."""
 
     reader: CurlReader
     bucket: str
@@ -61,7 +61,7 @@ class ReadRequest:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     size_bytes: int = 0
-    """As far as it is known."""
+    """0 if it is not known."""
     operation: str = "GetObject"
 
     @property
@@ -70,12 +70,12 @@ class ReadRequest:
 
     @property
     def is_of_bucket(self) -> bool:
-        """What comes is S3's own word, and no object's."""
+        """Whether the body is written by S3 itself and is not an object's bytes."""
         return self.operation.startswith("List")
 
     def allow_seconds(self, announced_bytes: int) -> float:
-        """What an attempt is given. There is more time for more bytes of an object, as far as the
-        server's word counts.
+        """The deadline of an attempt. It grows with the object's bytes; a size that only the server
+        announces counts up to `DOWNLOAD_BYTES_MAX`.
         """
         size_bytes = max(self.size_bytes, min(announced_bytes, DOWNLOAD_BYTES_MAX))
         return estimate_seconds(
@@ -85,13 +85,14 @@ class ReadRequest:
         )
 
     def prepare(self, handle: pycurl.Curl) -> None:
-        """Signs it, and tells the handle of it. Raises RequestFailed."""
+        """Signs the request and configures the handle for it. Raises RequestFailed."""
         odd = next((name for name, value in self.headers.items() if CONTROL.search(value)), None)
         if odd is not None:
             raise self.fail((BAD_HEADER, 0, f"the header {odd} cannot be sent"))
-        if not (self.key or self.is_of_bucket):  # a listing of the bucket would come instead
-            raise self.fail((BAD_ANSWER, 0, "an empty key cannot be asked for"))
-        # credentials that cannot be renewed, a key that is no Unicode
+        # A GET of the empty key is a GET of the bucket: S3 would answer with a listing.
+        if not (self.key or self.is_of_bucket):
+            raise self.fail((BAD_ANSWER, 0, "an object with an empty key cannot be read"))
+        # Signing fails if credentials cannot be renewed, or if a key is not valid Unicode.
         with store_errors(self.operation, self.bucket, self.key):
             place = self.reader.place(self.bucket)
             path = (
@@ -99,7 +100,8 @@ class ReadRequest:
             )
             query = encode_query(self.query)
             sent = place.signer.sign(place.host, path, query, self.headers, method=self.method)
-            # Accept-Encoding must not be sent: what is stored is what has to come.
+            # No Accept-Encoding: CloudTrail and Config store objects with Content-Encoding: gzip,
+            # and the stored bytes are what we hash. libcurl inflates only if it is asked to.
             lines = [f"{name}: {value}".encode() for name, value in sent.items()]
         handle.setopt(pycurl.URL, f"{place.base_url}{path}{'?' if query else ''}{query}")
         handle.setopt(pycurl.HTTPHEADER, lines)
@@ -107,7 +109,7 @@ class ReadRequest:
         handle.setopt(pycurl.NOBODY, self.method == "HEAD")
 
     def fail(self, failure: Failure) -> RequestFailed:
-        """The error that becomes of a failure."""
+        """Turns a failure into the error to raise."""
         code, status, message = failure
         if owner := self.headers.get(OWNER_HEADER):
             message = name_expected([(self.bucket, owner)], code, status, message)
@@ -116,15 +118,13 @@ class ReadRequest:
 
 @dataclass(slots=True)
 class CurlReader:
-    """Sends what only reads. Thread safe."""
+    """Sends requests that only read. Thread safe."""
 
     s3: Any
     credentials: Any
     settings: Any
     regions: Regions | None = None
-    """Where the server is AWS, which has a bucket in one Region, and may have it in another one
-    than the client's.
-    """
+    """Set if the server is AWS, where a bucket may be in another Region than the client."""
     _places: dict[str, Place] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _idle: list[ReadLoop] = field(default_factory=list)
@@ -134,8 +134,8 @@ class CurlReader:
         self._share = Share(self.settings.concurrency)
 
     def ask(self, request: ReadRequest) -> Answer:
-        """A whole answer with status 200 or 206. Raises what `make_error` makes of anything else,
-        after all attempts, each signed anew; Interrupted where the run was told to stop.
+        """A whole answer with status 200 or 206. Anything else is raised as an error, after all
+        attempts. Raises Interrupted if the run was told to stop.
         """
         (outcome,) = self._read([request], counts=False)
         if isinstance(outcome, RequestFailed):
@@ -143,7 +143,9 @@ class CurlReader:
         return outcome
 
     def ask_many(self, requests: Iterable[ReadRequest]) -> Iterator[Answer | RequestFailed]:
-        """The same of each, in their order, many at once; an error is given, not raised."""
+        """The same for many requests at the same time, in their order. Errors are yielded, not
+        raised.
+        """
         return self._read(requests, counts=True)
 
     def _read(
@@ -165,14 +167,20 @@ class CurlReader:
         settings, handle = self.settings, pycurl.Curl()
         verify = _session_of(self.s3)._verify  # noqa: SLF001 - see there
         for option, value in (
+            # S3 speaks nothing newer.
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            # libcurl would otherwise use SIGALRM for name lookups, in a process with threads.
             (pycurl.NOSIGNAL, 1),
+            # A key may contain `/../` or `//`, which S3 takes literally, in the signature as well.
             (pycurl.PATH_AS_IS, 1),
             (pycurl.TCP_NODELAY, 1),
             (pycurl.TCP_KEEPALIVE, 1),
+            # The signature includes the host, so a redirect must be signed anew: see `regions`.
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.NETRC, pycurl.NETRC_IGNORED),
+            # botocore has decided about the proxy already; this hides the variable NO_PROXY.
             (pycurl.NOPROXY, ""),
+            # Fewer reads from the socket than with libcurl's default of 16 KiB.
             (pycurl.BUFFERSIZE, 128 * KIB),
             (pycurl.USERAGENT, "log-aggregator"),
             (pycurl.CONNECTTIMEOUT_MS, int(settings.connect_timeout_seconds * 1000)),
@@ -185,7 +193,7 @@ class CurlReader:
         return handle
 
     def place(self, bucket: str) -> Place:
-        """Where a bucket is. Raises RequestFailed."""
+        """How a bucket is reached; found once. Raises RequestFailed."""
         place = self._places.get(bucket)
         if place is None:
             with self._lock:
@@ -195,7 +203,9 @@ class CurlReader:
         return place
 
     def _find_place(self, bucket: str) -> Place:
-        """By a GET of the bucket that botocore prepares and signs, and that is not sent."""
+        """Has botocore prepare and sign a GET that is never sent, and takes it apart. botocore
+        offers no other way to its endpoint rules (paths or host names, dualstack, access points).
+        """
         if self.regions is not None:
             self.regions.find(bucket)
         with store_errors("GetObject", bucket, ""):
@@ -204,7 +214,7 @@ class CurlReader:
         pattern = rb"AWS4-HMAC-SHA256 Credential=[^,]*/([^/,]+)/([^/,]+)/aws4_request"
         signed = re.search(pattern, _authorization(request))
         if signed is None or signed[2].decode() not in SERVICES:
-            text = "it is signed for in a way of its own; name a general purpose bucket"
+            text = "this kind of bucket needs another signature; name a general purpose bucket"
             raise make_error("GetObject", bucket, "", "Unsigned", 0, text)
         proxies = _session_of(self.s3)._proxy_config  # noqa: SLF001 - see there
         return Place(
@@ -218,7 +228,7 @@ class CurlReader:
 
 
 def _prepare_get(client: Any, bucket: str) -> Any:
-    """What botocore would send for the object `k`."""
+    """The request that botocore would send for the object `k`."""
     caught: list[Any] = []
 
     def catch(request: Any, **_: object) -> AWSResponse:
@@ -239,7 +249,7 @@ def _authorization(request: Any) -> bytes:
 
 
 def _session_of(client: Any) -> Any:
-    """What botocore sends a client's requests with. It tells nobody else which certificates and
-    proxies it found; a test sees that it still keeps them there.
+    """The HTTP session of a client. botocore has no public way to the certificates and proxies that
+    it found; a test checks that these private attributes still exist.
     """
     return client._endpoint.http_session  # noqa: SLF001

@@ -1,10 +1,11 @@
-"""Reads, one or many at once, by one thread: libcurl's multi interface says which sockets it waits
-for, and here they are waited for (https://curl.se/libcurl/c/libcurl-multi.html). So a deadline, or
-a stop, is noticed in every phase; libcurl's own waiting asks nobody while it shakes hands.
+"""Reads, one or many at the same time, in one thread: libcurl's multi interface says which sockets
+it waits for, and this loop waits for them (https://curl.se/libcurl/c/libcurl-multi.html). That way
+a deadline or a stop is noticed in every phase; libcurl's own wait calls nobody during a TLS
+handshake.
 
-A thread for each GET costs two switches between threads for each piece of an answer, and all of
-them wait for one interpreter. A loop belongs to whoever reads from it: while its caller works,
-nothing is sent or received, and no time passes for what is under way.
+A thread for each GET would cost two thread switches for each piece of an answer, and all threads
+share one interpreter. A loop belongs to its caller: while the caller works, nothing is sent or
+received, and the deadlines of requests under way stand still.
 """
 
 from __future__ import annotations
@@ -36,15 +37,17 @@ from log_aggregator.errors import Interrupted, RequestFailed
 from log_aggregator.limits import MIB
 
 AHEAD_BYTES_MAX = 16 * MIB
-"""Asked for and not yet handed over; but one object always may be."""
+"""Bytes requested and not yet handed over. A single larger object is read all the same."""
 AHEAD_COUNT_MAX = 4
-"""The same in GETs, as a multiple of those that may be under way."""
+"""The same limit in GETs, as a multiple of those that may be under way."""
 HANDED_OVER_MAX = 4
-"""Answers in a row. Whoever takes them works, and meanwhile nothing is sent or received."""
+"""Answers handed over in a row. The caller works on them, and meanwhile nothing is sent or
+received.
+"""
 IDLE_SECONDS_MAX = 0.25
-"""So soon a stop is noticed."""
+"""A stop is noticed this soon."""
 LOOK_SECONDS = 1.0
-"""So soon what is over its time is."""
+"""A missed deadline is noticed this soon."""
 
 
 class Request(Protocol):
@@ -54,31 +57,31 @@ class Request(Protocol):
 
     @property
     def is_of_bucket(self) -> bool:
-        """What comes is S3's own word, and no object's."""
+        """Whether the body is written by S3 itself and is not an object's bytes."""
 
     def prepare(self, handle: pycurl.Curl) -> None:
-        """Signs it anew. Raises RequestFailed where it cannot be sent."""
+        """Signs it anew. Raises RequestFailed if it cannot be sent."""
 
     def fail(self, failure: Failure) -> RequestFailed:
-        """The error that becomes of a failure."""
+        """Turns a failure into the error to raise."""
 
     def allow_seconds(self, announced_bytes: int) -> float:
-        """What an attempt is given, once the server has announced so many bytes."""
+        """The deadline of an attempt, given the size that the server has announced."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopLimits:
-    """`silence_seconds`: so long no byte may come."""
+    """`silence_seconds`: an attempt fails when no byte comes for this long."""
 
     attempts_max: int
     silence_seconds: float
 
 
 class Share:
-    """How many GETs may be under way, and how many of them are each loop's. Thread safe.
+    """How many GETs may be under way, shared equally by the loops. Thread safe.
 
-    Where S3 says SlowDown they are halved, and with every good answer they become more again, as
-    TCP does.
+    The number is halved when S3 says SlowDown, and grows again with every good answer, as TCP's
+    window does.
     """
 
     def __init__(self, count_max: int) -> None:
@@ -90,7 +93,7 @@ class Share:
 
     @property
     def of_each(self) -> int:
-        """At least one."""
+        """The number for one loop, at least 1."""
         return max(1, int(self._count) // max(1, self._loops))
 
     def join(self) -> None:
@@ -107,7 +110,7 @@ class Share:
                 self._count = min(self._count_max, self._count + 1 / self._count)
 
     def note_slow_down(self) -> None:
-        """What was under way when the first was said counts once."""
+        """The requests under way at the first SlowDown get one each; all of them count once."""
         with self._lock:
             now = time.monotonic()
             if now - self._halved_at >= 1:
@@ -125,14 +128,14 @@ class _Slot:
 
 @dataclass(eq=False, slots=True)
 class _Transfer:
-    """One of libcurl's handles, used again and again, and what it has received."""
+    """One of libcurl's handles, which is reused, and what it has received."""
 
     handle: pycurl.Curl
     head: list[bytes] = field(default_factory=list)
     body: list[bytes] = field(default_factory=list)
     began: float = 0.0
     pieces: int = 0
-    """Lines of the head and pieces of the body, when they were last counted."""
+    """Lines of the head plus pieces of the body, when last counted."""
     silent_since: float = 0.0
 
     @property
@@ -149,7 +152,7 @@ class _Transfer:
 
 
 class ReadLoop:
-    """Not thread safe; but it may be another thread's from one `read` to the next."""
+    """Not thread safe, but different calls of `read` may come from different threads."""
 
     def __init__(
         self, make_handle: Callable[[], pycurl.Curl], share: Share, limits: LoopLimits
@@ -163,9 +166,11 @@ class ReadLoop:
         self._free: list[_Transfer] = []
         self._active: dict[pycurl.Curl, _Transfer] = {}
         self._slots: dict[pycurl.Curl, _Slot] = {}
-        """What the active ones are about."""
+        """The slot of each active handle."""
         self._later: list[tuple[float, int, _Slot]] = []
-        """What is sent again, by the time when it is."""
+        """A heap of the slots to send again, by time. The number keeps entries with the same time
+        comparable.
+        """
         self._numbers = count()
         self._looks_at = 0.0
         self._away_seconds = 0.0
@@ -173,9 +178,11 @@ class ReadLoop:
     def read(
         self, requests: Iterable[Request], *, counts: bool = True
     ) -> Iterator[Answer | RequestFailed]:
-        """What came of each, in their order. Raises Interrupted where the run was told to stop.
+        """The outcome of each request, in their order. Raises Interrupted if the run was told to
+        stop.
 
-        `counts`: it takes its share of all that may be under way; a single one needs none.
+        `counts`: this loop takes its share of the GETs that may be under way; a single one does
+        not.
         """
         if counts:
             self._share.join()
@@ -218,7 +225,7 @@ class ReadLoop:
         )
 
     def _now(self) -> float:
-        """Without the time in which the caller was at work."""
+        """The time, without the time during which the caller worked."""
         return time.monotonic() - self._away_seconds
 
     def _send(self, slot: _Slot) -> None:
@@ -238,12 +245,14 @@ class ReadLoop:
         self._multi.add_handle(transfer.handle)
 
     def _repeat(self) -> None:
-        """What has waited for long enough."""
+        """Sends the slots again whose pause is over."""
         while self._later and self._later[0][0] <= time.monotonic():
             self._send(heapq.heappop(self._later)[2])
 
     def _drive(self, *, is_waiting: bool) -> None:
-        """Sends and receives what can be. `is_waiting`: there is nothing else to do."""
+        """Sends and receives what the sockets allow. `is_waiting`: the caller has nothing else to
+        do, so wait for a socket.
+        """
         if WATCHDOG.is_stopping:
             raise Interrupted("the run was stopped")
         for key, events in self._selector.select(self._wait_seconds() if is_waiting else 0):
@@ -299,7 +308,7 @@ class ReadLoop:
         heapq.heappush(self._later, (at, next(self._numbers), slot))
 
     def _cut_late(self) -> None:
-        """What has had all its time. Looked for now and then: there may be many."""
+        """Fails the attempts that are over their deadline. Only now and then: there may be many."""
         now, silence_seconds = self._now(), self._limits.silence_seconds
         if now < self._looks_at:
             return
@@ -307,7 +316,8 @@ class ReadLoop:
         for transfer in list(self._active.values()):
             request, taken = self._slots[transfer.handle].request, now - transfer.began
             seconds = request.allow_seconds(0)
-            if taken >= seconds:  # only now what was announced is looked up
+            # The head is parsed only for the few that are over the deadline of an empty body.
+            if taken >= seconds:
                 seconds = request.allow_seconds(transfer.announced_bytes)
             if taken >= seconds:
                 self._fail(self._end(transfer.handle), describe_deadline(seconds))
@@ -323,15 +333,16 @@ class ReadLoop:
         return self._slots.pop(handle)
 
     def _drop_all(self) -> None:
-        """What nobody waits for any more."""
+        """Drops the requests that no caller waits for any more."""
         for handle in list(self._active):
             self._end(handle)
         self._later.clear()
 
     def _watch(self, event: int, fd: int, _multi: object, _data: object) -> None:
-        """Libcurl says what it waits for at a socket."""
+        """Called by libcurl when it waits for something else at a socket."""
         if event == pycurl.POLL_REMOVE:
-            with suppress(KeyError, ValueError, OSError):  # closed already
+            # libcurl may have closed the socket before it says so.
+            with suppress(KeyError, ValueError, OSError):
                 self._selector.unregister(fd)
             return
         events = (selectors.EVENT_READ if event & pycurl.POLL_IN else 0) | (
@@ -343,4 +354,7 @@ class ReadLoop:
             self._selector.register(fd, events)
 
     def _set_timer(self, milliseconds: int) -> None:
+        """Called by libcurl with the time until it wants to be called again; -1 deletes the timer
+        (https://curl.se/libcurl/c/CURLMOPT_TIMERFUNCTION.html).
+        """
         self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000

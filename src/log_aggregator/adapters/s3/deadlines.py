@@ -1,13 +1,13 @@
-"""How long a request may take, and who ends it.
+"""How long a request may take, and what ends it.
 
-A socket's own timeout begins anew with every byte, so a server that sends one byte a second never
-meets it. Here every attempt of a request has an end that grows with the request's size. One thread
-looks after all of them, and shuts down the sockets of an attempt that is over its end: that wakes
-whoever waits for them, in plain HTTP and in TLS, while connecting to a proxy or sending a body.
-`wire` plugs this into botocore.
+A socket's own timeout starts anew with every byte, so a server that sends one byte a second never
+hits it. Here every attempt of a request has a deadline that grows with the request's size. One
+thread watches all attempts and shuts down the sockets of one that is over its deadline. That wakes
+the thread that waits for them, in plain HTTP and in TLS, while it connects to a proxy or sends a
+body. `wire` plugs this into botocore.
 
-A ctrl-C uses the same way out (`Watchdog.stop_all`): reads end at once, writes after a moment, in
-which their answer may still come, so that what was done is known.
+A ctrl-C uses the same mechanism (`Watchdog.stop_all`): reads end immediately, writes after a
+moment, in which their answer may still come, so that we know whether they were done.
 """
 
 from __future__ import annotations
@@ -27,40 +27,46 @@ from log_aggregator.errors import Interrupted
 from log_aggregator.limits import KIB, MIB
 
 REQUEST_SECONDS = 30.0
-"""An attempt of a request without a body. S3 answers all of them within a few seconds, throttled
-ones included: it refuses those at once.
+"""The deadline of an attempt of a request without a body. S3 answers all of them within a few
+seconds; it refuses throttled ones immediately.
 """
 SILENCE_SECONDS = 20.0
-"""So long no byte may come, or be taken."""
+"""An attempt fails when no byte is received or accepted for this long."""
 
 READING = re.compile("(Get|List|Head|Describe|Simulate)[A-Z]")
 STOP_SECONDS = 2.0
-"""After a ctrl-C: what a write under way, or a request that begins then, is given."""
+"""After a ctrl-C: the time left to a write under way, and to a request that begins then."""
 
 UNANSWERED_MAX_AT_FIRST = 3
-"""Attempts without an answer, where this server never gave one: the endpoint is probably wrong."""
+"""Attempts without an answer, while this server has never answered: the endpoint is probably wrong.
+"""
 RETRY_SPAN = 1.5
 SECOND_TRY_SPAN = 4.0
-"""In REQUEST_SECONDS. An attempt without an answer is repeated until RETRY_SPAN is over: that is
-often where connections are refused, as while a server restarts, and twice where it is silent. A
-second attempt is made even later, but not after SECOND_TRY_SPAN, as of a large upload that hangs.
+"""Multiples of REQUEST_SECONDS. An attempt without an answer is repeated until RETRY_SPAN is over:
+many times if connections are refused (a server that restarts), twice if the server is silent. The
+second attempt may begin later, for example of a large upload that hung, but not after
+SECOND_TRY_SPAN.
 """
 
 UPLOADS = frozenset({"PutObject", "UploadPart"})
-"""What they have to send takes its time, the answer does not."""
+"""Their time goes into sending; once all is sent, the answer comes quickly."""
 DOWNLOAD_BYTES_MAX = 64 * MIB
-"""A body gives itself no more time than one of this size: its length is the server's word."""
+"""A body that the server announces as longer gets no more time than one of this size: the server
+might lie.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What an operation is given: a multiple of REQUEST_SECONDS, and more for its bytes."""
+    """The time for an operation: a multiple of REQUEST_SECONDS, plus time for its bytes."""
 
     bases: float = 1.0
     rate_bytes_min: int = 64 * KIB
-    """A second. A part of 16 MiB may take four minutes."""
+    """Bytes a second that count as alive. A part of 16 MiB may take four minutes."""
     is_silent_at_work: bool = False
-    """The server may say nothing until it is done. S3 itself sends spaces meanwhile."""
+    """Other servers may send nothing until they are done. S3 itself sends spaces meanwhile, to keep
+    the connection open.
+    """
 
 
 ALLOWANCES = {
@@ -74,45 +80,45 @@ ALLOWANCES = {
 
 
 class DeadlineExceeded(HTTPClientError):  # type: ignore[misc]  # botocore has no types
-    """One of botocore's own kind, so that it repeats the request."""
+    """A deadline was missed. A subclass of one of botocore's errors, so that botocore retries."""
 
     fmt = "no whole answer within {seconds:.3g} s"
 
 
 class Stopped(HTTPClientError):  # type: ignore[misc]
-    """The run was told to stop, and the answer to this request was not waited for."""
+    """The run was told to stop before the answer to this request came."""
 
     fmt = "stopped before the answer came"
 
 
 @dataclass(slots=True)
 class Call:
-    """One call of an operation, with all its attempts; of several pages one after the other."""
+    """One call of an operation, with all its attempts. Pages of a listing share one."""
 
     operation: str = ""
     size_bytes: int = 0
-    """Of the body that is sent, or of what S3 has to copy or put together."""
+    """Of the body that is sent, or of what S3 has to copy or assemble."""
     unanswered: int = 0
-    """Attempts since the last answer, the present one included."""
+    """Attempts since the last answer, including the present one."""
     began: float = 0.0
-    """The first of them."""
+    """When the first of them began."""
 
     @property
     def is_reading(self) -> bool:
-        """It changes nothing, so nobody has to know whether it was done."""
+        """Whether it changes nothing, so that its outcome does not matter after a stop."""
         return not self.operation or READING.match(self.operation) is not None
 
 
 @dataclass(eq=False)
 class Attempt:
-    """One request on its way, and the sockets that it uses. Thread safe."""
+    """One request under way, and the sockets that it uses. Thread safe."""
 
     call: Call
     seconds: float
     silence_seconds: float
     began: float = field(default_factory=time.monotonic)
     answer_seconds: float | None = None
-    """From the moment when all of it was sent."""
+    """The time for the answer, from the moment when everything was sent."""
     is_cut: bool = False
     is_stopped: bool = False
     is_over: bool = False
@@ -124,14 +130,15 @@ class Attempt:
         return self.began + self.seconds
 
     def make_error(self) -> Exception:
-        """Of an attempt that was cut."""
+        """The error of an attempt that was cut."""
         if not self.is_stopped:
             return DeadlineExceeded(seconds=self.seconds)
         return Interrupted("the run was stopped") if self.call.is_reading else Stopped()
 
     def hold(self, sock: socket.socket) -> None:
-        """The socket by a descriptor of our own. TLS takes the original's away while it shakes
-        hands, and a closed one's number may be another file's by the time that it is needed.
+        """Keeps the socket, with a descriptor of our own. `ssl` detaches the original's during the
+        handshake, and the number of a closed one may belong to another file by the time that we
+        need it.
         """
         with self._lock:
             if self.is_over:
@@ -141,7 +148,7 @@ class Attempt:
                 self._shut_down()
 
     def cut(self, *, is_stopped: bool = False) -> None:
-        """Whoever waits for the sockets is woken, and gets an error."""
+        """Wakes the thread that waits for the sockets; it gets an error."""
         with self._lock:
             if self.is_over or self.is_cut:
                 return
@@ -149,7 +156,7 @@ class Attempt:
             self._shut_down()
 
     def end(self) -> None:
-        """It is over, and what its connection does from now on is another's."""
+        """The attempt is over. From now on its connection may serve another one."""
         with self._lock:
             self.is_over = True
             self._close()
@@ -167,7 +174,7 @@ class Attempt:
 
 
 class Watchdog:
-    """Cuts attempts that are over their end. Thread safe; its own thread begins with the first
+    """Cuts attempts that are over their deadline. Thread safe; its own thread starts with the first
     attempt.
     """
 
@@ -183,14 +190,15 @@ class Watchdog:
             if self.is_stopping:
                 attempt.seconds = min(attempt.seconds, STOP_SECONDS)
             self._attempts.add(attempt)
-            if self._thread is None or not self._thread.is_alive():  # not begun, or we are a fork
+            # Threads do not survive a fork, so a forked process starts its own.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._look, name="deadlines", daemon=True)
                 self._thread.start()
             elif attempt.ends < self._looks_at:
                 self._changed.notify_all()
 
     def hurry(self, attempt: Attempt) -> None:
-        """All of it was sent: the time for its bytes is over, too."""
+        """Everything was sent: only the time for the answer is left."""
         if attempt.answer_seconds is None:
             return
         with self._changed:
@@ -205,8 +213,8 @@ class Watchdog:
         attempt.end()
 
     def stop_all(self) -> None:
-        """From now on: reads that are under way end at once, writes in STOP_SECONDS, and so does
-        whatever begins; nothing without an answer is repeated.
+        """Ends reads under way immediately and writes after STOP_SECONDS, which is also the limit
+        for requests that begin later. Requests without an answer are not repeated.
         """
         now = time.monotonic()
         with self._changed:
@@ -219,7 +227,7 @@ class Watchdog:
             self._changed.notify_all()
 
     def go_on(self) -> None:
-        """As before `stop_all`."""
+        """Undoes `stop_all`."""
         with self._changed:
             self.is_stopping = False
 
@@ -235,7 +243,7 @@ class Watchdog:
 
 
 WATCHDOG = Watchdog()
-"""Of the whole process, as a ctrl-C is."""
+"""One for the whole process, which is what a ctrl-C stops."""
 
 
 class _Local(threading.local):
@@ -244,12 +252,12 @@ class _Local(threading.local):
 
 
 LOCAL = _Local()
-"""What this thread is about."""
+"""The call and attempt of this thread."""
 
 
 @contextmanager
 def calling(operation: str, size_bytes: int = 0) -> Iterator[Call]:
-    """Around a call of botocore. Raises what `Attempt.make_error` makes of a cut attempt."""
+    """Wraps a call of botocore. A cut attempt raises the error of `Attempt.make_error`."""
     call, before = Call(operation, size_bytes), LOCAL.call
     LOCAL.call = call
     try:
@@ -259,7 +267,7 @@ def calling(operation: str, size_bytes: int = 0) -> Iterator[Call]:
 
 
 def estimate_seconds(operation: str, size_bytes: int, base_seconds: float) -> float:
-    """What an attempt is given."""
+    """The deadline of an attempt."""
     allowance = ALLOWANCES.get(operation, Allowance())
     return allowance.bases * base_seconds + size_bytes / allowance.rate_bytes_min
 

@@ -1,6 +1,5 @@
-"""DeleteObjects, with a body that is written here: botocore takes ten times as long for it, because
-it looks at each of a thousand entries as at a structure of its own. Signing, checksum, retries and
-errors stay botocore's.
+"""DeleteObjects, with a body that we write: botocore takes ten times as long, because it validates
+each of the thousand entries as a structure. Signing, checksum, retries and errors stay botocore's.
 """
 
 from __future__ import annotations
@@ -17,15 +16,20 @@ from log_aggregator.limits import DELETE_COUNT_MAX
 from log_aggregator.ports.store import Deletion, DeletionFailure
 
 NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Characters that XML 1.0 cannot hold in any way (https://www.w3.org/TR/xml/#charsets). S3's keys
-may.
+"""Characters that XML 1.0 cannot contain, not even escaped (https://www.w3.org/TR/xml/#charsets).
+S3's keys can (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
 """
 LINE_ENDS = {"\r": "&#xD;", "\n": "&#xA;"}
-"""A parser would make others of them (https://www.w3.org/TR/xml/#sec-line-ends)."""
+"""An XML parser turns a bare carriage return into a line feed, and S3 would delete another key
+(https://www.w3.org/TR/xml/#sec-line-ends).
+"""
 
+# Deleting what is gone already is a success. S3 says so itself, except to a conditional delete, to
+# which it answers with a 404
+# (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html).
 GONE_CODES = frozenset({"NoSuchKey", "NoSuchVersion"})
 REPLACED = {"Objects": [{"Key": "-"}], "Quiet": True}
-"""What botocore is given to write; `replace_body` puts the real one in its place."""
+"""What botocore is given to write. `replace_body` replaces it with the real body."""
 
 
 class _Local(threading.local):
@@ -36,23 +40,25 @@ _LOCAL = _Local()
 
 
 def register_own_bodies(client: Any) -> None:
-    """DeleteObjects of this client takes what `delete_objects` has written."""
+    """Makes this client's DeleteObjects send the body that `delete_objects` has written."""
     client.meta.events.register_first("before-call.s3.DeleteObjects", replace_body)
 
 
 def replace_body(params: dict[str, Any], **_: object) -> None:
-    """Before botocore computes the checksum. Raises RuntimeError where there is nothing to put
-    there: what was handed to botocore must never be sent.
+    """Called before botocore computes the checksum. Raises RuntimeError if there is no body of
+    ours: the one that botocore was given must never be sent.
     """
     if _LOCAL.body is None:
-        raise RuntimeError("a DeleteObjects that was not written here")
+        raise RuntimeError("DeleteObjects was called without delete_objects")
     params["body"] = _LOCAL.body
 
 
 def delete_objects(
     client: Any, bucket: str, deletions: Sequence[Deletion]
 ) -> list[DeletionFailure]:
-    """At most 1,000. Raises RequestFailed."""
+    """At most 1,000, as S3 allows. Returns those that failed. Raises RequestFailed if the whole
+    request failed.
+    """
     if len(deletions) > DELETE_COUNT_MAX:
         raise ValueError(f"{len(deletions)} deletions, at most {DELETE_COUNT_MAX} are allowed")
     batch = [deletion for deletion in deletions if not NOT_IN_XML.search(deletion.key)]
@@ -78,7 +84,7 @@ def _delete_batch(client: Any, bucket: str, deletions: Sequence[Deletion]) -> li
 
 
 def _delete_single(client: Any, bucket: str, deletion: Deletion) -> list[DeletionFailure]:
-    """The key goes into the URL, where anything can be written."""
+    """DeleteObject has the key in the URL, where every character can be percent-encoded."""
     condition = {"VersionId": deletion.version_id} if deletion.version_id is not None else {}
     if deletion.etag is not None:
         condition["IfMatch"] = f'"{deletion.etag}"'
@@ -95,7 +101,9 @@ def _delete_single(client: Any, bucket: str, deletion: Deletion) -> list[Deletio
 def encode_deletions(deletions: Sequence[Deletion]) -> bytes:
     """The request's body (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
 
-    S3 compares an ETag with the current version's, whichever version is to go.
+    S3 compares an ETag with the current version of the key, even if the entry names another version
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html). So ETags are
+    for buckets without versions; where there are versions, the version id is condition enough.
     """
     entries = "".join(map(_encode_deletion, deletions))
     return (
@@ -115,10 +123,12 @@ def _encode_deletion(deletion: Deletion) -> str:
 def find_failures(
     bucket: str, deletions: Sequence[Deletion], error: Mapping[str, Any]
 ) -> list[DeletionFailure]:
-    """Which of the deletions S3 means. Where it names no version, every deletion of the key counts
-    as failed.
+    """The deletions that an entry of the answer's `Errors` is about. S3 answers 200 even if every
+    deletion failed, and lists the failed ones there. If an entry names no version, every deletion
+    of the key counts as failed.
 
-    Raises StoreError where it means none that was asked for: then nothing is known of any.
+    Raises StoreError if the entry matches none of the deletions: then none of them is known to have
+    succeeded.
     """
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     key, version_id = error.get("Key"), error.get("VersionId") or None

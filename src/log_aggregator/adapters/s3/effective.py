@@ -1,4 +1,4 @@
-"""What the configuration comes to, for `doctor`: each value and where it came from."""
+"""The effective configuration, for `doctor`: each value and where it came from."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from log_aggregator.adapters.s3.credentials import GuardedCredentials
 from log_aggregator.ports.account import ConfiguredValue
 
 KEY_SIGNS = 4
-"""So many of an access key's last signs are shown: enough to tell two keys apart."""
+"""The number of an access key's last characters that are shown: enough to tell two keys apart."""
 
 
 def describe_configuration(
     session: Session, client: Any, named: configuration.Named
 ) -> tuple[ConfiguredValue, ...]:
-    """In the order in which one looks for a mistake. No secret, and no password of a proxy."""
+    """In the order in which an operator would look for a mistake. Secrets and a proxy's password
+    are left out.
+    """
     endpoint = configuration.find_endpoint(session, named.endpoint_url)
     bundle = configuration.find_bundle(session)
     proxy = configuration.find_proxy(client)

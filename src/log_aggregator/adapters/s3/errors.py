@@ -1,6 +1,6 @@
-"""What boto3 and libcurl say, in the words of `log_aggregator.errors`.
+"""Turns errors of botocore and libcurl into those of `log_aggregator.errors`.
 
-A message is one line: operation, object, S3's code, what S3 says. It never holds contents of an
+A message is one line: operation, object, S3's code, S3's message. It never contains bytes of an
 object.
 """
 
@@ -39,7 +39,9 @@ NO_ANSWER = "NoAnswer"
 ERRORS: dict[str, type[RequestFailed]] = {
     "InvalidObjectState": ObjectFrozen,  # a 403, but no permission would help
     "PreconditionFailed": PreconditionFailed,
-    # a 409: another writer of the same key is at it
+    # A 409: another request changed the key while ours was checked. A PutObject could be repeated,
+    # a multipart upload must begin anew, and either way the caller must look at the key first
+    # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
     "ConditionalRequestConflict": PreconditionFailed,
     "NoSuchBucket": NoSuchBucket,
     "NoSuchKey": NotFound,
@@ -53,13 +55,15 @@ ERRORS: dict[str, type[RequestFailed]] = {
     "InvalidAccessKeyId": NotAuthenticated,
     "InvalidClientTokenId": NotAuthenticated,  # of STS and IAM
     "InvalidToken": NotAuthenticated,
+    # S3 refuses requests whose x-amz-date is more than 15 minutes off. New credentials would not
+    # help, so it is not NotAuthenticated.
     "RequestTimeTooSkewed": WrongClock,
     "TokenRefreshRequired": NotAuthenticated,
     "UnrecognizedClientException": NotAuthenticated,  # of KMS and CloudTrail
     "SignatureDoesNotMatch": WrongSignature,
     "KMS.DisabledException": AccessDenied,
     "KMS.NotFoundException": AccessDenied,
-    # Not S3's: what botocore and (the last) our own reader say where no answer came.
+    # Not S3's: what botocore and our own code say when no answer came.
     "ConnectTimeoutError": Unreachable,
     "ConnectionClosedError": Unreachable,
     "DeadlineExceeded": Unreachable,  # ours, of `deadlines`
@@ -79,12 +83,13 @@ STATUSES: dict[int, type[RequestFailed]] = {
     405: NotFound,
     412: PreconditionFailed,
 }
-"""By HTTP status, where the code is none of the above: answers to HEAD have no body. 405: the
+"""By HTTP status, for codes that are not listed above, and for HEAD, whose errors have no body and
+so no code (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html). 405 means that the
 version is a delete marker.
 """
 
 OBJECT_READS = frozenset({"GetObject", "HeadObject"})
-"""Operations whose answer is about one object."""
+"""The operations whose answer is about one object."""
 
 BAD_ANSWER = "BadAnswer"
 BAD_HEADER = "BadHeader"
@@ -98,7 +103,7 @@ BAD_ANSWERS = frozenset(
         "ResponseStreamingError",
     }
 )
-"""Not S3's: an answer came, and cannot be used. The last four are botocore's."""
+"""Not S3's: an answer came but cannot be used. The last four are botocore's."""
 
 GENERAL_CODES = frozenset(
     {
@@ -119,9 +124,7 @@ GENERAL_CODES = frozenset(
     }
 )
 GENERAL_STATUSES = frozenset({401, 407, 408, 429})
-"""Refusals with a 4xx that say nothing of the object: credentials, Region, a proxy, too many
-requests.
-"""
+"""4xx answers that are not about the object: credentials, Region, a proxy, too many requests."""
 
 REGION_CODES = {
     "PermanentRedirect",
@@ -131,7 +134,7 @@ REGION_CODES = {
 }
 
 ELSEWHERE = "the bucket is in Region "
-"""So a message begins that names it (see `regions`)."""
+"""The beginning of a message that names the bucket's Region (see `regions`)."""
 
 ACTIONS = {
     "ListBuckets": "s3:ListAllMyBuckets",
@@ -155,25 +158,28 @@ ACTIONS = {
         "s3:DeleteObject, s3:DeleteObjectVersion, and s3:GetObject for conditional deletes"
     ),
 }
-"""The permissions
-(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html) that an
-operation needs.
+"""The permissions that an operation needs. Their names often differ from the operation's: no action
+is called s3:HeadObject or s3:CreateMultipartUpload
+(https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html).
+
+HeadObject: without s3:ListBucket S3 answers 403 instead of 404 for an object that does not exist
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
 """
 
 MESSAGE_LENGTH_MAX = 300
 FIELD = re.compile("[A-Z][A-Za-z]{1,40}|[a-z]+(-[a-z0-9]+)*")
-"""The name of a field or header of an answer."""
+"""The name of a field or header of an answer. Anything else might be a piece of an object."""
 
 
 @contextmanager
 def store_errors(
     operation: str, bucket: str = "", key: str = "", *, size_bytes: int = 0
 ) -> Iterator[None]:
-    """Everything that boto3 raises inside the block comes out as a RequestFailed, and so does an
-    answer that cannot be used.
+    """Any error of botocore's inside the block becomes a RequestFailed, and so does an answer that
+    cannot be used.
 
-    `size_bytes`: what is sent, or what S3 has to copy; the deadline grows with it. Interrupted, of
-    a read that a ctrl-C cut, and KeyboardInterrupt pass.
+    `size_bytes`: of what is sent, or what S3 has to copy; the deadline grows with it. Interrupted
+    (of a read that a ctrl-C cut) and KeyboardInterrupt pass through.
     """
     try:
         with calling(operation, size_bytes):
@@ -191,10 +197,9 @@ def store_errors(
         ) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise make_error(operation, bucket, key, type(error).__name__, 403, str(error)) from error
-    except (
-        BotoCoreError,
-        ResponseParserError,
-    ) as error:  # the latter: an answer that is not S3's, a proxy's page for one
+    # ResponseParserError is not a BotoCoreError. It is raised over an answer that is not S3's, for
+    # example a proxy's page.
+    except (BotoCoreError, ResponseParserError) as error:
         raise make_error(operation, bucket, key, type(error).__name__, 0, explain(error)) from error
     except KeyError as error:
         name = str(error.args[0])
@@ -204,21 +209,22 @@ def store_errors(
         ) from error
     except binascii.Error as error:
         raise make_error(
-            operation, bucket, key, BAD_ANSWER, 0, "a checksum in the answer is none"
+            operation, bucket, key, BAD_ANSWER, 0, "a checksum in the answer is not Base64"
         ) from error
-    except ValueError as error:  # a time or a length in the answer that is none
+    except ValueError as error:  # a time or a length in the answer cannot be parsed
         if operation not in OBJECT_READS:
             raise
-        message = f"the answer cannot be read: {type(error).__name__}"  # its text quotes the header
+        # The type only: the error's own text quotes the header.
+        message = f"the answer cannot be read: {type(error).__name__}"
         raise make_error(operation, bucket, key, BAD_ANSWER, 0, message) from error
 
 
 def explain(error: Exception) -> str:
-    """What botocore says, without what it quotes: of an answer that it cannot parse it quotes the
-    body, of a parameter of the wrong type the value, which may be what was to be written.
+    """Botocore's message without its quotations: it quotes the body of an answer that it cannot
+    parse, and the value of a parameter of the wrong type, which may be what was to be written.
     """
     if isinstance(error, ResponseParserError):
-        return "the answer is none of AWS's; a proxy may have given it"
+        return "the answer is not from AWS; check whether a proxy sent it"
     return one_line(re.sub(r", value: .*", "", str(error)))
 
 
@@ -243,7 +249,9 @@ def make_error(
 
 
 def find_kind(operation: str, code: str, status: int) -> type[RequestFailed]:
-    """Whether an answer that no table knows is one object's own, or says nothing of it."""
+    """For an answer that is in no table: whether it is about this one object (ObjectRefused), or
+    about the request in general (StoreError).
+    """
     is_refusal = status // 100 == 4 and not (code in GENERAL_CODES or status in GENERAL_STATUSES)
     is_its_own = operation in OBJECT_READS and (is_refusal or code in BAD_ANSWERS)
     return ObjectRefused if is_its_own else StoreError

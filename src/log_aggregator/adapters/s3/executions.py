@@ -1,4 +1,4 @@
-"""The executions of a stack, asked of Step Functions with boto3. It only reads."""
+"""The executions of a stack, read from Step Functions. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from log_aggregator.errors import NotFound, StoreError
 from log_aggregator.ports.executions import Execution, MapCounts, PieceCounts
 
 MACHINES = ("CombineLogFilesSM", "ProcessHistoricalMainLogsSM")
-"""By which names template.yaml calls them, behind the stack's own."""
+"""Their names in template.yaml, which follow the stack's name and a hyphen."""
 EXECUTIONS_MAX = 10
-"""Of each state machine so many are looked at: the newest, and the newest that are running."""
+"""For each state machine: the newest 10, and the newest 10 that are running."""
 PAGES_MAX = 100
 
 
@@ -29,7 +29,7 @@ class StackExecutions:
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> StackExecutions:
-        """Raises BadConfiguration where there are no credentials, or the configuration cannot be
+        """Raises BadConfiguration if there are no credentials, or if the configuration cannot be
         used.
         """
         clients = make_clients(settings)
@@ -38,7 +38,7 @@ class StackExecutions:
         return cls(make_service_client(clients.session, "stepfunctions", own, endpoint_url))
 
     def list_executions(self, stack: str) -> list[Execution]:
-        """The running ones, and the newest of the others; newest first."""
+        """The running executions and the newest of the others, newest first."""
         wanted = {f"{stack}-{name}": name for name in MACHINES}
         arns = {
             machine["stateMachineArn"]: wanted[machine["name"]]
@@ -47,8 +47,8 @@ class StackExecutions:
         }
         if not arns:
             raise NotFound(
-                f"stack {stack!r}: no state machine {stack}-{MACHINES[0]} in this account and "
-                "Region",
+                f"stack {stack!r}: there is no state machine {stack}-{MACHINES[0]} in this account "
+                "and Region; name another stack, --profile or --region",
                 code="StateMachineDoesNotExist",
                 operation="ListStateMachines",
             )
@@ -78,7 +78,7 @@ class StackExecutions:
         return self._look_into(execution, listed["executionArn"]) if not ended else execution
 
     def _look_into(self, execution: Execution, arn: str) -> Execution:
-        """What a running one works on, and how far its maps are."""
+        """The dates that a running execution works on, and the progress of its maps."""
         with service_errors("DescribeExecution", arn):
             given = parse_input(self._client.describe_execution(executionArn=arn).get("input"))
         return replace(
@@ -108,7 +108,7 @@ class StackExecutions:
 
 
 def parse_input(text: str | None) -> dict[str, str]:
-    """What an execution was given, as far as it is text by a name."""
+    """The text fields of an execution's input; none if it is not a JSON object."""
     try:
         given = json.loads(text or "{}")
     except ValueError:
@@ -119,7 +119,7 @@ def parse_input(text: str | None) -> dict[str, str]:
 
 
 def name_map(arn: str) -> str:
-    """`arn:...:mapRun:<state machine>/<label>:<id>`: the label is made of the state's name
+    """The label in `arn:...:mapRun:<state machine>/<label>:<id>`, which is made of the state's name
     (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-examine-map-run.html).
     """
     return arn.rpartition(":")[0].rpartition("/")[2]

@@ -1,7 +1,7 @@
-"""Jobs of S3 Batch Operations that compute checksums, asked of S3 Control with boto3.
+"""Jobs of S3 Batch Operations that compute checksums, by way of S3 Control.
 
-A job belongs to the account of the role that it works with: that must be the caller's, because a
-role of another account cannot be passed
+A job belongs to the account of the role that it works with. That must be the caller's account,
+because a role of another account cannot be passed
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-iam-role-policies.html).
 """
 
@@ -26,10 +26,11 @@ PHASES: Mapping[str, JobPhase] = {
     "Suspended": JobPhase.ASLEEP,
     "Paused": JobPhase.ASLEEP,
 }
-"""All other states end by themselves
+"""All other states change without our help
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-job-status.html)."""
 
 PRIORITY = 10
+"""Required by CreateJob. It only matters among the jobs of one account."""
 LOST_CODES = frozenset({"NoSuchJobException", "NoSuchJob", "NotFoundException", "NotFound", "404"})
 
 
@@ -42,8 +43,8 @@ class BatchHashJobs:
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> BatchHashJobs:
-        """Raises BadConfiguration where there are no credentials, or beside another S3 server than
-        AWS's: it has no Batch Operations, unless AWS_ENDPOINT_URL_S3_CONTROL names one.
+        """Raises BadConfiguration if there are no credentials, or if the S3 server is not AWS:
+        others have no Batch Operations, unless AWS_ENDPOINT_URL_S3_CONTROL names one that has.
         """
         clients = make_clients(settings)
         s3_endpoint_url = str(clients.s3.meta.endpoint_url)
@@ -51,8 +52,8 @@ class BatchHashJobs:
         client = make_service_client(clients.session, "s3control", own, s3_endpoint_url)
         if str(client.meta.endpoint_url) == s3_endpoint_url:
             raise BadConfiguration(
-                f"{s3_endpoint_url} is not AWS's and has no S3 Batch Operations; only these hash "
-                "packs at rest, unless AWS_ENDPOINT_URL_S3_CONTROL names a server that does"
+                f"{s3_endpoint_url} is not AWS and has no S3 Batch Operations, which hash packs at "
+                "rest; set AWS_ENDPOINT_URL_S3_CONTROL if another server has them"
             )
         if not is_aws(str(client.meta.endpoint_url)):
             client.meta.events.register("before-call.s3-control", _leave_account_out)
@@ -124,8 +125,8 @@ def account_of(role_arn: str) -> str:
 
 
 def _leave_account_out(params: dict[str, Any], **_: object) -> None:
-    """Botocore's rules put the account in front of the host, where only AWS's own names have a
-    place for it. The header says it too.
+    """Botocore's endpoint rules put the account in front of the host name, which only AWS's DNS can
+    resolve. The account is also in a header.
     """
     account = params["headers"].get("x-amz-account-id", "")
     params["url"] = params["url"].replace(f"://{account}.", "://", 1)

@@ -1,8 +1,8 @@
-"""What `doctor` asks, asked with boto3: the only place that talks to other services than S3. It
-reads; a guard refuses all else.
+"""The questions of `doctor`, to S3 and several other services. It only reads: a guard refuses
+everything else.
 
-With another S3 server than AWS's the other services are asked of the same server, never of AWS: its
-credentials are none of AWS's.
+If the S3 server is not AWS, the other services are expected on the same server, never at AWS, which
+must not see that server's credentials.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ INVENTORY_PAGES_MAX = 10
 
 DENIED_CODES = frozenset({"AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"})
 MISSING_CODES = frozenset({"NoSuchEntity", "NotFoundException"})
-"""Those that are not S3's own (`errors.ERRORS`)."""
+"""Codes of other services; S3's are in `errors.ERRORS`."""
 
 UNREADABLE = (ResponseParserError, LookupError, AttributeError)
-"""What botocore's parsers raise over the page of some other web server."""
+"""What botocore's parsers raise over a page from some other web server."""
 
 
 class S3Inspector:
@@ -70,7 +70,7 @@ class S3Inspector:
         owners: Owners,
         configuration: Sequence[ConfiguredValue] = (),
     ) -> None:
-        """`open_client` makes the client of a service, which is done when it is first asked."""
+        """`open_client` makes the client of a service. It is called at the first question to it."""
 
         def open_guarded(service: str) -> Any:
             client = open_client(service)
@@ -80,11 +80,11 @@ class S3Inspector:
         self._client_of = functools.cache(open_guarded)
         self._owners = owners
         self.configuration = configuration
-        """What everything is asked by, and where each value came from."""
+        """The AWS configuration in use, and where each value came from."""
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> S3Inspector:
-        """Raises BadConfiguration where there are no credentials, or the configuration cannot be
+        """Raises BadConfiguration if there are no credentials, or if the configuration cannot be
         used.
         """
         clients = make_clients(settings)
@@ -156,18 +156,20 @@ class S3Inspector:
         return self._owners.of(bucket)
 
     def head_bucket(self, bucket: str, *, owner: str | None = None) -> str:
-        """Without an owner it is asked whether there is a bucket at all: it sends nothing of ours,
-        and only so a bucket of somebody else can be told from one that may not be looked at.
+        """Without an owner it asks only whether the bucket exists. S3 answers 403 to a wrong owner
+        and to a missing permission alike; asking both with and without an owner tells them apart.
         """
         response = self._ask(
             "s3", "HeadBucket", Bucket=bucket, ExpectedBucketOwner=owner or ANYBODY
         )
         return str(
+            # The same header, in case botocore is too old to parse it.
             response.get("BucketRegion")
             or response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", "")
         )
 
     def get_bucket_versioning(self, bucket: str) -> BucketVersioning:
+        # A bucket that never had versions answers without a Status.
         response = self._ask("s3", "GetBucketVersioning", Bucket=bucket)
         return BucketVersioning(
             response.get("Status") or None, response.get("MFADelete") == "Enabled"
@@ -305,8 +307,9 @@ class S3Inspector:
         needed: Sequence[str] = (),
         **request: Any,
     ) -> dict[str, Any]:
-        """The response; an empty one where the error says that nothing is configured. Raises
-        StoreError where it lacks what is needed.
+        """The response. S3 reports a configuration that was never made as an error; `absent_code`
+        is its code, which becomes an empty response. Raises StoreError if a `needed` field is
+        missing.
         """
         where = f"s3://{request['Bucket']}" if "Bucket" in request else service
         method = getattr(self._client_of(service), to_method(operation))
@@ -327,23 +330,21 @@ class S3Inspector:
 
 
 def refuse_changes(model: OperationModel, **_: Any) -> None:
-    """Before every request: whatever is not a question is a mistake in this module. Raises
-    ValueError.
+    """Called before every request. Raises ValueError for one that could change something: only a
+    mistake in this module could send it.
     """
     if not READING.match(model.name):
         raise ValueError(f"{model.name} is not a request that only reads")
 
 
 def to_method(operation: str) -> str:
-    """As boto3 names its methods: HeadBucket becomes head_bucket."""
+    """The method's name in botocore: HeadBucket becomes head_bucket."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
 
 
 @contextmanager
 def service_errors(operation: str, where: str) -> Iterator[None]:
-    """What boto3 raises inside the block comes out as a StoreError, whatever the service's words
-    for it are.
-    """
+    """Errors of botocore's inside the block become errors of ours, whichever service it is."""
     try:
         with calling(operation):
             yield
@@ -371,8 +372,9 @@ def service_errors(operation: str, where: str) -> Iterator[None]:
 
 
 def kind_of(operation: str, code: str, status: int) -> type[RequestFailed]:
-    """An answer to HEAD has no code. Of other requests a bare 404 comes from a server that does not
-    know them.
+    """The error class. An answer to HEAD has no code, so a 404 to HeadBucket means that there is no
+    such bucket. A 404 without a code to anything else comes from a server that does not know the
+    request.
     """
     if code in DENIED_CODES or (status == HTTPStatus.FORBIDDEN and code not in ERRORS):
         return AccessDenied
@@ -384,7 +386,11 @@ def kind_of(operation: str, code: str, status: int) -> type[RequestFailed]:
 
 
 def parse_decision(result: Mapping[str, Any]) -> Decision:
-    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html."""
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html.
+
+    The decision for the resource is in ResourceSpecificResults; EvalDecision alone is about all
+    resources of the request.
+    """
     specific = result.get("ResourceSpecificResults") or [{}]
     decision = specific[0].get("EvalResourceDecision") or result["EvalDecision"]
     missing = {
@@ -405,7 +411,11 @@ def parse_inventory(found: Mapping[str, Any]) -> InventoryConfiguration:
 
 
 def parse_lifecycle_rule(rule: Mapping[str, Any]) -> LifecycleRule:
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRule.html."""
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRule.html.
+
+    The prefix is in one of three places: Filter, Filter's And if there are other conditions, or the
+    rule itself in configurations from before Filter existed.
+    """
     outer = rule.get("Filter", {})
     both = outer.get("And", {})
     expiration = rule.get("Expiration", {})

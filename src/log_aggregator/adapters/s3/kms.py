@@ -20,9 +20,9 @@ class KmsKey:
     """Implements `log_aggregator.ports.signing.Signer`."""
 
     def __init__(self, client: Any, arn: str) -> None:
-        """Asks for the public key
+        """Fetches the public key
         (https://docs.aws.amazon.com/kms/latest/APIReference/API_GetPublicKey.html). Raises
-        RequestFailed; SettingsError where the key cannot sign as custody records are signed.
+        RequestFailed; SettingsError if the key does not support the algorithm of custody records.
         """
         self._client = client
         with service_errors("GetPublicKey", arn):
@@ -31,17 +31,17 @@ class KmsKey:
             algorithms = list(answer.get("SigningAlgorithms", ()))
         if ALGORITHM not in algorithms:
             raise SettingsError(
-                f"{arn}: expected an RSA key for SIGN_VERIFY, which signs with {ALGORITHM}; it is "
-                f"{answer.get('KeySpec')} for {answer.get('KeyUsage')}"
+                f"{arn}: expected an RSA key for SIGN_VERIFY that signs with {ALGORITHM}, but it "
+                f"is {answer.get('KeySpec')} for {answer.get('KeyUsage')}; name another key"
             )
-        # AWS answers with the key's ARN, also for an alias; emulators may answer with less.
+        # AWS answers with the key's ARN, even if asked by alias; emulators may answer with less.
         self.name = found[0] if found[0].startswith("arn:") else arn
         self.public_key = found[1]
 
     @classmethod
     def connect(cls, settings: ClientSettings, arn: str) -> KmsKey:
-        """Asks in the Region of the ARN. Raises BadConfiguration where there are no credentials, or
-        the configuration cannot be used; RequestFailed, SettingsError.
+        """Asks in the Region of the ARN. Raises BadConfiguration if there are no credentials or the
+        configuration cannot be used; RequestFailed, SettingsError.
         """
         found = _ARN.fullmatch(arn)
         if found is None:
@@ -55,7 +55,7 @@ class KmsKey:
         return cls(make_service_client(clients.session, "kms", own, endpoint_url), arn)
 
     def sign(self, message: bytes) -> bytes:
-        """KMS hashes it itself, which it does up to 4,096 bytes
+        """KMS hashes the message itself, up to 4,096 bytes
         (https://docs.aws.amazon.com/kms/latest/APIReference/API_Sign.html).
         """
         with service_errors("Sign", self.name):

@@ -1,11 +1,13 @@
-"""Whose buckets these are, said in every request: S3 refuses a request that names another owner.
+"""The expected owner of a bucket, sent with every request: S3 refuses a request that names another
+account.
 
-The name of a bucket that is gone, or was mistyped, may belong to anybody, who can let everybody
-write to it. Packs would go there, would be verified there, and the originals would be deleted
+A bucket name that was mistyped, or whose bucket was deleted, may belong to a stranger, who may
+allow everyone to write to it. Packs would go there, would be verified there, and the originals
+would be deleted
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html).
 
-The owner is added by a handler of the client, to every operation that can carry one. ListBuckets
-cannot, and needs none: it names the buckets of the account that asks.
+A handler of the client adds the owner to every operation that accepts one. ListBuckets does not,
+and needs none: it lists the caller's own buckets.
 """
 
 from __future__ import annotations
@@ -27,26 +29,26 @@ from log_aggregator.adapters.s3.regions import is_aws
 from log_aggregator.errors import CannotStart, RequestFailed, Unreachable
 
 ANYBODY = ""
-"""As ExpectedBucketOwner: a request that says on purpose nothing about the owner."""
+"""Passed as ExpectedBucketOwner by a request that deliberately expects no owner."""
 
 OWNER_HEADER = "x-amz-expected-bucket-owner"
 TARGET, SOURCE = "ExpectedBucketOwner", "ExpectedSourceBucketOwner"
 EXPECTED = "log_aggregator_expected_owners"
-"""Where the context of a request keeps what it expected."""
+"""The entry of a request's context with the owners that it expected."""
 
 OTHER_SERVICE = re.compile("not authorized to perform: (?!s3:)")
-"""S3 hands on what KMS says, with the key's ARN: it got past the bucket."""
+"""S3 passes on a refusal by KMS with the key's ARN. Then the bucket's owner was right."""
 
-UNKNOWN = "the account of the credentials is not known"
-HINT = '; where STS cannot be asked, name it: bucket_accounts = { "*" = "<account>" }'
+UNKNOWN = "the account of the credentials could not be found"
+HINT = '; if STS cannot be reached, set the account: bucket_accounts = { "*" = "<account>" }'
 
 
 class Owners:
     """The account of each bucket. Thread safe.
 
-    `accounts` are names of buckets, or beginnings of names followed by `*`, and their accounts; the
-    longest that fits counts. All other buckets are taken to be of the account that `find_own`
-    finds; it is called once.
+    `accounts` are pairs of a bucket name, or the beginning of names followed by `*`, and an
+    account; the longest match counts. All other buckets are expected to belong to the account that
+    `find_own` returns; it is called once.
     """
 
     def __init__(
@@ -59,19 +61,19 @@ class Owners:
         self._lock = threading.Lock()
 
     def of(self, bucket: str) -> str | None:
-        """None where nothing is known, and so nothing expected. Raises CannotStart."""
+        """The expected account, None if it is not known. Raises CannotStart."""
         named = self._find_named(bucket)
         return self.own() if named is None else named
 
     def own(self) -> str | None:
-        """The account of every bucket that is not named. Raises CannotStart."""
+        """The caller's own account. Raises CannotStart."""
         with self._lock:
             if not self._is_found:
                 self._own, self._is_found = self._find_own(), True
             return self._own
 
     def check(self) -> None:
-        """Finds the own account now, if it may be needed: before anything is touched. Raises
+        """Finds the caller's account now if it may be needed, before anything is changed. Raises
         CannotStart.
         """
         if "*" not in self._accounts:
@@ -95,8 +97,8 @@ def make_owners(
     accounts: Iterable[tuple[str, str]],
     s3_endpoint_url: str,
 ) -> Owners:
-    """Beside another S3 server than AWS's only named accounts are expected: it may have no STS, and
-    AWS's must not see its credentials.
+    """If the S3 server is not AWS, only named accounts are expected: it may have no STS, and AWS's
+    STS must not see its credentials.
     """
 
     def find_own() -> str | None:
@@ -108,7 +110,7 @@ def make_owners(
 
 
 def register_owners(client: Any, owners: Owners) -> None:
-    """Every request of this client expects the bucket's owner, and a refusal says which."""
+    """Makes every request of this client expect the bucket's owner, and name it in a refusal."""
 
     def name_owners(
         params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: object
@@ -122,7 +124,7 @@ def register_owners(client: Any, owners: Owners) -> None:
 def add_owners(
     params: dict[str, Any], model: OperationModel, owners: Owners
 ) -> list[tuple[str, str]]:
-    """Adds to a request's parameters whose buckets it is about; returns (bucket, account)."""
+    """Adds the expected owners to a request's parameters; returns them as (bucket, account)."""
     buckets = {TARGET: params.get("Bucket")}
     if isinstance(params.get("CopySource"), Mapping):
         buckets[SOURCE] = params["CopySource"].get("Bucket")
@@ -142,8 +144,8 @@ def add_owners(
 def tell_expected(
     http_response: Any, parsed: dict[str, Any], context: Mapping[str, Any], **_: object
 ) -> None:
-    """S3 says no more than "Access Denied" where the owner is another; so the message says what was
-    expected. It may have been denied for another reason.
+    """S3 answers a wrong owner with a mere "Access Denied", so the expected owner is added to the
+    message. The request may have been denied for another reason.
     """
     error = parsed.get("Error", {})
     code, message = error.get("Code", ""), error.get("Message") or ""
@@ -154,7 +156,7 @@ def tell_expected(
 
 
 def name_expected(expected: Iterable[tuple[str, str]], code: str, status: int, message: str) -> str:
-    """A refusal's message, which also says of which account (bucket, account) were to be."""
+    """The message of a refusal, with the expected (bucket, account) added."""
     is_refusal = status == HTTPStatus.FORBIDDEN and code in ("", "AccessDenied", "Forbidden", "403")
     owners = " and ".join(
         f"bucket {bucket}: expected to be owned by account {account}"
@@ -166,7 +168,7 @@ def name_expected(expected: Iterable[tuple[str, str]], code: str, status: int, m
 
 
 def ask_account(session: Session, config: Config, region: str) -> str:
-    """The account that the credentials are of. STS tells everybody
+    """The account of the credentials. GetCallerIdentity needs no permission
     (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html). Raises
     CannotStart.
     """
@@ -181,7 +183,7 @@ def ask_account(session: Session, config: Config, region: str) -> str:
         code = type(error).__name__
         text = f"{UNKNOWN}: {what}: {code}: {one_line(str(error))}"
         raise CannotStart(text + (HINT if ERRORS.get(code) is Unreachable else "")) from error
-    except RequestFailed as error:  # of the credentials, while it was signed
+    except RequestFailed as error:  # from the credentials, during signing
         raise CannotStart(f"{UNKNOWN}: {error}") from error
     except (ResponseParserError, KeyError) as error:
         raise CannotStart(f"{UNKNOWN}: {what}: expected an answer of STS{HINT}") from error

@@ -1,5 +1,5 @@
-"""Posts to a server that is not AWS's, by botocore's rules for proxies and certificates, and with a
-deadline.
+"""POST requests to other servers than AWS, with botocore's rules for proxies and certificates, and
+with a deadline.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from log_aggregator.errors import Unreachable
 
 
 class Poster:
-    """One server's. An answer is read up to a limit, and not believed to be shorter."""
+    """Sends POST requests. An answer is read up to a limit; one that is cut off before it is an
+    error.
+    """
 
     def __init__(self, settings: ClientSettings, operation: str, answer_bytes_max: int) -> None:
         """Raises BadConfiguration."""
@@ -32,7 +34,7 @@ class Poster:
         self._wire = Wire(settings.request_seconds, settings.read_timeout_seconds)
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """(status, body), the body cut off after `answer_bytes_max`. Raises Unreachable."""
+        """(status, body), at most `answer_bytes_max` of the body. Raises Unreachable."""
         limits = (self._settings.connect_timeout_seconds, self._settings.read_timeout_seconds)
         session = URLLib3Session(
             verify=self._verify, proxies=get_environ_proxies(url), timeout=limits
@@ -43,20 +45,17 @@ class Poster:
             answer = session.send(request)
             data = bytes(answer.raw.read(self._answer_bytes_max))
             promised = int(answer.headers.get("Content-Length", len(data)))
+            # urllib3 does not notice a short body when it is asked for a number of bytes.
             if len(data) < min(promised, self._answer_bytes_max):
-                raise ConnectionError(f"{len(data)} bytes came of {promised}")
+                raise ConnectionError(f"only {len(data)} of {promised} bytes came")
             return int(answer.status_code), data
 
         request = AWSRequest("POST", url, headers, body, stream_output=True).prepare()
         try:
             with calling(self._operation):
                 status, answer = self._wire.send(send, request)
-        except (
-            BotoCoreError,
-            HTTPError,
-            OSError,
-            ValueError,
-        ) as error:  # the second: while it is read
+        # HTTPError comes from reading the body, which botocore does not wrap.
+        except (BotoCoreError, HTTPError, OSError, ValueError) as error:
             raise Unreachable(
                 f"{self._operation} {url}: {explain(error)}", operation=self._operation
             ) from error

@@ -1,5 +1,5 @@
-"""Reading objects, whole ones and ranges, and what S3 knows of them: every key and every header
-exactly as they are.
+"""Reads objects, whole or in ranges, and their headers. Keys and headers are kept exactly as they
+are.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import Bodies, Body
 
 OPAQUE_ETAG_ENCRYPTIONS = frozenset({"aws:kms", "aws:kms:dsse"})
+"""With these the ETag is not the MD5 of the object, even if it was written in one piece
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html).
+"""
 METADATA = "x-amz-meta-"
 CHECKSUM_MODE = {"x-amz-checksum-mode": "ENABLED"}
-"""Asks for the checksum that S3 stores."""
+"""Asks for the stored checksum, which S3 otherwise leaves out of its answer."""
 
 
 def _crc(compute: Callable[[bytes], int], size_bytes: int) -> Callable[[bytes], bytes]:
@@ -39,7 +42,7 @@ CHECKSUMS: Mapping[str, Callable[[bytes], bytes]] = {
     "sha256": lambda data: hashlib.sha256(data).digest(),
     "sha1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
 }
-"""S3's algorithms, by the end of the header's name.
+"""S3's algorithms, by the end of the header's name. The first that is present is compared.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 """
@@ -68,7 +71,7 @@ def get_object(
 
 
 def get_objects(clients: Clients, sources: Iterable[LogObject]) -> Bodies:
-    """Many at once, in the sources' order."""
+    """Many at the same time, in the sources' order."""
     gets = (
         ReadRequest(
             clients.reader,
@@ -87,8 +90,8 @@ def get_objects(clients: Clients, sources: Iterable[LogObject]) -> Bodies:
 def get_object_checked(
     clients: Clients, bucket: str, key: str, version_id: str | None, if_match: str | None
 ) -> tuple[Body, bool]:
-    """The checksum that S3 stores is compared too, whichever of its algorithms it is. The second
-    value: it was there, or the ETag need not be the MD5.
+    """Also compares the checksum that S3 stores, whichever algorithm it is. The second value is
+    True if there was one, or if the ETag is not an MD5.
     """
     headers = make_headers(clients, bucket, if_match) | CHECKSUM_MODE
     request = ReadRequest(clients.reader, bucket, key, headers, make_query(version_id))
@@ -112,8 +115,8 @@ def head_object(
 
 
 def make_stored(bucket: str, key: str, headers: Mapping[str, str]) -> StoredObject:
-    """Raises KeyError where the answer lacks what every object has, ValueError where its length is
-    none.
+    """Raises KeyError if the answer lacks a header that every object has, ValueError if the length
+    is not a number.
     """
     etag = headers["etag"].strip('"')
     return StoredObject(
@@ -122,8 +125,11 @@ def make_stored(bucket: str, key: str, headers: Mapping[str, str]) -> StoredObje
         size_bytes=int(headers["content-length"]),
         etag=etag,
         version_id=headers.get("x-amz-version-id"),
+        # S3 leaves the header out for STANDARD
+        # (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
         storage_class=headers.get("x-amz-storage-class") or "STANDARD",
         crc64nvme=find_object_crc(headers),
+        # The ETag of a multipart object ends in a hyphen and the number of parts ("...-7").
         has_md5_etag=re.fullmatch(r"[0-9a-f]{32}", etag) is not None and not is_opaque(headers),
         restore=parse_restore(headers.get("x-amz-restore")),
         archive_tier=headers.get("x-amz-archive-status"),
@@ -131,9 +137,9 @@ def make_stored(bucket: str, key: str, headers: Mapping[str, str]) -> StoredObje
 
 
 def find_object_crc(headers: Mapping[str, str]) -> int | None:
-    """The CRC64NVME of a whole object. One of the parts' checksums ("...-7") is of no use.
+    """The CRC64NVME of the whole object. A checksum of the parts' checksums ("...-7") is of no use.
 
-    Not every store reports the type: then the ETag tells whether the object was written in parts.
+    Not every store reports the type. Then the ETag shows whether the object was written in parts.
     """
     kind = headers.get("x-amz-checksum-type")
     if kind == "FULL_OBJECT" or (kind is None and "-" not in headers["etag"]):
@@ -154,15 +160,19 @@ def make_query(version_id: str | None) -> dict[str, str]:
 
 
 def is_range(answer: Answer, first: int) -> bool:
-    """Of a range that ends after the object's end the first part comes."""
+    """Whether the answer is the range that was asked for. Its end is not compared: if the range
+    ends after the object, S3 sends what there is. A server without ranges answers 200 with
+    everything.
+    """
     return answer.status == 206 and answer.headers.get("content-range", "").startswith(
         f"bytes {first}-"
     )
 
 
 def compare_checksum(answer: Answer) -> bool | None:
-    """None where S3 stores none of the whole object: of one that was written in parts it may be one
-    of the parts' checksums.
+    """None if S3 stores no checksum of the whole object: one that was written in parts may have a
+    checksum of the parts' checksums
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Checksum.html).
     """
     if answer.headers.get("x-amz-checksum-type", "FULL_OBJECT") != "FULL_OBJECT":
         return None
@@ -179,7 +189,7 @@ def compare_checksum(answer: Answer) -> bool | None:
 
 
 def is_opaque(headers: Mapping[str, str]) -> bool:
-    """Whether the ETag is no MD5 because of the encryption."""
+    """Whether the encryption makes the ETag something else than the MD5."""
     return (
         headers.get("x-amz-server-side-encryption") in OPAQUE_ETAG_ENCRYPTIONS
         or "x-amz-server-side-encryption-customer-algorithm" in headers

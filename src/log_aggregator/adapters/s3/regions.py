@@ -1,6 +1,6 @@
-"""Which Region a bucket is in, as far as botocore has found out: it follows a bucket to another
-Region, and remembers it for the client's later requests. Our reader asks botocore where a bucket
-is; here botocore is made to look, where it was not at that bucket yet.
+"""The Region of a bucket. botocore follows a bucket to another Region and remembers it for the
+client's later requests. Our reader takes the Region from botocore; this module makes botocore find
+it before the first read of a bucket.
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ from log_aggregator.adapters.s3.errors import ELSEWHERE, REGION_CODES, store_err
 from log_aggregator.errors import StoreError
 
 HEADER = "x-amz-bucket-region"
-"""Every answer of S3's about a bucket that exists names the bucket's Region in it
+"""Every answer of S3 about an existing bucket names its Region in this header, even a refusal
 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html)."""
 
 REDIRECTS = frozenset(
     {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.BAD_REQUEST}
 )
-"""What S3 says in another Region. The last: to a request that is signed for the wrong one."""
+"""S3's answers in another Region than the bucket's. Older Regions redirect; those that opened after
+20 March 2019 answer 400 (https://docs.amazonaws.cn/AmazonS3/latest/API/UsingRouting.html), and so
+do all to a signature for another Region. A new bucket may give 307 for up to a day
+(https://aws.amazon.com/premiumsupport/knowledge-center/s3-http-307-response/).
+"""
 
 
 class Regions:
-    """Of one S3 client. Thread safe."""
+    """The Regions that one S3 client has found. Thread safe."""
 
     def __init__(self, s3: Any) -> None:
         self._s3 = s3
@@ -39,8 +43,8 @@ class Regions:
         s3.meta.events.register("after-call.s3", self._note)
 
     def find(self, bucket: str) -> None:
-        """Makes botocore know where a bucket is. One request, and none where it was there before.
-        Raises StoreError where the bucket is elsewhere and botocore cannot follow it.
+        """Makes botocore find the bucket's Region: one request, none if it knows it already. Raises
+        StoreError if the bucket is in another Region and botocore cannot follow it.
         """
         with self._lock:
             if bucket in self._wrong:
@@ -54,13 +58,14 @@ class Regions:
                 if error.code in REGION_CODES or ELSEWHERE in str(error):
                     self._wrong[bucket] = error
                     raise
-                # no permission, no bucket: what is asked for in it says so, and says it better
+                # If permission or bucket is missing, the request that follows gives a better error
+                # than a HEAD, which has no body.
             self._known.add(bucket)
 
     def _note(
         self, http_response: Any, parsed: dict[str, Any], context: Mapping[str, Any], **_: object
     ) -> None:
-        """Botocore got an answer about a bucket, after all redirects."""
+        """Called when botocore has an answer about a bucket, after all redirects."""
         bucket = context.get("s3_redirect", {}).get("bucket")
         if bucket is None:
             return
@@ -75,9 +80,7 @@ class Regions:
 
 
 def is_aws(endpoint_url: str) -> bool:
-    """An endpoint of AWS in any partition, through whichever network: PrivateLink, dualstack,
-    FIPS.
-    """
+    """Whether it is an AWS endpoint, in any partition, also of PrivateLink, dualstack or FIPS."""
     host = urlsplit(endpoint_url).hostname or ""
     suffixes = {
         partition["outputs"][name]
@@ -88,7 +91,7 @@ def is_aws(endpoint_url: str) -> bool:
 
 
 def is_region(name: str) -> bool:
-    """Whether AWS may have such a Region: it is known, or has the form of one."""
+    """Whether AWS may have this Region: botocore knows it, or its name has the right form."""
     return any(
         name in partition["regions"] or re.fullmatch(partition["regionRegex"], name)
         for partition in load_partitions()
@@ -97,6 +100,6 @@ def is_region(name: str) -> bool:
 
 @functools.cache
 def load_partitions() -> list[dict[str, Any]]:
-    """As botocore has them: names of Regions, and the ends of their host names."""
+    """Botocore's data about partitions: names of Regions, and the ends of their host names."""
     found: list[dict[str, Any]] = create_loader().load_data("partitions")["partitions"]
     return found

@@ -1,5 +1,5 @@
-"""Readable copies of objects in archive classes: asking for one, and what HeadObject tells of
-it.
+"""Readable copies of objects in archive classes: requests for them, and their state, which
+HeadObject reports.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ UNDER_WAY = "RestoreAlreadyInProgress"
 
 
 def restore_object(s3: Any, bucket: str, key: str, days: int, tier: str) -> None:
-    """S3 answers 202 where it begins, 200 where a copy is there, 409 where one is being made: all
-    three are what was wanted.
+    """S3 answers 202 if it begins a restore, 200 if there is a copy already, 409 if one is being
+    made. All three are fine.
     """
     request = {"Days": days, "GlacierJobParameters": {"Tier": tier}}
     try:
         with store_errors("RestoreObject", bucket, key):
             s3.restore_object(Bucket=bucket, Key=key, RestoreRequest=request)
-    # InvalidObjectState: of a read it means "frozen", of a restore that there is nothing to thaw
+    # InvalidObjectState to a read means that the object is frozen; to a restore, that its class
+    # needs none.
     except ObjectFrozen as error:
         raise StoreError(str(error), code=error.code, operation=error.operation) from error
     except StoreError as error:
@@ -33,8 +34,10 @@ def restore_object(s3: Any, bucket: str, key: str, days: int, tier: str) -> None
 
 
 def parse_restore(header: str | None) -> Restore | None:
-    """`ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"`. A date that cannot be
-    read is none.
+    """The header x-amz-restore
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html):
+    `ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"`. A date that cannot be
+    parsed is ignored.
     """
     if not header:
         return None

@@ -1,5 +1,5 @@
-"""What a rehearsal does past the object store, with a client of its own: the store's has its
-listings parsed by somebody else.
+"""The requests of a rehearsal that bypass the object store. They use a plain client of their own,
+because the store's client replaces bodies and adds owners.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from log_aggregator.ports.scratch import Entry, Lock
 from log_aggregator.ports.store import WriteOptions
 
 FIRST_REGION = "us-east-1"
-"""The one Region that CreateBucket does not take by name
+"""The only Region that CreateBucket does not accept by name
 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucketConfiguration.html).
 """
 NO_VERSIONS = frozenset({"InvalidArgument", "MethodNotAllowed", "NotImplemented", "501", "405"})
-
+"""How servers without versions answer ListObjectVersions."""
 
 REMOVERS = 16
+"""Threads that delete."""
 
 
 class BotoHands:
@@ -44,16 +45,16 @@ class BotoHands:
     def __init__(self, client: Any) -> None:
         self._s3 = client
         self.requests: Counter[str] = Counter()
-        """By S3's name of the operation, repeated attempts once."""
+        """Requests by S3's name of the operation; repeated attempts count once."""
         client.meta.events.register("before-call.s3", self._count)
         self._markers: list[tuple[str, Entry]] = []
-        """Delete markers that were made, by bucket: some servers' listings cannot be read where a
-        key has characters that XML does not allow.
+        """The delete markers that were made, and their buckets. Some servers' listings cannot be
+        parsed if a key has characters that XML does not allow, so these would not be found again.
         """
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> BotoHands:
-        """As the object store is reached. Raises BadConfiguration."""
+        """With the settings of the object store. Raises BadConfiguration."""
         with configuration_errors():
             session = make_session(settings)
             endpoint = find_endpoint(session, settings.endpoint_url)
@@ -112,6 +113,7 @@ class BotoHands:
         return datetime.now(UTC)
 
     def wait(self) -> None:
+        # S3's LastModified is in whole seconds.
         time.sleep(1.1)
 
     def exists(self, bucket: str) -> bool:
@@ -122,7 +124,7 @@ class BotoHands:
             return False
         except RequestFailed as error:
             if error.code in ("403", "301", "AccessDenied"):
-                return True  # somebody else's
+                return True  # another account's
             raise
         return True
 
@@ -145,7 +147,7 @@ class BotoHands:
             with store_errors("GetObjectLockConfiguration", bucket):
                 answer = self._s3.get_object_lock_configuration(Bucket=bucket)
         except RequestFailed as error:
-            # AWS answers 404 where there is none; other servers do not know the question.
+            # AWS answers 404 if there is none; other servers may not know the request.
             if isinstance(error, NotFound) or "ObjectLock" in error.code or _is_unknown(error):
                 return None
             raise
@@ -165,8 +167,8 @@ class BotoHands:
             with suppress(RequestFailed), store_errors("DeleteObject", bucket, entry.key):
                 self._remove(bucket, entry)
 
-        # One by one: no list of keys can hold those that XML cannot. Side by side: at a stop there
-        # are a few seconds.
+        # One request for each key, because DeleteObjects cannot name keys that XML cannot contain;
+        # many at the same time, because a ctrl-C leaves only a few seconds.
         with ThreadPoolExecutor(REMOVERS) as threads:
             list(threads.map(remove, entries))
 
@@ -175,7 +177,7 @@ class BotoHands:
         with store_errors("ListMultipartUploads", bucket, prefix):
             for page in pages.paginate(Bucket=bucket, Prefix=prefix):
                 for upload in page.get("Uploads", []):
-                    # A server that ignores the prefix names strangers' uploads, too.
+                    # A server that ignores the prefix also lists uploads that are not ours.
                     if upload["Key"].startswith(prefix):
                         self._s3.abort_multipart_upload(
                             Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"]
@@ -186,8 +188,8 @@ class BotoHands:
             self._s3.delete_bucket(Bucket=bucket)
 
     def _remove_markers(self, bucket: str, prefix: str) -> None:
-        """Those that were made under the prefix. One that a listing has shown is gone already,
-        which is no error.
+        """Removes the markers that were made under the prefix. Those that a listing showed are gone
+        already, which is not an error.
         """
         own = [
             each for each in self._markers if each[0] == bucket and each[1].key.startswith(prefix)
@@ -212,8 +214,8 @@ class BotoHands:
                 yield from (Entry(entry["Key"]) for entry in page.get("Contents", []))
 
     def _remove(self, bucket: str, entry: Entry) -> None:
-        """Past a governance lock only where there is one: where a bucket has no Object Lock, S3
-        refuses to bypass it.
+        """Bypasses a governance lock only after a refusal, because S3 refuses a bypass in a bucket
+        without Object Lock.
         """
         version = {} if entry.version_id is None else {"VersionId": entry.version_id}
         try:
@@ -226,7 +228,7 @@ class BotoHands:
 
 
 def _is_unknown(error: RequestFailed) -> bool:
-    """The server does not know the operation."""
+    """Whether the server does not know the operation."""
     return error.code in NO_VERSIONS
 
 

@@ -1,5 +1,5 @@
-"""AWS Signature Version 4 for many reads: what the requests of a day have in common is computed
-once.
+"""AWS Signature Version 4 for many reads. The signing key, which is the same for all requests of a
+day, is computed once.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
@@ -19,14 +19,14 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 ALGORITHM = "AWS4-HMAC-SHA256"
 DAY_SECONDS = 86_400
 CREDENTIALS_SECONDS = 30
-"""So long the same credentials are used before botocore is asked for them again, and never when
-they have ended: it renews them minutes before, where it can.
+"""Credentials are reused for this long before botocore is asked for them again, and never after
+their end; botocore renews them minutes earlier if it can.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """What is common to the requests of a day, with the same credentials."""
+    """What all requests of a day with the same credentials have in common."""
 
     since: float
     until: float
@@ -37,8 +37,8 @@ class _Day:
 
 
 class Signer:
-    """Signs reads of one Region with botocore's present credentials. Thread safe: what threads
-    share is replaced as a whole.
+    """Signs reads of one Region with botocore's current credentials. Thread safe: the shared `_Day`
+    is replaced as a whole.
     """
 
     def __init__(self, credentials: Any, region: str, service: str) -> None:
@@ -55,14 +55,16 @@ class Signer:
         *,
         method: str = "GET",
     ) -> dict[str, str]:
-        """The headers to send: those given and `Authorization`, but without `Host`.
+        """The headers to send: those given and `Authorization`, but without `Host`, which libcurl
+        adds.
 
         `path` and `query` are as they are sent, percent-encoded, the query sorted by name. Names of
         headers are in lower case.
         """
         moment = time.time() if now is None else now
         day = self._day
-        if day is None or not day.since <= moment < day.until:  # clocks are put back, too
+        # `since` is compared as well, because a clock may be set back.
+        if day is None or not day.since <= moment < day.until:
             day = self._day = self._begin(moment)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment))
         sent = {**headers, "x-amz-content-sha256": EMPTY_SHA256, "x-amz-date": stamp}
@@ -70,7 +72,8 @@ class Signer:
             sent["x-amz-security-token"] = day.token
         signed = sorted([*sent.items(), ("host", host)])
         names = ";".join(name for name, _ in signed)
-        # S3 counts several spaces for one
+        # Part of the canonical form: several spaces in a value count as one. What is sent keeps
+        # them.
         lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in signed)
         request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{EMPTY_SHA256}"
         digest = hashlib.sha256(request.encode()).hexdigest()
@@ -83,7 +86,8 @@ class Signer:
         return sent
 
     def _begin(self, now: float) -> _Day:
-        # of those that are replaced right now, if they are: the earlier end is the safe one
+        # Read before the credentials: if another thread renews them in between, this is the old
+        # end, which is earlier and so safe.
         end = getattr(self._credentials, "expires_at", None)
         frozen = self._credentials.get_frozen_credentials()
         date = time.strftime("%Y%m%d", time.gmtime(now))
@@ -107,15 +111,18 @@ class Signer:
 
 
 def encode_path(key: str) -> str:
-    """A key as S3 wants it in a URL and signed: every byte but the unreserved ones and the slash.
+    """A key in a URL and in the signature: every byte is percent-encoded except the unreserved ones
+    and the slash. Unlike other services, S3 signs the path as it is sent: neither encoded twice nor
+    normalised, so `a//b` and `a/../b` stay what they are
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html).
 
-    Raises UnicodeEncodeError where the key is no Unicode.
+    Raises UnicodeEncodeError if the key is not valid Unicode.
     """
     return quote(key, safe="/~")
 
 
 def encode_query(parameters: Mapping[str, str]) -> str:
-    """Sorted by name, as it is signed."""
+    """Sorted by name, as the signature demands. A parameter without a value still gets its "="."""
     return "&".join(
         f"{quote(name, safe='~')}={quote(value, safe='~')}"
         for name, value in sorted(parameters.items())

@@ -1,4 +1,4 @@
-"""The object store that is S3, or speaks its language."""
+"""The object store: S3, or a server with S3's API."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class S3Store:
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> S3Store:
-        """Makes the clients. Raises AccessDenied where there are no credentials."""
+        """Makes the clients. Raises BadConfiguration if there are no credentials."""
         return cls(make_clients(settings))
 
     def find_owner(self) -> None:
-        """Finds out now whose buckets to expect; else the first request does. Raises
+        """Finds the account of the credentials now; otherwise the first request does. Raises
         CannotStart.
         """
         self._clients.owners.check()
@@ -56,6 +56,7 @@ class S3Store:
 
     def list_buckets(self) -> list[str]:
         names: list[str] = []
+        # Without MaxBuckets S3 answers unpaginated, which accounts with many buckets are refused.
         request: dict[str, Any] = {"MaxBuckets": 1_000}
         with store_errors("ListBuckets"):
             while True:
@@ -128,6 +129,8 @@ class S3Store:
             with store_errors("AbortMultipartUpload", upload.bucket, upload.key):
                 self._s3.abort_multipart_upload(**writing.encode_upload(upload))
         except NotFound as error:
+            # NoSuchUpload means that the upload is gone, aborted or completed; NoSuchBucket is an
+            # error.
             if error.code != "NoSuchUpload":
                 raise
 

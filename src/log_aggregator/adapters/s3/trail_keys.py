@@ -1,5 +1,5 @@
-"""CloudTrail's public keys, asked with boto3: one client for each region, made when it is
-needed.
+"""CloudTrail's public keys. Each Region has its own, so there is one client for each Region, made
+when it is needed.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class CloudTrailKeys:
 
     @classmethod
     def connect(cls, settings: ClientSettings) -> CloudTrailKeys | None:
-        """None beside another S3 server than AWS's: it has no CloudTrail, unless
+        """None if the S3 server is not AWS: others have no CloudTrail, unless
         AWS_ENDPOINT_URL_CLOUDTRAIL names one.
 
-        Raises BadConfiguration where there are no credentials, or the configuration cannot be used.
+        Raises BadConfiguration if there are no credentials, or if the configuration cannot be used.
         """
         clients = make_clients(settings)
         s3_endpoint_url = str(clients.s3.meta.endpoint_url)
@@ -48,7 +48,7 @@ class CloudTrailKeys:
         return None if str(client.meta.endpoint_url) == s3_endpoint_url else keys
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
-        """All pages
+        """Every key whose validity overlaps the period, over all pages
         (https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_ListPublicKeys.html).
         """
         found: list[TrailKey] = []
@@ -56,8 +56,8 @@ class CloudTrailKeys:
         for _ in range(PAGES_MAX):
             with service_errors(OPERATION, f"cloudtrail {region}"):
                 response = self._client(region).list_public_keys(**request)
-                # Some other web server's page parses as an answer without anything in it: that is a
-                # LookupError, not "no keys".
+                # botocore parses the page of some other web server as an empty answer. That must be
+                # a LookupError, not "no keys".
                 found += [_parse_key(entry) for entry in response["PublicKeyList"]]
             if not response.get("NextToken"):
                 return found

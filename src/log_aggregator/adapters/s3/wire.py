@@ -1,10 +1,10 @@
-"""Deadlines for botocore's requests, all of them, whatever they are for.
+"""Deadlines for all of botocore's requests.
 
-botocore has no hook for this, so the parts that it is made of are replaced: the connections (which
-tell what sockets a request uses), and the `send` of a client's HTTP session, which is one attempt
-from the look-up of the name to the last byte of the answer: objects, whose bodies botocore would
-leave to its caller, are read by `curl`. Where botocore names these otherwise one day, `guard`
-raises AttributeError at the first client.
+botocore has no hook for this, so parts of it are replaced: the connections (which report the
+sockets that a request uses), and the `send` of a client's HTTP session, which is one attempt from
+the name lookup to the last byte of the answer. (botocore would leave an object's body to its
+caller, but objects are read by `curl`.) If botocore renames these parts, `guard` raises
+AttributeError at the first client.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from log_aggregator.adapters.s3.deadlines import (
 from log_aggregator.limits import KIB
 
 PIECE_BYTES = 256 * KIB
-"""A body is sent in pieces. Python counts its timeout over all that is sent at once, so that a
-large part would have to be through within it.
+"""A body is sent in pieces of this size. The timeout of Python's `sendall` counts for the whole
+call, so a large part would have to be sent within it.
 """
 
 
 class GuardedSession(Session):  # type: ignore[misc]  # botocore has no types
-    """Its clients have deadlines, and so do those that botocore makes by itself, to assume a role
-    for one. Its credentials say in our words what is wrong with them.
+    """A session whose clients have deadlines, including those that botocore makes itself, for
+    example to assume a role. Its credentials raise our errors.
     """
 
     def __init__(
@@ -61,23 +61,23 @@ class GuardedSession(Session):  # type: ignore[misc]  # botocore has no types
         self._limits = request_seconds, silence_seconds
 
     def get_credentials(self) -> Any:
-        """Once for all clients, None where there are none. Raises BadConfiguration."""
+        """The credentials of all clients, None if there are none. Raises BadConfiguration."""
         if self._credentials is None:
             self._credentials = load_credentials(self)
-        elif not isinstance(self._credentials, GuardedCredentials):  # set by hand
+        elif not isinstance(self._credentials, GuardedCredentials):  # from set_credentials
             source = Source(self._credentials.method, None)
             self._credentials = GuardedCredentials(self._credentials, source)
         return self._credentials
 
     def create_client(self, *arguments: Any, **named: Any) -> Any:
-        """Guarded."""
+        """A client with deadlines."""
         client = super().create_client(*arguments, **named)
         guard(client, *self._limits)
         return client
 
 
 def guard(client: Any, request_seconds: float, silence_seconds: float) -> None:
-    """From now on every request of this client has a deadline."""
+    """Gives every request of this client a deadline."""
     wire = Wire(request_seconds, silence_seconds)
     session = client._endpoint.http_session  # noqa: SLF001 - see above
     watch_pools(session)
@@ -88,10 +88,10 @@ def guard(client: Any, request_seconds: float, silence_seconds: float) -> None:
 
 
 def watch_pools(session: Any) -> None:
-    """From now on the connections of this HTTP session tell what sockets they use."""
+    """Makes the connections of this HTTP session report the sockets that they use."""
     pools = session._pool_classes_by_scheme  # noqa: SLF001 - see above
     if session._manager.pool_classes_by_scheme is not pools:  # noqa: SLF001
-        raise AttributeError("botocore's pools of connections are not where they were")
+        raise AttributeError("botocore has moved its connection pools")
     pools.update(http=WatchedPool, https=WatchedTLSPool)
 
 
@@ -102,11 +102,11 @@ class Wire:
     request_seconds: float
     silence_seconds: float
     has_answered: bool = False
-    """Whether this server ever did."""
+    """Whether this server has ever answered."""
 
     def send(self, send: Callable[[Any], Any], request: Any) -> Any:
-        """One attempt, until the whole answer is there. Raises DeadlineExceeded where it was cut;
-        after a ctrl-C Stopped for a write, Interrupted for a read.
+        """One attempt, until the whole answer is there. Raises DeadlineExceeded if it was cut;
+        after a ctrl-C, Stopped for a write and Interrupted for a read.
         """
         call = LOCAL.call or Call()
         LOCAL.attempt = attempt = self._begin(call)
@@ -119,14 +119,17 @@ class Wire:
         finally:
             LOCAL.attempt = None
             WATCHDOG.end(attempt)
-        if attempt.is_cut:  # a body without a length ends where its connection does
+        # A body without a Content-Length ends when the connection ends, so a cut one looks whole.
+        if attempt.is_cut:
             raise attempt.make_error()
         self.has_answered = True
         call.unanswered = 0
         return answer
 
     def check_retry(self, caught_exception: Exception | None = None, **_: Any) -> bool | None:
-        """Before botocore's own handler. Raises what came, where it is not to be repeated."""
+        """Called before botocore's own handler. Raises the error if the request must not be
+        repeated; None leaves the decision to botocore.
+        """
         if caught_exception is not None and LOCAL.call and not self.may_retry(LOCAL.call):
             raise caught_exception
         return False if WATCHDOG.is_stopping else None
@@ -142,7 +145,7 @@ class Wire:
 
     def _begin(self, call: Call) -> Attempt:
         seconds = estimate_seconds(call.operation, call.size_bytes, self.request_seconds)
-        # twice, so that the deadline is what ends it
+        # Twice as long, so that the deadline ends it and not the silence.
         silence = 2 * seconds if is_silent_at_work(call.operation) else self.silence_seconds
         attempt = Attempt(call, seconds, silence)
         if call.operation in UPLOADS:
@@ -155,14 +158,14 @@ class Wire:
 
 
 class _WatchedConnection:
-    """Tells the attempt that uses it what its socket is."""
+    """Reports its socket to the attempt that uses it."""
 
     sock: socket.socket | None
     timeout: float | None
     attempt: Attempt | None = None
 
     def _new_conn(self) -> socket.socket:
-        sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # of what it is mixed into
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]  # of the connection class
         self._hold(sock)
         return sock
 
@@ -171,7 +174,8 @@ class _WatchedConnection:
         self._be_patient()
 
     def request(self, *arguments: Any, **named: Any) -> Any:
-        if self.sock is not None and self.attempt is not LOCAL.attempt:  # it was used before
+        # A connection from the pool, which another attempt used before.
+        if self.sock is not None and self.attempt is not LOCAL.attempt:
             self._hold(self.sock)
             self._be_patient()
         return super().request(*arguments, **named)  # type: ignore[misc]

@@ -1,9 +1,13 @@
-"""Writing objects, whole or in parts. Nothing is ever overwritten, but for what the options let be
-replaced, and S3 checks every byte against our CRC64NVME.
+"""Writes objects, whole or in parts. Nothing is overwritten unless the options allow it, and S3
+checks every byte against our CRC64NVME.
 
-botocore repeats requests whose answer was lost. Where the first one had its effect, the second then
-meets what the first one wrote, and the caller sees PreconditionFailed: it must look at what is
-there before it blames somebody else.
+The condition is If-None-Match: *
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). It looks at the
+current version only: a key whose current version is a delete marker counts as free.
+
+botocore repeats a request whose answer was lost. If the first one was carried out, the second finds
+its object and fails with PreconditionFailed. So the caller must compare what is there before it
+concludes that another writer made it.
 """
 
 from __future__ import annotations
@@ -35,6 +39,11 @@ def put_object(
 
 
 def create_multipart_upload(s3: Any, bucket: str, key: str, options: WriteOptions) -> Upload:
+    """FULL_OBJECT makes S3 compute the checksum of the whole object; of a multipart upload it does
+    that only for CRCs, never for SHA-256
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html).
+    The CRC of the whole can be computed from those of the parts, so nothing is read twice.
+    """
     with store_errors("CreateMultipartUpload", bucket, key):
         response = s3.create_multipart_upload(
             Bucket=bucket,
@@ -67,6 +76,9 @@ def upload_part(
 def upload_part_copy(
     s3: Any, upload: Upload, number: int, source: LogObject, byte_range: tuple[int, int]
 ) -> Part:
+    """Botocore percent-encodes the key in CopySource itself. CopySourceIfMatch makes S3 refuse a
+    source that was replaced since it was listed.
+    """
     first, last = byte_range
     copy_source = {"Bucket": source.bucket, "Key": source.key}
     if source.version_id is not None:
@@ -77,11 +89,11 @@ def upload_part_copy(
         "CopySource": copy_source,
         "CopySourceIfMatch": f'"{source.etag}"',
     }
-    if byte_range != (
-        0,
-        source.size_bytes,
-    ):  # S3 refuses a range of a source of up to 5 MiB, even when it is the whole object
+    # S3 refuses a range if the source has 5 MiB or less, even if the range is the whole object.
+    if byte_range != (0, source.size_bytes):
         request["CopySourceRange"] = f"bytes={first}-{last - 1}"
+    # S3 may answer 200 and put an error into the body. botocore notices that, for this operation
+    # and for CompleteMultipartUpload, and repeats the request.
     with store_errors("UploadPartCopy", source.bucket, source.key, size_bytes=last - first):
         result = s3.upload_part_copy(**request)["CopyPartResult"]
         return Part(
@@ -95,8 +107,13 @@ def upload_part_copy(
 def complete_multipart_upload(
     s3: Any, upload: Upload, parts: Sequence[Part], size_bytes: int, crc64nvme: int
 ) -> None:
-    # A store that answered that it will compose a checksum of the parts' own would refuse the
-    # whole's.
+    """MpuObjectSize makes S3 compare the total size. The condition belongs here, because
+    CreateMultipartUpload takes none, and S3 does not count other uploads under way as existing. A
+    409 (ConditionalRequestConflict) ends the upload: it must begin anew
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
+    """
+    # A store that announced a checksum of the parts' checksums (COMPOSITE) would refuse that of the
+    # whole.
     whole = (
         {"ChecksumCRC64NVME": encode_crc(crc64nvme), "ChecksumType": "FULL_OBJECT"}
         if upload.has_object_checksum
@@ -123,7 +140,7 @@ def encode_options(options: WriteOptions) -> dict[str, Any]:
     if options.is_sse_s3:
         request["ServerSideEncryption"] = "AES256"
     elif options.kms_key_id is not None:
-        # A bucket key saves nearly all of KMS's requests:
+        # A bucket key saves nearly all KMS requests:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
         request |= {
             "ServerSideEncryption": "aws:kms",
@@ -149,8 +166,8 @@ def encode_crc(crc64nvme: int) -> str:
 
 
 def decode_crc(value: str | None) -> int | None:
-    """None for a checksum of the parts' checksums ("...-7"), and for what cannot be one: an
-    emulator gives four bytes.
+    """None for a checksum of the parts' checksums ("...-7"), and for anything that cannot be a
+    CRC64: one emulator sends four bytes.
     """
     if not value or "-" in value:
         return None

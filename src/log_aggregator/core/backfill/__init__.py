@@ -1,1 +1,1 @@
-"""A backfill's ledger: what its entries say, how far it is by them, and what comes next."""
+"""A backfill's ledger: its entries, the progress that they show, and the next window."""

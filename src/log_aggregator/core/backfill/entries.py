@@ -6,7 +6,7 @@
                                            /000001-beat-000001.json   it still works on it
                                            /000001-done.json, -failed.json or -stopped.json
 
-The number is that of the attempt. What an entry says must agree with its own key.
+The number is that of the attempt. An entry's content must agree with its key.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ENTRY = re.compile(
 
 
 class Kind(StrEnum):
-    """What an entry tells of an attempt at a window."""
+    """The kind of an entry about an attempt at a window."""
 
     CLAIM = "claim"
     BEAT = "beat"
@@ -49,10 +49,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What an attempt did, in all or until now."""
+    """What an attempt did, in total or so far."""
 
     objects: int = 0
-    """Log objects that were packed or copied; until the attempt has ended, those settled."""
+    """Log objects that were packed or copied; while the attempt is running, those settled."""
     bytes_in: int = 0
     bytes_out: int = 0
     packs: int = 0
@@ -60,7 +60,7 @@ class Totals:
     kept: int = 0
     failures: int = 0
     dollars: float = 0.0
-    """Of requests; not known before the attempt has ended."""
+    """For requests; only known when the attempt has ended."""
     seconds: float = 0.0
 
     def __add__(self, other: Totals) -> Totals:
@@ -72,16 +72,16 @@ _TOTALS = tuple(item.name for item in fields(Totals))
 
 @dataclass(frozen=True, slots=True)
 class EntryPlace:
-    """Which entry it is: what its key says."""
+    """The identity of an entry, as in its key."""
 
     window: DateWindow
     attempt: int
     kind: Kind
     number: int = 0
-    """Of a beat."""
+    """The number of a beat."""
 
     def key(self, folder: str) -> str:
-        """Under the folder of its backfill."""
+        """Its key under the folder of its backfill."""
         name = f"{self.kind}-{self.number:06}" if self.kind is Kind.BEAT else f"{self.kind}"
         first, last = self.window.first, self.window.last
         return f"{folder}windows/{first}_{last}/{self.attempt:06}-{name}.json"
@@ -89,7 +89,7 @@ class EntryPlace:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What it says. `failures` are the first of them, as `where: error: message`."""
+    """The content of an entry. `failures` are the first few, as `where: error: message`."""
 
     place: EntryPlace
     worker: str
@@ -101,13 +101,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class BackfillPlan:
-    """What a backfill is about. Whoever joins it must mean the same."""
+    """The scope of a backfill. A command that joins it must have the same."""
 
     name: str
     window: DateWindow
     window_days: int
     sources: tuple[str, ...]
-    """The buckets that logs are taken from, as the settings name them."""
+    """The source buckets in the settings."""
     began: datetime
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ class BackfillPlan:
 
 
 def check_name(name: str) -> None:
-    """Raises SettingsError where it cannot be a part of a key."""
+    """Raises SettingsError if the name cannot be part of a key."""
     if not is_name(name):
         raise SettingsError(
             f"--name {name!r}: expected up to 100 letters, digits, dots, dashes and underscores"
@@ -123,17 +123,17 @@ def check_name(name: str) -> None:
 
 
 def is_name(name: str) -> bool:
-    """Whether it can be a backfill's."""
+    """Whether it can be a backfill's name."""
     return _NAME.fullmatch(name) is not None
 
 
 def name_backfill(window: DateWindow) -> str:
-    """The name of a backfill that was given none: the same range is the same backfill."""
+    """The default name of a backfill: the same range gives the same backfill."""
     return f"{window.first}-to-{window.last}"
 
 
 def backfills_prefix(target: Target) -> str:
-    """Under which all backfills of a target lie."""
+    """The prefix of all backfills of a target."""
     return f"{target.root}{BACKFILLS}"
 
 
@@ -142,7 +142,7 @@ def backfill_folder(target: Target, name: str) -> str:
 
 
 def parse_place(folder: str, key: str) -> EntryPlace | None:
-    """The inverse of `EntryPlace.key`; None for whatever else lies there."""
+    """The inverse of `EntryPlace.key`; None for any other key."""
     found = _ENTRY.fullmatch(key.removeprefix(f"{folder}windows/"))
     if found is None:
         return None
@@ -170,12 +170,12 @@ def encode_entry(entry: Entry) -> bytes:
 
 
 def decode_entry(place: EntryPlace, data: bytes) -> Entry:
-    """The inverse. Raises BadPack where it is none, or one of another place."""
+    """The inverse. Raises BadPack if it is not an entry, or the entry of another key."""
     what = "the entry of a backfill's ledger"
     with decoding(what):
         value = _decode(what, data)
         if any(value[name] != expected for name, expected in _describe_place(place).items()):
-            raise ValueError("of another place")
+            raise ValueError("it belongs to another key")
         totals = Totals(
             **{name: type(getattr(Totals(), name))(value["totals"][name]) for name in _TOTALS}
         )
@@ -201,12 +201,12 @@ def encode_plan(plan: BackfillPlan) -> bytes:
 
 
 def decode_plan(name: str, data: bytes) -> BackfillPlan:
-    """The inverse. Raises BadPack where it is none, or that of another backfill."""
+    """The inverse. Raises BadPack if it is not a plan, or the plan of another backfill."""
     what = f"the plan of backfill {name!r}"
     with decoding(what):
         value = _decode(what, data)
         if value["name"] != name or not 1 <= value["window_days"] <= WINDOW_DAYS_MAX:
-            raise ValueError("of another backfill")
+            raise ValueError("it belongs to another backfill")
         first, last = (date.fromisoformat(value[end]) for end in ("first_date", "last_date"))
         return BackfillPlan(
             name,
@@ -237,7 +237,7 @@ def _describe_place(place: EntryPlace) -> dict[str, Any]:
 
 
 def _texts(values: Sequence[Any]) -> tuple[str, ...]:
-    """They are shown, so they must be text."""
+    """They are printed, so they must be text."""
     if not all(isinstance(value, str) for value in values):
         raise TypeError("expected texts")
     return tuple(values)

@@ -1,5 +1,5 @@
-"""Which window comes next: first what the sources' lifecycle rules are about to delete, then the
-oldest or the newest.
+"""Which window comes next: first those that the sources' lifecycle rules are about to delete, then
+the oldest or the newest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from log_aggregator.core.backfill.states import BackfillState, State, WindowStat
 from log_aggregator.core.windows import DateWindow
 
 URGENT_DAYS = 30
-"""What goes within so many days goes first."""
+"""Windows that expire within this time come first."""
 LATE_DAYS = 3
 """S3 deletes what has expired once a day, and may take longer
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html).
@@ -20,7 +20,7 @@ LATE_DAYS = 3
 
 
 class Order(StrEnum):
-    """Of what is not urgent."""
+    """The order of windows that are not urgent."""
 
     OLDEST = "oldest"
     NEWEST = "newest"
@@ -29,10 +29,11 @@ class Order(StrEnum):
 def find_deadlines(
     windows: Iterable[DateWindow], expiry: Iterable[int | date], today: date
 ) -> dict[DateWindow, date]:
-    """The windows of which log objects go soon, and when the first of them do.
+    """The windows whose log objects expire soon, and the day of the first ones.
 
-    `expiry` is what lifecycle rules say: an age in days, or a day on which all goes. A log object
-    is taken to be as old as its log date, which is a day early at most.
+    `expiry` comes from lifecycle rules: an age in days, or a day on which everything expires. The
+    age is counted from the log date. A log object is delivered on that day or the next, so the
+    result is at most a day early.
     """
     rules = list(expiry)
     return {
@@ -43,7 +44,7 @@ def find_deadlines(
 
 
 def _deadline(window: DateWindow, rule: int | date, today: date) -> date | None:
-    """None where that is far off, or long past."""
+    """None if it is far off, or long past."""
     if isinstance(rule, int):
         first, last = (day + timedelta(days=rule) for day in (window.first, window.last))
     else:
@@ -60,8 +61,8 @@ def choose_window(
     tried: Collection[DateWindow],
     since: datetime,
 ) -> WindowState | None:
-    """What to do next: what is to do, or had failed by `since`, and was not `tried` by this
-    worker. What failed comes after what is to do.
+    """The next window for a worker that began at `since`: one that is to do, or had failed by then,
+    and that this worker has not `tried`. Failed windows come after those to do.
     """
     sign = 1 if order is Order.OLDEST else -1
 

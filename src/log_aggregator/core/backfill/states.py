@@ -1,4 +1,4 @@
-"""How far a backfill is, by the entries of its ledger."""
+"""The progress of a backfill, from the entries of its ledger."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from log_aggregator.core.windows import DateWindow, split_window
 
 BEAT_SECONDS = 120.0
 EXPIRY = timedelta(minutes=10)
-"""A claim that nothing was heard of for so long is nobody's: five beats are missing. Too early is
-no danger, for two runs over the same days lose nothing; it is work done twice.
+"""A claim is given up when nothing was heard of it for this long, that is for five beats. Giving it
+up too early loses nothing, because two runs may work on the same days; it only does work twice.
 """
 
 
 class State(StrEnum):
-    """Of a window."""
+    """The state of a window."""
 
     TO_DO = "to do"
     UNDER_WAY = "under way"
@@ -29,8 +29,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An entry as it was listed, `written` at this time by S3's clock. `entry` is None where nobody
-    had to read it.
+    """An entry as it was listed; `written` is S3's time. `entry` is None if it did not have to be
+    read.
     """
 
     place: EntryPlace
@@ -40,7 +40,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class WindowState:
-    """Where a window stands. `worker`, `began` and `heard` are of its newest attempt."""
+    """The state of a window. `worker`, `began` and `heard` are those of its newest attempt."""
 
     window: DateWindow
     state: State = State.TO_DO
@@ -49,15 +49,15 @@ class WindowState:
     began: datetime | None = None
     heard: datetime | None = None
     totals: Totals = field(default_factory=Totals)
-    """Of all attempts."""
+    """Of all attempts together."""
     current: Totals = field(default_factory=Totals)
-    """Of the newest one."""
+    """Of the newest attempt."""
     failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillState:
-    """All windows of a backfill, oldest first, at a time by S3's clock."""
+    """All windows of a backfill, oldest first, at the time `now` of S3's clock."""
 
     plan: BackfillPlan
     windows: tuple[WindowState, ...]
@@ -75,12 +75,12 @@ class BackfillState:
 
     @property
     def is_over(self) -> bool:
-        """Nothing is left to do but what failed."""
+        """Whether only failed windows are left, if any."""
         return not self.count(State.TO_DO) and not self.count(State.UNDER_WAY)
 
     @property
     def objects_per_second(self) -> float:
-        """Of all workers together, each since it began its window."""
+        """The rate of all workers together, each since it began its window."""
         return sum(
             each.current.objects / seconds
             for each in self.of(State.UNDER_WAY)
@@ -89,8 +89,8 @@ class BackfillState:
 
     @property
     def seconds_left(self) -> float | None:
-        """What the rest will take, where windows take as long as those that are done, and as many
-        work on them as now; None while none is done.
+        """The time for the rest, if windows take as long as those that are done, and as many
+        workers work on them as now. None if none is done yet.
         """
         done = [each.totals.seconds for each in self.of(State.DONE)]
         if not done:
@@ -107,7 +107,7 @@ class BackfillState:
 
 
 def judge(plan: BackfillPlan, seen: Iterable[Seen], now: datetime) -> BackfillState:
-    """The state of every window of the plan; entries of other windows count for nothing."""
+    """The state of every window of the plan. Entries of other windows are ignored."""
     by_window: dict[DateWindow, list[Seen]] = {}
     for each in seen:
         by_window.setdefault(each.place.window, []).append(each)
@@ -117,7 +117,7 @@ def judge(plan: BackfillPlan, seen: Iterable[Seen], now: datetime) -> BackfillSt
 
 
 def judge_window(window: DateWindow, seen: Iterable[Seen], now: datetime) -> WindowState:
-    """Done, where any attempt has done it; else what has become of the newest one."""
+    """Done if any attempt finished it, otherwise the state of the newest attempt."""
     there = list(seen)
     attempts = _by_attempt(there)
     tried = max((each.place.attempt for each in there), default=0)
@@ -151,7 +151,7 @@ def _state_of(
 
 
 def _by_attempt(seen: Iterable[Seen]) -> Mapping[int, list[Seen]]:
-    """In their order. An end that could not be read is none."""
+    """The entries of each attempt, in order. An end that could not be read is ignored."""
     believed = (each for each in seen if not each.place.kind.is_end or each.entry is not None)
     ordered = sorted(
         believed, key=lambda each: (each.place.attempt, _RANK[each.place.kind], each.place.number)

@@ -1,5 +1,5 @@
-"""What it costs: prices, requests, storage over years, compute. docs/internals/costs.md tells what
-is in it and what is not.
+"""Costs: prices, requests, storage over years, compute. docs/internals/costs.md says what is
+included and what is not.
 """
 
 from __future__ import annotations

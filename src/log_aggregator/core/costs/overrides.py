@@ -1,5 +1,5 @@
-"""Prices of one's own, on top of the table: another region, another year, a discount. Pure: the
-values of a file that was read.
+"""The operator's own prices, which replace those of the table: another region, another year, a
+discount. The values come from a file that was read already.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ _COUNTED_BY = frozenset(
 STORAGE_PRICES = tuple(
     field.name for field in fields(StorageClass) if field.name not in _COUNTED_BY
 )
-"""What a table of the file may hold. What S3 counts by is the same everywhere."""
+"""The prices that a table of the file may hold. S3's minimum sizes, days and overheads are the same
+everywhere.
+"""
 _TEXTS = ("region", "date", "source")
 _NAMES = (*_TEXTS, "kms_request_10000", "storage")
 
 
 def override_prices(prices: Prices, values: Mapping[str, Any]) -> Prices:
-    """The prices, with these in their place: `region`, `date`, `source`, `kms_request_10000`, and
+    """The prices, with these values replaced: `region`, `date`, `source`, `kms_request_10000`, and
     `storage` by class and name.
 
-    Raises SettingsError for a name that is not known, and for what is no price. It names the place
-    and what is allowed.
+    Raises SettingsError for an unknown name, or a value that is not a price. It names the setting
+    and what was expected.
     """
     _check_names(values, _NAMES, "")
     changes: dict[str, Any] = {name: _text(values[name], name) for name in _TEXTS if name in values}
@@ -66,7 +68,7 @@ def _check_names(values: Iterable[str], known: Iterable[str], where: str) -> Non
             near = get_close_matches(name, names, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
             raise SettingsError(
-                f"{where}{name}: there is no such price{meant} There are {', '.join(names)}"
+                f"{where}{name}: there is no such price{meant} expected one of {', '.join(names)}"
             )
 
 

@@ -1,9 +1,9 @@
-"""The price table: list prices of us-east-1, in dollars, of the date and from the pages that
-`PRICES` names.
+"""The price table: list prices of us-east-1 in dollars. `PRICES` names their date and the pages
+that they are from.
 
-This is all of it, in one file, and it is never fetched at run time. What S3 does not call a price
-but counts by (minimum sizes, minimum days, the bytes that an archived object takes besides its own)
-stands here too; `--prices` replaces the prices only.
+Prices are never fetched at run time; this file is all there is. It also has the quantities that S3
+bills by (minimum sizes, minimum days, the overhead of an archived object). `--prices` replaces only
+the prices.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from log_aggregator.limits import KIB
 
 @dataclass(frozen=True, slots=True)
 class StorageClass:
-    """Dollars for what lies in a class, what is written to it and what is moved into it. A GB is
-    2^30 bytes here, as S3 bills it.
+    """Dollars for storing in a class, writing to it and moving into it. A GB is 2^30 bytes, as S3
+    bills it.
     """
 
     gb_month: float
     put_1000: float
-    """PUT, COPY, POST and LIST; of a multipart upload into another class only its completion, all
-    else is billed as Standard.
+    """PUT, COPY, POST and LIST. Of a multipart upload into this class only the completion is billed
+    at this price, all else at that of Standard.
     """
     get_1000: float
     transition_1000: float = 0.0
     """A lifecycle transition into this class."""
     monitoring_1000: float = 0.0
-    """A month's monitoring of 1,000 objects."""
+    """Monitoring of 1,000 objects for a month."""
     cooled_gb_month: tuple[float, ...] = ()
-    """From the months of `cools_after` on; nothing is said to be read."""
+    """After the months in `cools_after`, if nothing is read."""
     cools_after: tuple[int, ...] = ()
     days_min: int = 0
-    """Whoever deletes earlier pays for these days."""
+    """An object that is deleted earlier is billed for these days."""
     size_bytes_min: int = 0
-    """A smaller object is billed as if it had this size; in Intelligent-Tiering it is never
-    monitored and never cools.
+    """A smaller object is billed as if it had this size; in Intelligent-Tiering it is not monitored
+    and never cools.
     """
     overhead_bytes: int = 0
-    """What each object takes in this class besides its own bytes."""
+    """Billed in this class for each object, in addition to its own bytes."""
     overhead_standard_bytes: int = 0
-    """What each object takes in Standard besides."""
+    """Billed in Standard for each object, in addition to that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What thawing costs, and the time in which S3 means to have done it."""
+    """What thawing costs, and how long it takes according to S3."""
 
     dollars_per_gb: float
     dollars_per_request: float
@@ -92,7 +92,7 @@ STORAGE: Mapping[str, StorageClass] = {
 """Sizes and days:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
 
-Storage in Standard gets a little cheaper from 50 TB on, which is left out.
+Standard storage gets a little cheaper above 50 TB, which is left out.
 """
 
 RETRIEVALS: Mapping[tuple[str, str], Retrieval] = {
@@ -111,9 +111,9 @@ Expedited may be refused when S3 has no capacity left, and takes longer for obje
 
 @dataclass(frozen=True, slots=True)
 class BatchPrices:
-    """Dollars for S3 Batch Operations, as "Management & insights" on
-    https://aws.amazon.com/s3/pricing/ has them. `hashed_gb` is not verified: that page could not be
-    seen when this was written, so look there before a large check.
+    """Dollars for S3 Batch Operations, from "Management & insights" on
+    https://aws.amazon.com/s3/pricing/. `hashed_gb` is unverified: look it up there before a large
+    check.
     """
 
     job: float = 0.25
@@ -126,8 +126,8 @@ BATCH = BatchPrices()
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What S3 and KMS charge, of which region, since when, and where it is written. `plan --prices`
-    replaces any of it.
+    """What S3 and KMS charge, with the region, date and source of the prices. `plan --prices` can
+    replace any of them.
     """
 
     region: str = "us-east-1"

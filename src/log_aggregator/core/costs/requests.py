@@ -1,4 +1,4 @@
-"""What requests cost, what thawing costs, and what the usual way of packing is billed for."""
+"""The costs of requests and of thawing, and what the usual way of packing is billed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ PUT_OPERATIONS = (
 )
 GET_OPERATIONS = ("GetObject", "HeadObject", "GetBucketVersioning")
 FREE_OPERATIONS = ("DeleteObjects", "AbortMultipartUpload")
+"""S3 bills LIST like PUT, and deletes not at all (https://aws.amazon.com/s3/pricing/)."""
 
 CHAIN_REQUESTS_PER_OBJECT: Mapping[str, int] = {
     "CreateMultipartUpload": 1,
@@ -26,18 +27,17 @@ CHAIN_REQUESTS_PER_OBJECT: Mapping[str, int] = {
     "CompleteMultipartUpload": 1,
     "ListObjectVersions": 1,
 }
-"""What the usual way, one multipart upload for each log object over a growing file, is billed for
-each object.
+"""The billed requests of the usual way, for each log object: a multipart upload that copies the
+growing aggregate and appends the object.
 """
 
 
 def request_dollars(prices: Prices = PRICES) -> dict[str, float]:
-    """By S3's name of the operation, what one request to Standard costs."""
+    """The price of one request to Standard, by S3's name for the operation."""
     return {
         **dict.fromkeys(PUT_OPERATIONS, prices.standard.put_1000 / 1000),
         **dict.fromkeys(GET_OPERATIONS, prices.standard.get_1000 / 1000),
-        # Where it thaws something: Deep Archive's standard tier, the dearest but Expedited.
-        # `RETRIEVALS` has them all.
+        # The most expensive tier apart from Expedited; `RETRIEVALS` has all of them.
         "RestoreObject": RETRIEVALS["DEEP_ARCHIVE", "Standard"].dollars_per_request,
         **dict.fromkeys(FREE_OPERATIONS, 0.0),
     }
@@ -47,8 +47,8 @@ REQUEST_DOLLARS: Mapping[str, float] = request_dollars()
 
 
 def estimate_dollars(requests: Mapping[str, int], prices: Prices = PRICES) -> float:
-    """Dollars for requests by S3 operation. Raises KeyError for an operation without a price: none
-    may be forgotten.
+    """Dollars for requests by S3 operation. Raises KeyError for an operation without a price, so
+    that none is forgotten.
     """
     dollars = REQUEST_DOLLARS if prices is PRICES else request_dollars(prices)
     return sum(dollars[operation] * count for operation, count in requests.items())
@@ -65,22 +65,21 @@ def estimate_chain_dollars(object_count: int, prices: Prices = PRICES) -> float:
 def estimate_thaw_dollars(
     storage_class: str, tier: str, objects: int, size_bytes: int, days: int
 ) -> float:
-    """Retrieval, and the copies for so many days. Raises KeyError for a tier that the class does
-    not know.
+    """Retrieval, and the copies for `days`. Raises KeyError for a tier that the class does not
+    have.
 
-    A GB is taken as 10^9 bytes, a little too much.
+    A GB is taken as 10^9 bytes, which estimates a little too much.
     """
     retrieval, gb = RETRIEVALS[storage_class, tier], size_bytes / 1e9
-    copies = (
-        gb * PRICES.standard.gb_month * (days + 1) / 30
-    )  # a copy goes at the midnight behind its last day
+    # S3 deletes a copy at the midnight after its last day.
+    copies = gb * PRICES.standard.gb_month * (days + 1) / 30
     return gb * retrieval.dollars_per_gb + objects * retrieval.dollars_per_request + copies
 
 
 def estimate_hash_dollars(jobs: int, objects: int, size_bytes: int) -> float:
-    """What S3 Batch Operations takes for jobs that hash so many objects at rest.
+    """What S3 Batch Operations charges for jobs that hash objects at rest.
 
-    A GB is taken as 10^9 bytes, a little too much.
+    A GB is taken as 10^9 bytes, which estimates a little too much.
     """
     return (
         jobs * BATCH.job

@@ -1,4 +1,4 @@
-"""What it costs to keep log objects for years: as they are, each in another class, or in packs."""
+"""The cost of keeping log objects for years: as they are, each in another class, or in packs."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from log_aggregator.core.costs.requests import estimate_dollars
 from log_aggregator.limits import GIB
 
 CLASSES = 64
-"""Class k holds sizes from 2^(k-1) to less than 2^k, class 0 holds nothing but the empty: k is the
-size's `bit_length`.
+"""Class k holds sizes from 2^(k-1) to less than 2^k, class 0 only empty objects: k is the size's
+`bit_length`.
 """
 INDEX_BYTES_PER_MEMBER = 130
-"""Of the demo, where `log-aggregator demo` writes 639 KB of indexes for 4,916 members. Digests take
-more: their signatures.
+"""Measured on the demo: `log-aggregator demo` writes 639 KB of indexes for 4,916 members. Digests
+take more, for their signatures.
 """
 DAYS_PER_MONTH = 30
 
 
 @dataclass(slots=True)
 class Sizes:
-    """How many objects there are of each size class, and their bytes: all that storage prices
-    depend on.
+    """The number and bytes of objects in each size class, which is all that storage prices depend
+    on.
 
-    Every minimum that S3 bills is a power of two, so nothing is lost by forgetting the single
-    sizes.
+    Every minimum that S3 bills is a power of two, so the exact sizes are not needed.
     """
 
     counts: list[int] = field(default_factory=lambda: [0] * CLASSES)
@@ -42,15 +41,15 @@ class Sizes:
         return found
 
     def add(self, size_bytes: int, count: int = 1) -> None:
-        """So many objects of this size. Raises ValueError for a size below zero."""
+        """Adds objects of this size. Raises ValueError for a size below zero."""
         if size_bytes < 0 or count < 0:
-            raise ValueError(f"{count} objects of {size_bytes} bytes")
+            raise ValueError(f"expected 0 or more, not {count} objects of {size_bytes} bytes")
         size_class = size_bytes.bit_length()
         self.counts[size_class] += count
         self.bytes[size_class] += size_bytes * count
 
     def merge(self, other: Sizes) -> None:
-        """Takes over the sizes of other objects."""
+        """Adds the sizes of other objects."""
         for size_class in range(CLASSES):
             self.counts[size_class] += other.counts[size_class]
             self.bytes[size_class] += other.bytes[size_class]
@@ -64,19 +63,19 @@ class Sizes:
         return sum(self.bytes)
 
     def below(self, size_bytes: int) -> tuple[int, int]:
-        """Count and bytes of the objects below a size, which is a power of two, or 0."""
+        """Count and bytes of the objects below a size, which must be a power of two, or 0."""
         classes = size_bytes.bit_length()
         return sum(self.counts[:classes]), sum(self.bytes[:classes])
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Dollars of one way to keep log objects."""
+    """Dollars for one way of keeping log objects."""
 
     once: float
     """Requests and transitions."""
     storage: float
-    """All the months together."""
+    """For all months together."""
 
     @property
     def total(self) -> float:
@@ -86,8 +85,8 @@ class Way:
 def estimate_storage(
     sizes: Sizes, storage_class: str, months: float, prices: Prices = PRICES
 ) -> float:
-    """Dollars for objects that lie in a class for so many months, and are then deleted. Raises
-    KeyError for an unknown class.
+    """Dollars for objects that are kept in a class for `months` and then deleted. Raises KeyError
+    for an unknown class.
     """
     storage = prices.storage[storage_class]
     billed_months = max(months, storage.days_min / DAYS_PER_MONTH)
@@ -118,24 +117,22 @@ def estimate_each(sizes: Sizes, storage_class: str, months: float, prices: Price
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What becomes of log objects: the requests that it takes, their packs, and the indexes beside
-    them.
-    """
+    """Log objects after packing: the requests that it took, the packs, and their indexes."""
 
     requests: Mapping[str, int]
     packs: Sizes
-    """With the indexes in their tails."""
+    """Including the indexes in their tails."""
     index_bytes: int
-    """Of the copies that stay in Standard."""
+    """Of the copies of the indexes, which stay in Standard."""
 
 
 def estimate_packed(
     packed: Packed, storage_class: str, months: float, prices: Prices = PRICES
 ) -> Way:
-    """Packs are written straight to a class, and their indexes to Standard.
+    """Packs are written directly to a class, and their indexes to Standard.
 
-    One request of each pack is billed as its class has it: its only PUT, or the one that completes
-    its upload
+    One request for each pack is billed at the price of its class: its only PUT, or the one that
+    completes its upload
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/aws-usage-report-understand.html).
     """
     surcharge = (
@@ -149,15 +146,15 @@ def estimate_packed(
 
 
 def estimate_payback_months(now: Way, later: Way, months: float) -> float | None:
-    """After how many months a way that costs more at once is the cheaper one; None if never. Both
-    ways are for the same `months`.
+    """The months after which a way that costs more at first is the cheaper one; None if never. Both
+    ways must be for the same `months`.
     """
     saved = (now.storage - later.storage) / months
     return max(0.0, (later.once - now.once) / saved) if saved > 0 else None
 
 
 def _gb_dollars(storage: StorageClass, months: float) -> float:
-    """Dollars for a GB over these months."""
+    """Dollars for a GB over these months, cheaper from each month in `cools_after` on."""
     steps = [0.0, *(min(float(after), months) for after in storage.cools_after), months]
     prices = (storage.gb_month, *storage.cooled_gb_month)
     return sum(

@@ -1,1 +1,1 @@
-"""Evidence: what is there, unaltered, and comes back."""
+"""Evidence that logs are complete, unaltered, and can be recovered."""

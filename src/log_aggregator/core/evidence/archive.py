@@ -1,9 +1,9 @@
 """The zip of a bundle: every byte follows from the names, sizes and contents of its files.
 
-Stored, not compressed, because logs are gzip already and deflate can be written in many ways; no
-times; zip64 only where needed. APPNOTE 6.3.10:
-https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT. The verifier, which stands alone,
-writes the same and compares.
+Files are stored, not compressed, because logs are gzip already and deflate has many outputs for the
+same input. There are no times, and zip64 only where it is needed. APPNOTE 6.3.10:
+https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT. The verifier, which is a program of its
+own, writes the same bytes and compares.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import struct
 _MAX32, _MAX16 = 0xFFFFFFFF, 0xFFFF
 _UTF8_NAMES = 0x800
 _NO_DATE = 0x21
-"""1980-01-01, the first that zip knows."""
+"""1980-01-01, the earliest date that zip can express."""
 _REGULAR_FILE = 0o100644 << 16
+# "Version needed to extract", APPNOTE 4.4.3.2: 4.5 for zip64, otherwise 2.0.
 _ZIP64 = 45
 _PLAIN = 20
 
 
 def encode_local(path: str, crc32: int, size_bytes: int) -> bytes:
-    """What stands in front of a file. Its length follows from path and size alone."""
+    """The header before a file. Its length depends only on path and size."""
     name, is_large = path.encode(), size_bytes >= _MAX32
     extra = struct.pack("<HHQQ", 1, 16, size_bytes, size_bytes) if is_large else b""
     size = _MAX32 if is_large else size_bytes
@@ -30,7 +31,7 @@ def encode_local(path: str, crc32: int, size_bytes: int) -> bytes:
 
 
 def encode_central(path: str, crc32: int, size_bytes: int, offset: int) -> bytes:
-    """A file's line in the directory at the end."""
+    """A file's entry in the directory at the end."""
     name, wide = path.encode(), b""
     size = min(size_bytes, _MAX32)
     if size_bytes >= _MAX32:
@@ -45,7 +46,7 @@ def encode_central(path: str, crc32: int, size_bytes: int, offset: int) -> bytes
 
 
 def encode_end(count: int, start: int, length_bytes: int) -> bytes:
-    """What follows the directory."""
+    """The records after the directory."""
     end = b""
     if count >= _MAX16 or start >= _MAX32 or length_bytes >= _MAX32:
         versions = (0x0300 | _ZIP64, _ZIP64)

@@ -1,8 +1,8 @@
-"""What S3's own hashes of whole packs say: nouns, and how a pack is judged by them.
+"""Checks of packs at rest, by S3's own hashes of whole packs.
 
-S3 Batch Operations hashes what it stores, frozen or not, without a thaw. A pack is good only where
-exactly one task of the job was about this very version of it, succeeded, and gave the hash that is
-known from when the pack was written. Whatever else there is says that nothing was shown of it.
+S3 Batch Operations hashes stored objects, frozen ones as well, without a thaw. A pack is good only
+if exactly one task of the job was about this version of it, succeeded, and gave the hash that was
+recorded when the pack was written. Anything else proves nothing about the pack.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-compute-checksums.html
 """
@@ -20,7 +20,7 @@ from log_aggregator.core.checksums import encode_crc64nvme
 
 
 class Algorithm(StrEnum):
-    """By S3's name. SHA-256 wherever it is known; CRC64NVME is known of every pack."""
+    """S3's names. SHA-256 is used if it is known for a pack; CRC64NVME is known for every pack."""
 
     SHA256 = "SHA256"
     CRC64NVME = "CRC64NVME"
@@ -31,29 +31,29 @@ class Algorithm(StrEnum):
 
 
 class Verdict(StrEnum):
-    """Of one pack."""
+    """The verdict on one pack."""
 
-    GOOD = "good"  # S3 holds the very bytes that were written
-    DAMAGED = "damaged"  # it holds others, or the pack is gone
-    UNPROVEN = "unproven"  # S3 did not hash it, so nothing was shown
+    GOOD = "good"  # S3 holds the bytes that were written
+    DAMAGED = "damaged"  # it holds other bytes, or the pack is gone
+    UNPROVEN = "unproven"  # S3 did not hash it, so nothing is proven
 
 
 @dataclass(frozen=True, slots=True)
 class KnownHashes:
-    """What a pack must give. Of SHA-256 there may be several claims (the index's metadata, custody
-    records); all of them must hold. Hex.
+    """The hashes that a pack must have. There may be several records of its SHA-256 (the index's
+    metadata, custody records); all must match.
     """
 
     crc64nvme: int
     sha256: tuple[tuple[str, str], ...] = ()
-    """(who says so, hex)."""
+    """(source, hex)."""
 
     @property
     def algorithm(self) -> Algorithm:
         return Algorithm.SHA256 if self.sha256 else Algorithm.CRC64NVME
 
     def find_mismatch(self, algorithm: Algorithm, found: str) -> str | None:
-        """`found` in base64. Why it is not what was written; None where it is."""
+        """Why the hash `found`, in base64, is not that of the pack as written; None if it is."""
         if algorithm is Algorithm.CRC64NVME:
             expected = encode_crc64nvme(self.crc64nvme)
             return None if found == expected else f"its CRC64NVME is {found}, and not {expected}"
@@ -66,7 +66,7 @@ class KnownHashes:
 
 @dataclass(frozen=True, slots=True)
 class HashTask:
-    """One pack that S3 is asked to hash: the very version that was looked at."""
+    """One pack that S3 is asked to hash, in the version that was listed."""
 
     key: str
     version_id: str | None
@@ -77,7 +77,7 @@ class HashTask:
 
 @dataclass(frozen=True, slots=True)
 class HashRow:
-    """A row of a completion report. `failure` is empty where the task succeeded."""
+    """A row of a completion report. `failure` is empty if the task succeeded."""
 
     bucket: str
     key: str
@@ -92,33 +92,33 @@ class HashRow:
 
 @dataclass(frozen=True, slots=True)
 class PackAtRest:
-    """What was found of one pack, as it stands in a custody record."""
+    """The result for one pack, as it is written in a custody record."""
 
     key: str
     size_bytes: int
     algorithm: Algorithm
     verdict: Verdict
     reason: str = ""
-    """Why it is not good; empty where it is."""
+    """Why it is not good; empty if it is."""
     checksum: str = ""
-    """What S3 computed, in base64; empty where it computed none."""
+    """What S3 computed, in base64; empty if it computed none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtRestCheck:
-    """What one check of packs at rest found: in custody, a record of its own kind."""
+    """The result of one check of packs at rest; it has its own kind of custody record."""
 
     check: str
     """Its name: the folder under `at-rest/` that holds its manifests, jobs and reports."""
     jobs: tuple[str, ...]
     """S3's ids of its jobs."""
     dollars: float
-    """As they were estimated before it began."""
+    """Estimated before it began."""
     packs: tuple[PackAtRest, ...]
     foreign_rows: int = 0
-    """Rows of the reports about what nobody asked for."""
+    """Rows of the reports about objects that were not asked for."""
     skipped: int = 0
-    """Adopted aggregates, of which no hash of the whole is known."""
+    """Adopted aggregates, which have no recorded hash of the whole."""
 
     def count(self, verdict: Verdict) -> int:
         return sum(pack.verdict is verdict for pack in self.packs)
@@ -129,7 +129,7 @@ class AtRestCheck:
 
     @property
     def is_good(self) -> bool:
-        """Every pack is, and the reports spoke of nothing else."""
+        """Whether every pack is good, and the reports have no other rows."""
         return not self.foreign_rows and self.count(Verdict.GOOD) == len(self.packs)
 
 
@@ -140,8 +140,8 @@ def judge(
     rows: Iterable[HashRow],
     absent: str,
 ) -> tuple[list[PackAtRest], int]:
-    """(what each pack turns out to be, how many rows are about something else). `absent`: why a
-    pack may have no row.
+    """(the result for each pack, the number of rows about something else). `absent` says why a pack
+    may have no row.
     """
     wanted = {(task.key, task.version_id): task for task in tasks}
     found: dict[str, list[HashRow]] = {}
@@ -168,21 +168,21 @@ def _judge(
     if problem := next(_problems(task, row), None):
         return say(Verdict.UNPROVEN, problem)
     if hashes is None:
-        return say(Verdict.UNPROVEN, "its index cannot be read any more", row.checksum)
+        return say(Verdict.UNPROVEN, "its index can no longer be read", row.checksum)
     if task.algorithm is Algorithm.SHA256 and not hashes.sha256:
-        return say(Verdict.UNPROVEN, "its SHA-256 is not known any more", row.checksum)
+        return say(Verdict.UNPROVEN, "its SHA-256 is no longer known", row.checksum)
     mismatch = hashes.find_mismatch(task.algorithm, row.checksum)
     return say(Verdict.DAMAGED if mismatch else Verdict.GOOD, mismatch or "", row.checksum)
 
 
 def _problems(task: HashTask, row: HashRow) -> Iterator[str]:
-    """Why a row shows nothing."""
+    """Why a row proves nothing."""
     if row.failure:
         yield f"S3 could not hash it: {row.failure}"
     if row.algorithm != task.algorithm.value or row.type != "FULL_OBJECT":
         yield f"S3 computed {row.algorithm or 'no hash'}, {row.type or 'of an unknown type'}"
     if row.etag != task.etag:
-        yield f"S3 hashed an object of another ETag, {row.etag or 'unknown'}"
+        yield f"S3 hashed an object with another ETag, {row.etag or 'unknown'}"
     try:
         is_whole = len(base64.b64decode(row.checksum, validate=True)) == task.algorithm.bytes_count
     except (binascii.Error, ValueError):
@@ -192,7 +192,7 @@ def _problems(task: HashTask, row: HashRow) -> Iterator[str]:
 
 
 def describe_check(check: AtRestCheck) -> dict[str, Any]:
-    """The head of what stands in a custody record; its packs are lines of their own."""
+    """Its part of the first line of a custody record; its packs follow as lines."""
     return {
         "check": check.check,
         "jobs": list(check.jobs),
@@ -214,7 +214,7 @@ def describe_pack(pack: PackAtRest) -> dict[str, Any]:
 
 
 def parse_check(head: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> AtRestCheck:
-    """The inverse of both. Raises what `decoding` knows."""
+    """The inverse of both. Raises errors that `decoding` turns into BadPack."""
     return AtRestCheck(
         str(head["check"]),
         tuple(map(str, head["jobs"])),

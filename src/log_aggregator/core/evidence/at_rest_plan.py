@@ -1,5 +1,5 @@
-"""A check of packs at rest that is under way: what is written beside the packs, so that it goes on
-days later, from another machine.
+"""A check of packs at rest that is under way: what it writes into the bucket of the packs, so that
+it can be continued days later, from another machine.
 
     at-rest/<check>/plan.jsonl.gz       what is to be hashed, and by which role
     at-rest/<check>/sha256.csv          the manifest of a job, one for each algorithm
@@ -7,8 +7,8 @@ days later, from another machine.
     at-rest/<check>/sha256/job-<id>/    S3's completion report
     at-rest/<check>/done.json           it is over, and in which custody record its result is
 
-Nothing that must be believed is in there: hashes are taken from indexes and custody records when
-the reports are there.
+None of this is trusted: when the reports are there, the expected hashes are read from indexes and
+custody records.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NAME = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class AtRestPlan:
-    """What one check hashes in one target."""
+    """The packs that one check hashes in one target."""
 
     target: Target
     check: str
@@ -58,7 +58,7 @@ class AtRestPlan:
     """Log dates of the packs."""
     tasks: tuple[HashTask, ...]
     judged: tuple[PackAtRest, ...] = ()
-    """Packs that S3 need not be asked about: what they are was seen at once."""
+    """Packs that S3 need not hash, because their verdict was clear immediately."""
     skipped: int = 0
 
     @property
@@ -67,7 +67,7 @@ class AtRestPlan:
 
     @property
     def algorithms(self) -> list[Algorithm]:
-        """Those that have a job."""
+        """The algorithms that have a job."""
         return [each for each in Algorithm if self.tasks_of(each)]
 
     def tasks_of(self, algorithm: Algorithm) -> list[HashTask]:
@@ -88,7 +88,7 @@ def checks_prefix(target: Target) -> str:
 
 
 def parse_check_key(target: Target, key: str) -> tuple[str, str] | None:
-    """(name of the check, the rest of the key); None for what is none's."""
+    """(name of the check, the rest of the key); None if the key belongs to no check."""
     name, slash, rest = key.removeprefix(checks_prefix(target)).partition("/")
     is_ours = key.startswith(checks_prefix(target)) and slash and _NAME.fullmatch(name)
     return (name, rest) if is_ours else None
@@ -99,7 +99,7 @@ def encode_plan(plan: AtRestPlan) -> bytes:
 
 
 def decode_plan(target: Target, check: str, data: bytes) -> AtRestPlan:
-    """Raises BadPack: it cannot be read, or is that of another check or place."""
+    """Raises BadPack if it cannot be read, or is the plan of another check or target."""
     with decoding(f"the plan of the check {check}"):
         lines = map(decode_json, inflate_lines(data))
         head: Mapping[str, Any] = next(lines, {})
@@ -118,12 +118,12 @@ def decode_plan(target: Target, check: str, data: bytes) -> AtRestPlan:
             int(head["skipped"]),
         )
     if (plan.target, plan.check) != (target, check):
-        raise BadPack(f"{plan.check}: the plan of another check lies in the folder of {check}")
+        raise BadPack(f"{plan.check}: the plan of another check is in the folder of {check}")
     packs = f"{target.root}packs/"
     if not all(task.key.startswith(packs) for task in plan.tasks):
-        raise BadPack(f"{plan.check}: its plan names what is no pack")
+        raise BadPack(f"{plan.check}: its plan names a key that is not a pack")
     if any(pack.verdict is Verdict.GOOD for pack in plan.judged):
-        raise BadPack(f"{plan.check}: its plan calls a pack good that S3 has not hashed")
+        raise BadPack(f"{plan.check}: its plan calls a pack good although S3 has not hashed it")
     return plan
 
 

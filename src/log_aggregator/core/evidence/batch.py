@@ -1,11 +1,10 @@
-"""The files of S3 Batch Operations: the manifest that a job is given, and the completion report
-that it leaves.
+"""The files of S3 Batch Operations: the manifest of a job, and its completion report.
 
 Keys are URL-encoded in manifests
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html). Reports:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-examples-reports.html. The user
-guide names a row's ErrorCode before its HTTPStatusCode; reports that S3 wrote have them the other
-way round, so of these two the one that is a number is the status.
+guide names a row's ErrorCode before its HTTPStatusCode, but reports that S3 wrote have them the
+other way round. So neither is relied on to be in its place.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class ReportFile:
 
 
 def has_versions(tasks: Iterable[HashTask]) -> bool:
-    """A manifest names versions in all its rows, or in none."""
+    """Whether the tasks name versions. All rows of a manifest must, or none."""
     return any(task.version_id is not None for task in tasks)
 
 
@@ -48,48 +47,52 @@ def manifest_fields(tasks: Iterable[HashTask]) -> list[str]:
 
 
 def encode_manifest(bucket: str, tasks: list[HashTask]) -> bytes:
-    """A row a pack. Raises ValueError where only some of them have a version."""
+    """One row for each pack. Raises ValueError if only some of them have a version."""
     with_versions = has_versions(tasks)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     for task in tasks:
         version = [] if task.version_id is None else [task.version_id]
         if len(version) != with_versions:
-            raise ValueError(f"{task.key}: it has no version, and others have one")
+            raise ValueError(f"{task.key}: expected a version id, as other packs have one")
         rows.writerow([bucket, quote(task.key, safe="/"), *version])
     return text.getvalue().encode()
 
 
 def parse_report(data: bytes, bucket: str, prefix: str) -> list[ReportFile]:
-    """The files that a report's manifest.json names. Raises BadPack where it is none, or leads to
-    another bucket or out of `prefix`.
+    """The files in a report's manifest.json. Raises BadPack if it is not one, or if it names a file
+    in another bucket or outside `prefix`.
     """
     with decoding("the manifest of the completion report"):
         head = decode_json(data)
         if head["Format"] != REPORT_FORMAT:
-            raise ValueError(f"a report of another format, {head['Format']}")
+            raise ValueError(f"the report has another format, {head['Format']}")
         files = [
             (str(entry["Bucket"]), ReportFile(str(entry["Key"]), str(entry["MD5Checksum"])))
             for entry in head["Results"]
         ]
     for place, file in files:
         if place != bucket or not file.key.startswith(prefix):
-            raise BadPack(f"the completion report names s3://{place}/{file.key}, which is not its")
+            raise BadPack(
+                f"the completion report names s3://{place}/{file.key}: expected only files under "
+                f"s3://{bucket}/{prefix}"
+            )
     if len({file.key for _, file in files}) != len(files):
         raise BadPack("the completion report names a file twice")
     return [file for _, file in files]
 
 
 def parse_rows(data: bytes, file: ReportFile, tasks: Iterable[HashTask]) -> Iterator[HashRow]:
-    """The rows of one of its files. Raises BadPack where that is not what the manifest says, or no
-    report.
+    """The rows of one of its files. Raises BadPack if the file differs from its MD5 in the
+    manifest, or is not a report.
     """
     found = hashlib.md5(data, usedforsecurity=False).hexdigest()
     if found != file.md5.lower():
         raise BadPack(f"{file.key}: its MD5 is {found}; the report's manifest says {file.md5}")
     wanted = list(tasks)
     keys = {task.key: task.key for task in wanted}
-    keys.update((quote(task.key, safe="/"), task.key) for task in wanted)  # as we wrote them
+    # Reports were seen with keys as they are, and with keys encoded as in our manifest.
+    keys.update((quote(task.key, safe="/"), task.key) for task in wanted)
     no_version = {"", "null"} if not has_versions(wanted) else {""}
     with decoding(f"the completion report {file.key}"):
         for row in csv.reader(io.StringIO(data.decode(), newline=""), strict=True):
@@ -117,8 +120,8 @@ def _parse_row(row: list[str], keys: Mapping[str, str], no_version: set[str]) ->
 
 
 def _parse_message(message: str) -> Mapping[str, Any]:
-    """What a task that succeeded says of itself; nothing where it cannot be read, and then the row
-    shows nothing.
+    """The result message of a successful task, which is JSON. Empty if it cannot be parsed; then
+    the row proves nothing.
     """
     try:
         told = json.loads(message)

@@ -1,6 +1,6 @@
-"""The coverage calendar: what there is of each day, by log type, account and maybe Region.
+"""The coverage calendar: which logs there are for each day, by log type, account, perhaps Region.
 
-A row holds a byte a day, so 1,000 accounts' year of three log types takes about a megabyte.
+A row has one byte for each day, so a year of three log types in 1,000 accounts takes a megabyte.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from log_aggregator.errors import Failure
 
 
 class DayState(IntEnum):
-    """What there is of a log type, account (and Region) on one day. What is worse stands further
-    down: of several states that hold, a day has the last.
+    """The state of a log type in an account (and Region) on one day. Worse states have higher
+    numbers; if several apply, a day has the worst.
     """
 
     NOTHING_DUE = 0
-    """No log, and none is due: the digests name none, or the trail's first digest comes later.
-    Only known of CloudTrail.
+    """No log, and none expected: the digests name none, or the trail's first digest is later. Only
+    known for CloudTrail.
     """
     UNKNOWN = 1
-    """No log, and nothing says whether there ought to be one."""
+    """No log, and nothing says whether one is expected."""
     ARCHIVED = 2
     """Packed, and at least one pack of the day must be thawed before it can be read."""
     PACKED = 3
@@ -34,25 +34,25 @@ class DayState(IntEnum):
     ORIGINALS = 5
     """Originals only: not packed yet."""
     UNCHECKED = 6
-    """What would tell could not be read: frozen digests, a pack without a readable index."""
+    """The evidence could not be read: frozen digests, a pack without a readable index."""
     HOLE = 7
-    """CloudTrail: no digest covers some of the day's hours, so nothing shows what was due."""
+    """CloudTrail: no digest covers some of the day's hours, so nothing shows what was expected."""
     MISSING = 8
     """CloudTrail: a digest names log files that are neither in their bucket nor in a pack."""
 
     @property
     def is_there(self) -> bool:
-        """There are logs, and nothing is known to be wrong."""
+        """Whether there are logs, and nothing is known to be wrong."""
         return DayState.ARCHIVED <= self <= DayState.ORIGINALS
 
     @property
     def is_bad(self) -> bool:
-        """Something is missing that must be there."""
+        """Whether something is known to be missing."""
         return self in (DayState.HOLE, DayState.MISSING)
 
 
 class By(StrEnum):
-    """What a calendar's rows are of."""
+    """What each row of a calendar is about."""
 
     ACCOUNT = "account"
     REGION = "region"
@@ -60,7 +60,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class RowName:
-    """`region` is "" where rows are by account, and where a key names none."""
+    """`region` is "" if rows are by account, or if a key has no Region."""
 
     log_type: str
     account: str
@@ -69,7 +69,7 @@ class RowName:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`states` holds a DayState a day, from the calendar's first day to its last."""
+    """`states` has a DayState for each day, from the calendar's first to its last."""
 
     name: RowName
     states: bytes
@@ -89,11 +89,10 @@ class GapKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What is wrong with one day of a row, and by how much.
+    """What is wrong with one day of a row.
 
-    `named` log files are named by the day's digests and `missing` of them are nowhere; `samples`
-    are keys of a few. `hours` are the uncovered ones of a hole: (begin, end), one after the other,
-    in UTC.
+    The day's digests name `named` log files, and `missing` of them are nowhere; `samples` are a few
+    of their keys. `hours` are those that a hole leaves uncovered: (begin, end), in order, in UTC.
     """
 
     kind: GapKind
@@ -104,13 +103,13 @@ class Gap:
     hours: tuple[tuple[datetime, datetime], ...] = ()
     samples: tuple[str, ...] = ()
     text: str = ""
-    """One sentence for people, without the account and the day."""
+    """One sentence, without the account and the day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Everything that was found from `first` to `last`, both included. Rows are in the order of
-    their names, gaps in that of names and days.
+    """What was found from `first` to `last`, both included. Rows are ordered by name, gaps by name
+    and day.
     """
 
     first: date
@@ -119,11 +118,12 @@ class Calendar:
     rows: tuple[Row, ...]
     gaps: tuple[Gap, ...] = ()
     failures: tuple[Failure, ...] = ()
-    """What could not be looked into."""
+    """What could not be read."""
     unlisted: int = 0
-    """Gaps beyond what is kept. Their days are marked all the same."""
+    """Further gaps that are not in `gaps`. Their days are marked all the same."""
     has_every_digest: bool = True
-    """All digests of CloudTrail were read. Otherwise a day with some logs looks whole."""
+    """Whether all of CloudTrail's digests were read. If not, a day with some logs looks complete.
+    """
 
     @property
     def days(self) -> int:
@@ -133,7 +133,7 @@ class Calendar:
         return (self.first + timedelta(days=number) for number in range(self.days))
 
     def count(self) -> Counter[DayState]:
-        """Days of rows, by state."""
+        """The number of days in all rows, by state."""
         counts: Counter[DayState] = Counter()
         for row in self.rows:
             counts += row.count()
@@ -141,7 +141,5 @@ class Calendar:
 
     @property
     def is_complete(self) -> bool:
-        """There is something, nothing is known to be missing, and all that decides could be looked
-        into.
-        """
+        """Whether there are logs, nothing is known to be missing, and everything could be read."""
         return bool(self.rows) and not self.failures and not self.gaps and not self.unlisted

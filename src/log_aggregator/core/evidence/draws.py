@@ -1,10 +1,10 @@
-"""A random sample of members that anybody can draw again: every member has the same chance, however
+"""A random sample of members that anyone can draw again. Every member has the same chance, however
 large its pack is.
 
-A place is drawn among as many as there are members, or as there can be at most. Where a pack has
-fewer members than places, a place behind its last member is drawn for nothing: so a pack need not
-be looked into before it is hit, and all members have the same chance all the same (Lahiri's method,
-W. G. Cochran, Sampling Techniques, 3rd edition, section 9A.3). No place is drawn twice.
+What is drawn is a place; each pack has as many places as it has members, or as it could have at
+most. A place after a pack's last member is drawn in vain. That way a pack need not be read before
+it is drawn, and all members still have the same chance (Lahiri's method, W. G. Cochran, Sampling
+Techniques, 3rd edition, section 9A.3). No place is drawn twice.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Iterator, Sequence
 
 
 def iter_places(seed: int, places: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """(pack, member), both from 0 on, in the order in which they are drawn; `places` says how many
-    each pack has. It ends when all were drawn. The same seed and the same numbers give the same.
+    """(pack, member), both counted from 0, in the order in which they are drawn; `places` is the
+    number of places of each pack. It ends when all were drawn. The same seed and places give the
+    same sample.
     """
     ends = list(itertools.accumulate(places))
     total = ends[-1] if ends else 0
@@ -33,6 +34,8 @@ def iter_places(seed: int, places: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _draw(seed: int, number: int, total: int) -> int:
-    """A number below `total`. What the remainder favours is too little to count."""
+    """A number below `total`. The remainder of 128 bits favours small numbers, but far too little
+    to matter.
+    """
     digest = hashlib.sha256(f"{seed} {number}".encode()).digest()
     return int.from_bytes(digest[:16]) % total

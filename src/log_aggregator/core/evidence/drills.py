@@ -1,4 +1,4 @@
-"""What came of a drill: a random sample of members that was brought back and compared."""
+"""The result of a drill: a random sample of members that was read back and compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from log_aggregator.core.evidence.proportions import bound_bad_share
 
 @dataclass(frozen=True, slots=True)
 class RecoveryTime:
-    """From the request to the last byte of a member, over `members` of them that came back."""
+    """From the request to the last byte of a member, over the `members` that came back."""
 
     members: int
     p50_seconds: float
@@ -20,7 +20,7 @@ class RecoveryTime:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> RecoveryTime | None:
-        """By nearest rank. None where nothing came back."""
+        """Percentiles by nearest rank. None if nothing came back."""
         if not seconds:
             return None
         ordered = sorted(seconds)
@@ -33,41 +33,41 @@ class RecoveryTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drill:
-    """A drill that has come to its end. When it was, of which days, by whom and what failed stand
-    in its record: `began` is when its sample was drawn, `ended` when the last member was compared.
+    """A drill that is over. Its dates, days, run and failures are in its custody record: `began` is
+    when the sample was drawn, `ended` when the last member was compared.
     """
 
     seed: int
     confidence: float
     """Between 0 and 1."""
     population: int
-    """Members in all packs that it was drawn from; where `is_counted` is False, about so many."""
+    """Members in all packs that the sample was drawn from; an estimate if `is_counted` is False."""
     is_counted: bool
     population_packs: int
     members: int
-    """Of the sample."""
+    """Members in the sample."""
     bad: int
-    """Those that did not come back as they were packed, for whatever reason."""
+    """Members that did not come back as they were packed, for whatever reason."""
     packs: int
-    """Packs that they lie in."""
+    """The packs of these members."""
     packs_frozen: int
-    """Those of them that had to be thawed. All others were warm."""
+    """Packs that had to be thawed. All others were warm."""
     packs_bad: int
-    """Those that are not what their index says: size, checksum, or the index in their own tail."""
+    """Packs that differ from their index in size, checksum, or the index in their tail."""
     digests_valid: int
-    """CloudTrail digests in the sample whose signature is right, by the public keys kept here."""
+    """CloudTrail digests in the sample with a valid signature, by the public keys kept here."""
     digests_invalid: int
     digests_unvouched: int
-    """Those of which nothing can be said: their public key is not kept here."""
+    """Digests that cannot be checked, because their public key is not kept here."""
     warm: RecoveryTime | None
     frozen: RecoveryTime | None
-    """From the request to thaw on. What is looked at later than it was thawed takes as long as the
-    look did: it is an upper bound.
+    """Counted from the request to thaw. This is an upper bound: it ends when the drill next looked,
+    which may be later than the thaw.
     """
     dollars: float
     """For thawing, at list prices."""
     sample_key: str
-    """Which members they were: the key of the list, in the bucket of the packs."""
+    """The key of the list of members, in the bucket of the packs."""
     sample_sha256: str
 
     def __post_init__(self) -> None:
@@ -77,23 +77,26 @@ class Drill:
             if item.name.startswith(("population", "members", "bad", "packs", "digests"))
         ]
         if type(self.seed) is not int or any(type(n) is not int or n < 0 for n in counts):
-            raise ValueError("a count of a drill is a number from 0 on")
+            raise ValueError("expected whole numbers from 0 as a drill's seed and counts")
         if self.bad > self.members or not 0 < self.confidence < 1:
-            raise ValueError("a drill found more bad members than it drew, or is surer than sure")
+            raise ValueError(
+                "expected at most as many bad members as were drawn, and a confidence between 0 "
+                "and 1"
+            )
 
     @property
     def is_whole(self) -> bool:
-        """All members that there are were drawn, so that nothing is left to chance."""
+        """Whether all members were drawn, so that nothing is left to chance."""
         return self.is_counted and self.members == self.population
 
     @property
     def is_sound(self) -> bool:
-        """Everything came back. What no key vouches for is no evidence against it."""
+        """Whether everything came back. A digest without a public key does not count against it."""
         return not (self.bad or self.packs_bad or self.digests_invalid) and self.members > 0
 
     @property
     def bad_share_max(self) -> float:
-        """What it proves: one is `confidence` sure that at most this share of all is bad."""
+        """What it proves: with this `confidence`, at most this share of all members is bad."""
         if self.is_whole and self.members:
             return self.bad / self.members
         return bound_bad_share(self.members, self.bad, self.confidence) if self.members else 1.0
@@ -104,18 +107,18 @@ class Drill:
         if not self.members:
             return "nothing was drawn, so nothing is proven"
         if self.is_whole:
-            return f"all {self.members:,} members were brought back; {self.bad:,} of them are bad"
+            return f"all {self.members:,} members were read back; {self.bad:,} of them are bad"
         share = _round_up(100 * self.bad_share_max)
         return f"{100 * self.confidence:g}% sure that fewer than {share:g}% of all members are bad"
 
 
 def describe_drill(drill: Drill) -> dict[str, Any]:
-    """In plain types, as it stands in a record."""
+    """In plain types, as it is written in a record."""
     return asdict(drill)
 
 
 def parse_drill(fields_of: Mapping[str, Any]) -> Drill:
-    """The inverse. Raises ValueError, TypeError, KeyError: what stands there is no drill."""
+    """The inverse. Raises ValueError, TypeError, KeyError if it is not a drill."""
     if set(fields_of) != _FIELDS:
         raise ValueError("a drill with other fields")
     return Drill(
@@ -141,15 +144,15 @@ def _parse_time(found: Mapping[str, Any] | None) -> RecoveryTime | None:
 
 
 def _parse_text(found: object) -> str:
-    """It is shown, so it must be text."""
+    """It is printed, so it must be text."""
     if not isinstance(found, str):
-        raise TypeError("no text")
+        raise TypeError("expected text")
     return found
 
 
 def _round_up(percent: float) -> float:
-    """To two digits that count, never down: what is proven is not exaggerated. 299 of 299 make
-    0.99698, which is "fewer than 1%".
+    """To two significant digits, always up, so that the proof is not exaggerated. 299 good members
+    of 299 give 0.99698, which is "fewer than 1%".
     """
     digits = 1 - math.floor(math.log10(percent))
     scale: float = 10.0**digits

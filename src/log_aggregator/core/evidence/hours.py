@@ -1,4 +1,4 @@
-"""Which hours digests cover, and which they do not."""
+"""The hours that digests cover, and those that they do not."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 Span = tuple[datetime, datetime]
-"""(begin, end); the end does not belong to it."""
+"""(begin, end), without the end."""
 
 _LOOSE_MAX = 64
 
 
 def join_spans(spans: Iterable[Span]) -> list[Span]:
-    """The same time in as few spans as possible, in order. Empty ones vanish."""
+    """The same time in as few spans as possible, in order, without empty ones."""
     joined: list[Span] = []
     for begin, end in sorted(spans):
         if end <= begin:
@@ -45,12 +45,12 @@ def subtract_spans(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
 
 
 def clip_spans(spans: Iterable[Span], to: Span) -> list[Span]:
-    """The part of them that is inside another one."""
+    """The parts that are inside another span."""
     return join_spans((max(begin, to[0]), min(end, to[1])) for begin, end in spans)
 
 
 class Spans:
-    """A set of moments that grows span by span. Memory: 200 bytes for each hole in it."""
+    """A set of moments that grows span by span. It takes 200 bytes for each hole in it."""
 
     def __init__(self) -> None:
         self._spans: list[Span] = []
@@ -69,20 +69,20 @@ class Spans:
 
 @dataclass(slots=True)
 class TrailHours:
-    """The hours of one trail's hourly digests in an account and Region, each taken down once."""
+    """The hours of one trail's hourly digests in an account and Region."""
 
     valid: Spans = field(default_factory=Spans)
     invalid: Spans = field(default_factory=Spans)
     unchecked: Spans = field(default_factory=Spans)
-    """Of digests that are there and could not be read."""
+    """Hours of digests that exist but could not be read."""
     begun: list[datetime] = field(default_factory=list)
-    """When digests began, for the first time or anew, as valid ones say that none was before."""
+    """When digests began, for the first time or again: valid digests that name no previous one."""
 
     def find_holes(self, due: Span, others: Iterable[TrailHours] = ()) -> list[Span]:
-        """What is due and no digest covers that is valid, or that may be.
+        """The hours in `due` that no digest covers, not counting invalid ones.
 
-        Before the first digest and after the last one a trail may not have been there: what
-        `others`, of the same account and Region, cover is no hole then.
+        Before its first digest and after its last one the trail might not have existed. Those hours
+        are not holes if `others`, of the same account and Region, cover them.
         """
         known = [*self.valid.joined, *self.unchecked.joined]
         holes = subtract_spans([due], [*known, *self._not_due(due)])
@@ -95,8 +95,8 @@ class TrailHours:
         return join_spans([*clip_each(holes, inside), *outer])
 
     def find_unproven(self, due: Span) -> list[Span]:
-        """What is due and no valid digest covers, for whatever reason; but for what is before the
-        first digest, where that began anew, and after the last one.
+        """The hours in `due` between the first and the last digest that no valid digest covers, for
+        whatever reason.
         """
         seen = join_spans([*self.valid.joined, *self.invalid.joined, *self.unchecked.joined])
         uncovered = subtract_spans([due], self.valid.joined)
@@ -104,7 +104,7 @@ class TrailHours:
         return clip_each(uncovered, inside)
 
     def _not_due(self, due: Span) -> list[Span]:
-        """Before a digest that begins anew, back to the last one that was there before."""
+        """For each new beginning, the hours back to the last digest before it."""
         seen = [*self.valid.joined, *self.invalid.joined, *self.unchecked.joined]
         return [
             (max((end for _, end in seen if end <= begun), default=due[0]), begun)

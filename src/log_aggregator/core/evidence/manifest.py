@@ -1,4 +1,4 @@
-"""What an evidence bundle says of itself: its manifest, its list of originals, its README."""
+"""The files that describe an evidence bundle: its manifest, its list of originals, its README."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Gap:
 
 @dataclass(slots=True)
 class About:
-    """What a bundle is about."""
+    """The scope of a bundle."""
 
     accounts: tuple[str, ...]
     first: date
     last: date
     last_digests: date
-    """CloudTrail's digests of the end of the range are written a day later."""
+    """Digests are included up to this day, because those of the last hours are written later."""
     log_types: tuple[str, ...]
     has_originals: bool
     missing: list[Gap] = field(default_factory=list)
@@ -56,7 +56,7 @@ class About:
 
 
 def encode_canonical(value: Mapping[str, Any]) -> bytes:
-    """The same value gives the same bytes, so that a reader can account for each of them."""
+    """The same value always gives the same bytes, so that the verifier can compare them."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -65,15 +65,15 @@ def encode_manifest_begin(about: About) -> bytes:
 
 
 def encode_file(path: str, size_bytes: int, sha256: str) -> bytes:
-    """A file's line, without its end."""
+    """A file's line, without the line end."""
     return encode_canonical({"path": path, "size": size_bytes, "sha256": sha256})
 
 
 def encode_original(
     bucket: str, member: Member, index: str, file: str | None, why: str = ""
 ) -> bytes:
-    """A line of the list of originals: the member's own line in its index, and where both are in
-    the bundle.
+    """A line of the list of originals: the member's line in its index, and the files of both in the
+    bundle.
     """
     fields = json.loads(encode_member(member))
     fields = {"metadata": {}, "sha256": None} | fields
@@ -82,33 +82,33 @@ def encode_original(
 
 
 def write_readme(about: About) -> str:
-    """In plain words, for somebody who knows neither this program nor AWS."""
+    """In plain words, for a reader who knows neither this program nor AWS."""
     types = ", ".join(about.log_types) or "all"
     originals = "in originals/" if about.has_originals else "only listed"
-    gaps = "".join(f"- {gap.what}: {gap.why}\n" for gap in about.missing) or "- nothing is known\n"
+    gaps = "".join(f"- {gap.what}: {gap.why}\n" for gap in about.missing) or "- nothing known\n"
     return f"""Evidence of the logs of account {", ".join(about.accounts)}
 from {about.first} to {about.last} (UTC); log types: {types}
 
-Check it, without a network and with nothing but Python 3.9 or newer:
+Check it, without a network, with Python 3.9 or newer and nothing else:
 
     python3 verify.py evidence.zip
 
-or, in the folder that it was unpacked into, python3 verify.py. The program says
-what it proved, what it could not prove, and what is wrong. Whoever could change
-this bundle could also change the verify.py in it: take that file from elsewhere
+or, in the folder that it was unpacked into, python3 verify.py. The program prints
+what it proved, what it could not prove, and what is wrong. Anyone who can change
+this bundle can also change the verify.py in it: get that file from elsewhere
 (log-aggregator evidence --verifier), and compare the SHA-256 of the zip with the
 one that you were given when the bundle was made (--sha256).
 
-originals.jsonl   every log object that the packs hold of this account and time: its
-                  key, size and SHA-256, and why its bytes are not here, if they
-                  are not. The originals are {originals};
+originals.jsonl   every log object in the packs for this account and time: its key,
+                  size and SHA-256, and if its bytes are not in this bundle, why.
+                  The originals are {originals};
                   CloudTrail's digests are always in originals/.
-stored/           as they lie in the bucket of the packs: the index of each pack,
-                  the custody records (whole, since each holds the hash of the
-                  one before it, so they name other accounts too), their
+stored/           copies from the bucket of the packs: the index of each pack, the
+                  custody records (complete, because each holds the hash of the
+                  one before it; so they also name other accounts), their
                   signatures, and the public keys of CloudTrail.
-page.html         the report, if one was put in.
+page.html         the report, if one was included.
 manifest.json     size and SHA-256 of every file.
 
-Logs that were not packed yet are not in it. Not in it besides:
+Logs that were not packed yet are not included. Also not included:
 {gaps}"""

@@ -1,4 +1,4 @@
-"""What was seen of each day, before it is known what ought to be there."""
+"""What was found for each day, before it is compared with what should be there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from log_aggregator.core.windows import DateWindow
 
 
 class Seen(IntFlag):
-    """What there is of a day."""
+    """What was found for a day."""
 
     ORIGINAL = 1
     PACK = 2
@@ -23,13 +23,13 @@ class Seen(IntFlag):
 
 @dataclass(slots=True)
 class Marks:
-    """A byte for each day of a window, by row. One thread at a time."""
+    """One byte for each day of a window, by row. Not thread safe."""
 
     window: DateWindow
     rows: dict[RowName, bytearray] = field(default_factory=dict)
 
     def mark(self, name: RowName, day: date, seen: Seen) -> None:
-        """Days beyond the window are passed over."""
+        """Days outside the window are ignored."""
         number = (day - self.window.first).days
         if day in self.window:
             self.row(name)[number] |= seen
@@ -45,7 +45,7 @@ class Marks:
         return (self.window.last - self.window.first).days + 1
 
     def merge(self, other: Marks) -> None:
-        """Of the same window."""
+        """Adds the marks of other rows in the same window."""
         for name, marks in other.rows.items():
             own = self.row(name)
             for number, mark in enumerate(marks):
@@ -56,7 +56,7 @@ class Marks:
 
 
 def state_of(seen: int) -> DayState:
-    """What a day looks like as long as nothing says what ought to be there."""
+    """The state of a day as long as nothing says what should be there."""
     if seen & Seen.LOST:
         return DayState.MISSING
     if not seen:
@@ -78,19 +78,21 @@ def states_of(marks: bytearray) -> bytearray:
 
 @dataclass(frozen=True, slots=True)
 class TrailDays:
-    """What a trail's days ask, by their numbers, where only its objects were listed."""
+    """Days of a trail that need a closer look, by their numbers, when only its objects were
+    listed.
+    """
 
     holes: tuple[int, ...] = ()
-    """Without any digest, after the first one; or with logs, where there is no digest at all."""
+    """Days without a digest after the first one; or with logs, if there is no digest at all."""
     silent: tuple[int, ...] = ()
-    """With digests and without any log: what these name decides."""
+    """Days with digests but without logs: the digests say whether logs are missing."""
     early: tuple[int, ...] = ()
-    """All before the first digest, which says whether there was one before it."""
+    """Days before the first digest, which says whether there was one before it."""
 
 
 def plan_trail(logs: bytes, digests: bytes, due_days: int) -> TrailDays:
-    """`logs` and `digests` hold what was seen of each day; from `due_days` on digests may still be
-    on their way.
+    """`logs` and `digests` hold the marks of each day; from day `due_days` on, digests may still
+    arrive.
     """
     first = next((number for number, seen in enumerate(digests) if seen), None)
     holes, silent, early = [], [], []

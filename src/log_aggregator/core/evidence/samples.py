@@ -1,9 +1,9 @@
-"""The sample of a drill, and what was asked to be thawed for it: as they are written down before
-anything is thawed, so that a drill goes on days later, by whoever starts it.
+"""The sample of a drill, and its requests to thaw. They are written before anything is thawed, so
+that anyone can continue the drill days later.
 
-`<root>drills/<name>/sample.jsonl.gz`, JSON Lines in gzip: a line for the drill, and one for each
-member: its pack, and its line in the index. `thaw-<n>.json` is written before packs are asked for,
-`end.json` once the drill's record is.
+`<root>drills/<name>/sample.jsonl.gz` is JSON Lines in gzip: a line for the drill, and one for each
+member with its pack and its line in the index. `thaw-<n>.json` is written before packs are
+requested, `end.json` after the drill's custody record.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{1,20}")
 
 @dataclass(frozen=True, slots=True)
 class DrawnMember:
-    """A member that is to come back, as its index had it when it was drawn."""
+    """A member that the drill reads back, as it was in its index when it was drawn."""
 
     pack_key: str
     member: Member
@@ -44,7 +44,7 @@ class DrawnMember:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was drawn, and of what."""
+    """The members that were drawn, and the packs that they were drawn from."""
 
     target: Target
     seed: int
@@ -52,20 +52,20 @@ class Sample:
     confidence: float
     population: int
     is_counted: bool
-    """Else `population` is an estimate."""
+    """If False, `population` is an estimate."""
     packs: int
-    """All that there are."""
+    """The number of all packs."""
     first: date
     last: date
     """Log dates of all packs."""
     members: tuple[DrawnMember, ...]
     """By pack, in the order of its index."""
     lost: int = 0
-    """How many were drawn besides of packs whose index cannot be read any further: they are bad."""
+    """Further members that were drawn, but whose index can no longer be read: they count as bad."""
     packs_without_index: int = 0
-    """Of them nothing was drawn: a run may be writing them."""
+    """Packs from which nothing was drawn, because a run may be writing them."""
     failures: tuple[tuple[str, str, str], ...] = ()
-    """(where, error, message), of packs whose index cannot be read."""
+    """(where, error, message), for packs whose index cannot be read."""
 
     @property
     def name(self) -> str:
@@ -81,7 +81,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class ThawRequest:
-    """That packs were about to be asked for."""
+    """A request to thaw packs, written before it was sent."""
 
     asked: datetime
     tier: str
@@ -99,7 +99,7 @@ def drill_key(target: Target, name: str, part: str) -> str:
 
 
 def parse_drill_key(target: Target, key: str) -> tuple[str, str] | None:
-    """(name, part); None for what is none of a drill's."""
+    """(name, part); None if it is not the key of a drill's file."""
     name, slash, part = key.removeprefix(drills_prefix(target)).partition("/")
     is_own = key.startswith(drills_prefix(target)) and bool(slash) and "/" not in part
     if not is_own or not _NAME.fullmatch(name):
@@ -112,12 +112,12 @@ def parse_drill_key(target: Target, key: str) -> tuple[str, str] | None:
 
 
 def parse_drawn(name: str) -> datetime:
-    """When the drill of a name was drawn."""
+    """When the sample of the drill with this name was drawn."""
     return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def thaw_part(number: int) -> str:
-    """The name of the request that is written as the `number`th, from 0 on."""
+    """The name of the file for the `number`th request, counted from 0."""
     return f"thaw-{number:04}.json"
 
 
@@ -126,7 +126,9 @@ def encode_sample(sample: Sample) -> bytes:
 
 
 def decode_sample(data: bytes, target: Target, name: str) -> Sample:
-    """The inverse. Raises BadPack: no sample, cut short, or that of another place or name."""
+    """The inverse. Raises BadPack if it is not a sample, is cut short, or belongs to another drill
+    or target.
+    """
     with decoding("the drill's sample"):
         lines = inflate_lines(data)
         head = decode_json(next(lines, b""))
@@ -147,9 +149,9 @@ def decode_sample(data: bytes, target: Target, name: str) -> Sample:
             tuple((str(where), str(error), str(text)) for where, error, text in head["failures"]),
         )
         if len(sample.members) != head["members"]:
-            raise ValueError("it names another number of members")
+            raise ValueError("it announces another number of members")
         if (sample.target, sample.name) != (target, name):
-            raise ValueError("it is that of another drill")
+            raise ValueError("it belongs to another drill")
         return sample
 
 

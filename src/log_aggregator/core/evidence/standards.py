@@ -1,8 +1,8 @@
-"""What standards ask of an archive of logs, and which part of a report answers it.
+"""What standards require of a log archive, and which section of a report has the evidence.
 
-A text in quotes was compared with the source that its row names. All others are paraphrases: the
-standard's own words are not free, or were not at hand, and whoever goes by them reads the source.
-None of this says that somebody complies: it says what there is to show.
+A quoted text was compared with the source that its row names. All others are paraphrases, because
+the standard's wording is not free or was not available; an auditor must read the source. Nothing
+here claims compliance: it says what evidence there is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Section(StrEnum):
-    """The parts of a report, by their anchors, in its order."""
+    """The sections of a report, by their anchors, in its order."""
 
     COVERAGE = "coverage"
     INTEGRITY = "integrity"
@@ -24,8 +24,8 @@ class Section(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """`paragraph` is as the standard counts, `url` where its words are. `answer` says what the
-    section shows of it, and where that ends.
+    """`paragraph` is the standard's own numbering, `url` the source of its wording. `answer` says
+    what the section shows about it, and what it does not.
     """
 
     section: Section
@@ -42,7 +42,7 @@ class Requirement:
 
 
 def list_requirements(section: Section) -> Iterator[Requirement]:
-    """Those that a section answers."""
+    """The requirements that a section answers."""
     return (row for row in REQUIREMENTS if row.section is section)
 
 
@@ -69,8 +69,8 @@ REQUIREMENTS = (
         "months immediately available for analysis.",
         True,
         _PCI_URL,
-        "The calendar shows each day of each account: kept, in which form, or missing. What is "
-        "archived must be thawed first, so it is not immediately available.",
+        "The calendar shows for each day of each account whether logs are kept, in which form, or "
+        "are missing. Archived logs must be thawed first, so they are not immediately available.",
     ),
     Requirement(
         Section.COVERAGE,
@@ -80,8 +80,8 @@ REQUIREMENTS = (
         "activities on their network and information systems",
         True,
         _NIS2_URL,
-        "The calendar shows for which accounts and days there are logs. Whether the right things "
-        "are logged is not seen here.",
+        "The calendar shows for which accounts and days there are logs. It does not show whether "
+        "the right activities are logged.",
     ),
     Requirement(
         Section.COVERAGE,
@@ -91,8 +91,8 @@ REQUIREMENTS = (
         "produced, stored, protected and analysed.",
         True,
         _ISO_URL,
-        "The calendar shows what is stored; the next two parts, how it is protected. Nothing here "
-        "shows that anybody analyses it.",
+        "The calendar shows what is stored, and the next two sections how it is protected. Nothing "
+        "here shows that the logs are analysed.",
     ),
     Requirement(
         Section.INTEGRITY,
@@ -102,18 +102,18 @@ REQUIREMENTS = (
         "that existing log data cannot be changed without generating alerts.",
         True,
         _PCI_URL,
-        "Each custody record names the hash of the one before it and of the indexes, and these the "
-        "hash of every log object. A change shows in the check below; who is alerted, and how "
-        "often it is made, is up to its schedule.",
+        "Each custody record has the hash of the record before it and of the indexes, and each "
+        "index has the hash of every log object. The check below finds any change. How often it "
+        "runs, and who is alerted, depends on your schedule.",
     ),
     Requirement(
         Section.INTEGRITY,
         _SEC,
         "(f)(2)(ii)",
-        "The system verifies by itself that what it stores and keeps is complete and accurate.",
+        "The system automatically verifies that what it stores and keeps is complete and accurate.",
         False,
         _SEC_URL,
-        "Packs are verified before any original is deleted, and each verification is in a record.",
+        "Packs are verified before any original is deleted, and each verification is recorded.",
     ),
     Requirement(
         Section.INTEGRITY,
@@ -122,7 +122,7 @@ REQUIREMENTS = (
         "The integrity of backup copies is checked regularly.",
         False,
         _NIS2_URL,
-        "The checks of packs at rest, with their dates and what they found.",
+        "The checks of packs at rest, with their dates and results.",
     ),
     Requirement(
         Section.INTEGRITY,
@@ -132,8 +132,7 @@ REQUIREMENTS = (
         "disasters and errors.",
         False,
         _SOC_URL,
-        "What the walk over the custody records found, of records that were changed, removed or "
-        "put in between.",
+        "The check of the custody records finds records that were changed, removed or inserted.",
     ),
     Requirement(
         Section.RETENTION,
@@ -142,39 +141,39 @@ REQUIREMENTS = (
         "Audit log files are protected to prevent modifications by individuals.",
         True,
         _PCI_URL,
-        "Object Lock, versions and the public access block of the bucket of the packs, as S3 "
-        "told them. Who may change them is in policies that are not read here.",
+        "Object Lock, versioning and the public access block of the bucket of the packs, as S3 "
+        "reports them. Policies, which say who may change them, are not read here.",
     ),
     Requirement(
         Section.RETENTION,
         _SEC,
         "(f)(2)(i)",
-        "Records are kept so that they can be neither rewritten nor erased until their time is "
-        "over, or with a complete audit trail of every change.",
+        "Records are kept so that they can be neither rewritten nor erased before their retention "
+        "ends, or with a complete audit trail of every change.",
         False,
         _SEC_URL,
-        "Object Lock in compliance mode is the former, the custody records are not the latter. "
-        "Governance mode can be lifted by whoever has the permission.",
+        "Object Lock in compliance mode meets the first alternative. Anyone with the permission "
+        "can lift governance mode. The custody records do not meet the second alternative.",
     ),
     Requirement(
         Section.RETENTION,
         _NIS2,
         "4.2.2(f)",
-        "Backup plans say for how long copies are kept, by what the business and the law need.",
+        "Backup plans say how long copies are kept, by the needs of the business and the law.",
         False,
         _NIS2_URL,
-        "The lifecycle rules that expire packs, and after how many days.",
+        "The lifecycle rules that expire packs, with their number of days.",
     ),
     Requirement(
         Section.DRILLS,
         _NIS2,
         "4.2.6",
-        "It is tested regularly, written down, and corrected where needed, that backup copies can "
-        "be recovered and relied upon.",
+        "The recovery and reliability of backup copies are tested regularly; the results are "
+        "documented, and corrective action is taken where needed.",
         False,
         _NIS2_URL,
-        "Each drill brings back a random sample and compares every byte; its result is a custody "
-        "record, a bad one too.",
+        "Each drill reads back a random sample and compares every byte. Its result, good or bad, "
+        "is a custody record.",
     ),
     Requirement(
         Section.DRILLS,
@@ -184,7 +183,7 @@ REQUIREMENTS = (
         "objectives.",
         True,
         _SOC_URL,
-        "The time from the request to the bytes, of half and of 95% of the sample.",
+        "The time from the request to the last byte, for half and for 95% of the sample.",
     ),
     Requirement(
         Section.DRILLS,
@@ -194,6 +193,6 @@ REQUIREMENTS = (
         "months immediately available for analysis.",
         True,
         _PCI_URL,
-        "How long it takes to get logs back that are frozen, and those that are not.",
+        "The time to read back logs that are frozen, and logs that are not.",
     ),
 )

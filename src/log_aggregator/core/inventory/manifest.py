@@ -1,5 +1,4 @@
-"""The manifest of an inventory: whose it is, when it was made, which files it has and what stands
-in their columns.
+"""The manifest of an inventory: its source bucket, its time, its files, and their columns.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html
 """
@@ -18,7 +17,7 @@ from log_aggregator.errors import BadInventory
 
 MANIFEST = "manifest.json"
 CHECKSUM = "manifest.checksum"
-"""Written last: an inventory without it is not whole yet."""
+"""S3 writes it last: an inventory without it is not complete yet."""
 
 _VERSION = "2016-11-30"
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9._-]{3,255}")
@@ -28,14 +27,14 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class Format(StrEnum):
-    """How the rows are written. S3 can also write ORC, which is not read here."""
+    """The format of the rows. S3 can also write ORC, which is not supported here."""
 
     CSV = "CSV"
     PARQUET = "Parquet"
 
 
 class Column(StrEnum):
-    """What is read of a row, by its name in CSV's schema."""
+    """The columns that are read, by their names in CSV's schema."""
 
     KEY = "Key"
     VERSION_ID = "VersionId"
@@ -53,9 +52,9 @@ class Column(StrEnum):
 
 
 OF_VERSIONS = frozenset({Column.VERSION_ID, Column.IS_LATEST, Column.IS_DELETE_MARKER})
-"""Columns of an inventory of all versions; one of the current versions has none of them."""
+"""Columns that only an inventory of all versions has."""
 OPTIONAL_FIELDS = frozenset({Column.SIZE, Column.LAST_MODIFIED, Column.ETAG, Column.STORAGE_CLASS})
-"""Columns that are there only where the inventory's configuration asks for them."""
+"""Columns that are only there if the inventory's configuration asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class InventoryFile:
     key: str
     size_bytes: int
     md5: str
-    """Hex, as the manifest says."""
+    """Hex, from the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Manifest:
 
     source_bucket: str
     bucket: str
-    """Where the files are."""
+    """The bucket of the files."""
     created: datetime
     format: Format
     columns: tuple[str, ...]
@@ -83,7 +82,7 @@ class Manifest:
 
     @property
     def has_versions(self) -> bool:
-        """It lists all versions and delete markers, not only the current versions."""
+        """Whether it lists all versions and delete markers, not only current versions."""
         return all(self.name_of(column) in self.columns for column in OF_VERSIONS)
 
     @property
@@ -100,7 +99,7 @@ def parse_manifest(data: bytes) -> Manifest:
     try:
         value = json.loads(data)
         if value["version"] != _VERSION:
-            raise BadInventory(f"the manifest is of another version than {_VERSION}")
+            raise BadInventory(f"the manifest has another version: expected {_VERSION}")
         manifest = Manifest(
             source_bucket=_parse_name(value["sourceBucket"]),
             bucket=_parse_bucket(value["destinationBucket"]),
@@ -119,16 +118,14 @@ def parse_manifest(data: bytes) -> Manifest:
         RecursionError,
     ) as error:
         raise BadInventory(
-            f"not the manifest of an S3 Inventory: {type(error).__name__}"
+            f"it is not the manifest of an S3 Inventory: {type(error).__name__}"
         ) from error
     check_columns(manifest)
     return manifest
 
 
 def check_columns(manifest: Manifest) -> None:
-    """Raises BadInventory where a column is missing without which an object cannot be told from
-    another.
-    """
+    """Raises BadInventory if a column is missing that is needed to identify an object."""
     missing = sorted(
         column.value
         for column in OPTIONAL_FIELDS | {Column.KEY}
@@ -137,17 +134,17 @@ def check_columns(manifest: Manifest) -> None:
     if missing:
         raise BadInventory(
             f"the inventory lacks {', '.join(missing)}: add these optional fields to its "
-            "configuration, and wait for the next"
+            "configuration, and wait for the next inventory"
         )
 
 
 def check_versions(manifest: Manifest, versioning: str | None) -> None:
-    """Raises BadInventory where the bucket has versions and the inventory does not list them: they
-    could not be told apart.
+    """Raises BadInventory if the bucket has versions but the inventory does not list them: then its
+    rows do not say which version they are about.
     """
     if versioning is not None and not manifest.has_versions:
         raise BadInventory(
-            f"the inventory lists current versions only, and {manifest.source_bucket!r} "
+            f"the inventory lists only current versions, but {manifest.source_bucket!r} "
             "keeps versions: configure one of all versions"
         )
 
@@ -158,7 +155,7 @@ def _parse_format(text: Any) -> Format:
     except ValueError:
         named = "ORC" if text == "ORC" else "unknown"
         raise BadInventory(
-            f"the inventory's format is {named}; read are {' and '.join(Format)}"
+            f"the inventory's format is {named}: expected {' or '.join(Format)}"
         ) from None
 
 
@@ -169,7 +166,9 @@ def _parse_columns(text: Any, schema: str) -> tuple[str, ...]:
 
 
 def _parse_name(name: Any) -> str:
-    """Messages name it, so it must be one: of a bucket as they were before 2018, too."""
+    """Messages name the bucket, so the name must be harmless. Names from before 2018 may have
+    capitals and underscores.
+    """
     if not _BUCKET_NAME.fullmatch(_text(name)):
         raise ValueError(name)
     return str(name)

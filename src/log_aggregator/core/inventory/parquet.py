@@ -1,5 +1,5 @@
-"""Files of rows in Apache Parquet, read with arro3. Apart from the rest, because few need it and it
-is large.
+"""Files of rows in Apache Parquet, read with arro3. A module of its own, because arro3 is large and
+few users need it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from log_aggregator.errors import BadInventory
 
 
 def read_batches(data: bytes, names: Sequence[str]) -> Iterator[Columns]:
-    """The wanted columns of a whole file, some thousand rows at a time. Raises BadInventory."""
+    """The columns `names` of a whole file, some thousand rows at a time. Raises BadInventory."""
     batches = _decode(data, names)
     while True:
         try:
             columns = next(batches, None)
-        # arro3 raises plain Exceptions, and for what nobody expected a panic, which is not even one
+        # arro3 raises plain Exceptions, and for bugs in its Rust code a PanicException, which is a
+        # BaseException.
         except BaseException as error:
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
             raise BadInventory(
-                f"not a file of Parquet, or a damaged one: {type(error).__name__}"
+                f"it is not a Parquet file, or is damaged: {type(error).__name__}"
             ) from error
         if columns is None:
             return

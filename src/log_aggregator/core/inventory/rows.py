@@ -19,20 +19,20 @@ from log_aggregator.model import NULL_VERSION, DeleteMarker, LogObject
 
 Entry = LogObject | DeleteMarker
 Columns = Mapping[str, Sequence[Any]]
-"""Rows as columns, by their names in the file."""
+"""Rows in columns, by the columns' names in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowReader:
-    """Reads rows of one inventory. `versioning` is the source bucket's: Enabled, Suspended or
-    None.
+    """Reads the rows of one inventory. `versioning` is that of the source bucket: Enabled,
+    Suspended or None.
     """
 
     manifest: Manifest
     versioning: str | None
 
     def read_csv(self, pieces: Iterable[bytes]) -> Iterator[Entry]:
-        """The rows of a file of gzip-compressed CSV, which comes in pieces. Raises BadInventory."""
+        """The rows of a gzip-compressed CSV file, which comes in pieces. Raises BadInventory."""
         positions = {
             column: self.manifest.columns.index(column)
             for column in Column
@@ -48,16 +48,16 @@ class RowReader:
                             f"row {row_number} has {len(row)} columns; the schema has {count}"
                         )
                     values = {column: row[position] for column, position in positions.items()}
-                    values[Column.KEY] = unquote_plus(
-                        values[Column.KEY], errors="strict"
-                    )  # in CSV keys are URL-encoded, a space as "+"
+                    # In CSV, keys are URL-encoded, with a space as "+"
+                    # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html).
+                    values[Column.KEY] = unquote_plus(values[Column.KEY], errors="strict")
                     yield self._read_row(values, row_number)
         except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
             what = "not gzip" if isinstance(error, BadGzipFile) else type(error).__name__
-            raise BadInventory(f"cannot be read behind row {row_number}: {what}") from error
+            raise BadInventory(f"it cannot be read after row {row_number}: {what}") from error
 
     def read_columns(self, columns: Columns) -> Iterator[Entry]:
-        """Rows that come as columns, by their names in the file, of one length. Raises
+        """The rows of columns of the same length, by their names in the file. Raises
         BadInventory.
         """
         names = [
@@ -100,14 +100,15 @@ class RowReader:
         )
 
     def _version_of(self, text: str | None) -> str | None:
-        """S3 leaves the id of a "null" version empty.
+        """S3 leaves the id of a "null" version empty, that is of an object from before the bucket
+        had versions.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/inventory-configure-bops.html
         """
         if self.versioning is not None:
             return text or NULL_VERSION
         if text and text != NULL_VERSION:
-            raise ValueError("a version id, of a bucket that has never had versions")
+            raise ValueError("a version id in a bucket that never had versions")
         return None
 
 

@@ -1,8 +1,8 @@
-"""Puts the rows of an inventory into the order of a listing, in little memory: an external merge
+"""Sorts the rows of an inventory into the order of a listing, in little memory: an external merge
 sort over compressed runs.
 
-A run is a sorted piece of the rows, as lines of JSON, compressed: some 80 bytes a row. Merging
-reads all runs side by side.
+A run is a sorted piece of the rows, as compressed lines of JSON: about 80 bytes for each row.
+Merging reads all runs in parallel.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from log_aggregator.limits import KIB
 from log_aggregator.model import DeleteMarker, ListedKey, LogObject
 
 RUN_ENTRIES_MAX = 100_000
-"""So many rows are held as they are before they become a run."""
+"""The number of rows that are held uncompressed before they become a run."""
 
 Dated = tuple[date, Entry]
-"""A row, and the log date that its key names."""
+"""A row, and the log date in its key."""
 
 
 class EntrySorter:
-    """Takes rows in any order, and gives them back by log date, then by key."""
+    """Takes rows in any order, and returns them by log date, then by key."""
 
     def __init__(self, run_entries_max: int | None = None) -> None:
         self._run_entries_max = RUN_ENTRIES_MAX if run_entries_max is None else run_entries_max
         self._runs: list[bytes] = []
         self._open: list[Dated] = []
         self.days: Counter[date] = Counter()
-        """How many rows there are of each day."""
+        """The number of rows for each day."""
 
     def take(self, rows: Iterable[Dated]) -> None:
         for row in rows:
@@ -66,29 +66,29 @@ class EntrySorter:
 
 
 def encode_run(rows: Sequence[Dated]) -> bytes:
-    """Rows, sorted by day and key, as lines, compressed."""
+    """Rows, sorted by day and key, as compressed lines."""
     return write_run(sorted(rows, key=_order))
 
 
 def write_run(rows: Iterable[Dated]) -> bytes:
-    """The same of rows that are sorted already, without holding them."""
+    """The same for rows that are sorted already, without holding them in memory."""
     return _compress(map(_encode_line, rows))
 
 
 def merge_runs(bucket: str, runs: Iterable[bytes]) -> Iterator[Dated]:
     """The rows of several runs in one order. Raises OSError, EOFError, ValueError, KeyError or
-    TypeError where one is damaged.
+    TypeError if a run is damaged.
     """
     for line in heapq.merge(*(_read_lines(run) for run in runs), key=_order_of_line):
         yield _decode_line(bucket, line)
 
 
 def gather_keys(entries: Iterable[Entry]) -> Iterator[ListedKey]:
-    """Entries in the order of their keys, as whole keys: of each all versions and delete markers,
-    newest first.
+    """Entries in the order of their keys, grouped by key: all versions and delete markers, newest
+    first.
     """
     for key, same in groupby(entries, key=lambda entry: entry.key):
-        found = list(dict.fromkeys(same))  # an object may stand in two rows
+        found = list(dict.fromkeys(same))  # an object may have two rows
         versions = [entry for entry in found if isinstance(entry, LogObject)]
         markers = [entry for entry in found if isinstance(entry, DeleteMarker)]
         versions.sort(key=_age, reverse=True)
@@ -130,7 +130,7 @@ _DECODERS: Mapping[str, Callable[[str, Fields], Entry]] = {
 
 
 def _read_lines(run: bytes) -> Iterator[Fields]:
-    """Inflated as it is read, so that many runs can be read side by side."""
+    """Inflates a run as it is read, so that many runs can be read in parallel."""
     with io.BufferedReader(gzip.GzipFile(fileobj=io.BytesIO(run)), 64 * KIB) as lines:
         yield from map(json.loads, lines)
 
@@ -142,7 +142,7 @@ def _without_later(run: bytes, last: date) -> bytes:
 
 
 def _compress(lines: Iterable[bytes]) -> bytes:
-    """Fast rather than small: a run does not live long."""
+    """Fast rather than small, because a run is soon deleted."""
     data = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=data, mode="wb", compresslevel=1, mtime=0) as run,

@@ -1,5 +1,5 @@
-"""Key layouts: which log a key names, and where its date stands. `parse_key` is the door to those
-that are built in, `Layouts` to those that are declared, too.
+"""Key layouts: which log a key names, and where its date is. `parse_key` reads built-in layouts,
+`Layouts` also those that the settings declare.
 """
 
 from log_aggregator.core.layouts.grammar import DateGrammar

@@ -1,4 +1,4 @@
-"""What a key's ending promises about the bytes. They are looked at again when they are read."""
+"""The content kind that a key's suffix suggests. The bytes decide when they are read."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _BINARY_SUFFIXES = (
 def content_kind(key: str, *, is_document: bool) -> ContentKind:
     """By the last suffix that is not a date or a number: `access.log.2025-04-03` is a `.log`.
 
-    gzip, or a format that must not be concatenated; everything else is taken for text until its
-    bytes are read, since a gzip pack carries what turns out to be binary just as well.
+    The result is gzip, or binary for formats that must not be concatenated. Everything else counts
+    as text until its bytes are read; if they turn out to be binary, a gzip pack can hold them too.
     """
     suffixes = key[key.rfind("/") + 1 :].lower().split(".")[1:]
     named = [suffix for suffix in suffixes if not _is_count(suffix)]

@@ -1,4 +1,4 @@
-"""`[[layouts]]` as the settings have them: plain values, read and written."""
+"""`[[layouts]]` in the settings: reads and writes the plain values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = {
     "text": ContentKind.TEXT,
     "binary": ContentKind.BINARY,
 }
-"""What `kind` may be, and how others are told of a content kind."""
+"""The values of `kind`, and how content kinds are printed."""
 
 
 def kind_word(kind: ContentKind) -> str:
@@ -28,8 +28,8 @@ def kind_word(kind: ContentKind) -> str:
 
 
 def read_declarations(rows: Any) -> Layouts:
-    """Of a list of tables. Raises PatternError, which names the declaration and what is wrong with
-    it, in one line.
+    """Reads a list of tables. Raises PatternError, which names the declaration and what is wrong
+    with it, in one line.
     """
     if not isinstance(rows, (list, tuple)) or not all(isinstance(row, Mapping) for row in rows):
         raise PatternError("layouts: expected tables that begin with [[layouts]]")
@@ -49,7 +49,7 @@ def describe_declarations(layouts: Layouts) -> list[dict[str, Any]]:
 
 
 def describe_declaration(layout: DeclaredLayout) -> dict[str, Any]:
-    """One of them, with nothing in it that was left out."""
+    """One declaration, without the settings that were left out."""
     row: dict[str, Any] = {"name": layout.name, "pattern": layout.pattern.text}
     if layout.buckets:
         row["buckets"] = list(layout.buckets)
@@ -61,7 +61,7 @@ def describe_declaration(layout: DeclaredLayout) -> dict[str, Any]:
 
 
 def render_declarations(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The same as TOML, to be pasted."""
+    """The same as TOML, to be pasted into the settings."""
     return "\n".join(
         "[[layouts]]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in row.items())
         for row in rows
@@ -77,7 +77,7 @@ def _read_declaration(row: Mapping[str, Any], number: int) -> DeclaredLayout:
         )
     where = f"layouts: {name}"
     if name in TAKEN_NAMES:
-        raise PatternError(f"{where}: that is the name of a built-in layout; expected another")
+        raise PatternError(f"{where}: this is the name of a built-in layout; expected another name")
     for unknown in sorted(set(row) - {"name", "pattern", "buckets", "kind", "date"}):
         raise PatternError(
             f"{where}: {unknown} is not known; expected name, pattern, buckets, kind, date"

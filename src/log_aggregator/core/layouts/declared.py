@@ -1,4 +1,4 @@
-"""The layouts of a bucket: those that are built in, and those that the settings declare."""
+"""The layouts of a bucket: built-in ones, and those that the settings declare."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from log_aggregator.core.layouts.table import HEAD_TEXTS
 from log_aggregator.model import ContentKind, ListedKey
 
 NEEDS_LISTING = "its layout takes the date from LastModified"
-"""What is said of a key alone, where only a listing can tell the date."""
+"""The reason for a key without its listing, if only LastModified gives the date."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredLayout:
     """One `[[layouts]]` of the settings. `buckets` are names or globs; none means every auxiliary
-    bucket. `kind` None: the suffix decides, and then the first bytes.
+    bucket. If `kind` is None, the suffix decides, and then the first bytes.
     """
 
     name: str
@@ -48,15 +48,15 @@ class DeclaredLayout:
 
 @dataclass(frozen=True)
 class BucketLayouts:
-    """How the keys of one bucket are read: heads and names first, then what is declared, in the
+    """Reads the keys of one bucket: by heads and names first, then by the declared layouts in the
     order of the settings.
     """
 
     declared: tuple[DeclaredLayout, ...] = ()
 
     def read(self, key: str, last_modified: datetime | None = None) -> Parsed:
-        """What the key says. `last_modified` is that of its newest version, which dates keys whose
-        layout says so; left out, they are `Unknown`.
+        """The facts in the key. `last_modified` is that of its newest version. It is the date of
+        keys whose layout says so; without it they are `Unknown`.
         """
         parsed = parse_key(key)
         if not self.declared:
@@ -69,21 +69,21 @@ class BucketLayouts:
         return self._read_declared(key, reason, last_modified) or parsed
 
     def read_listed(self, listed: ListedKey) -> Parsed:
-        """The same of a key that was listed."""
+        """The same for a key that was listed."""
         newest = listed.versions[0].last_modified if listed.versions else None
         return self.read(listed.key, newest)
 
     def position(self, key: str) -> DatePosition | None:
-        """Where the skip-scan may jump from a key; None: nowhere.
+        """The position by which the skip-scan may jump from a key; None if it must not.
 
-        Law 3. Every key that begins with the position's scope, and is packed, has its date there,
-        in the writing of the position's grammar or of a neighbour (`DateGrammar.stops`).
+        Law 3. Every key that begins with the position's scope and is packed has its date at that
+        position, in the writing of the position's grammar or of a neighbour (`DateGrammar.stops`).
 
-        Proof. For keys that `parse_key` reads, by its laws: where the scope is the whole stem of a
-        head, no declared layout is asked for its keys. Where it is a year's, or a declared date's,
-        no declared layout can match a key that begins so and has its date elsewhere
-        (`Pattern.dates_at`). And a key with a head or a name that begins as a declared layout's
-        keys do has that layout's date, or is unknown (`_check_fronts`).
+        Proof. For keys that `parse_key` reads, this follows from its laws. If the scope is the
+        whole stem of a head, declared layouts are not tried for its keys. If it is that of a year
+        or of a declared date, no declared layout can match a key that begins like this and has its
+        date elsewhere (`Pattern.dates_at`). And a key with a head or a name that begins like a
+        declared layout's keys has that layout's date, or is unknown (`_check_fronts`).
         """
         parsed = self.read(key)
         position = parsed.position
@@ -95,8 +95,8 @@ class BucketLayouts:
     def _read_declared(
         self, key: str, reason: str | None, last_modified: datetime | None
     ) -> Parsed | None:
-        """None where no layout matches, or those that do do not name the very thing for which the
-        table gives a `reason` that the key is no log.
+        """None if no layout matches. If the table gives a `reason` why the key is not a log, a
+        layout matches only if its pattern spells out the text that the reason is about.
         """
         for layout in self.declared:
             if not _names_it(layout.pattern.sample, key, reason):
@@ -110,21 +110,23 @@ class BucketLayouts:
         return None
 
     def _check_fronts(self, key: str, parsed: Dated) -> Parsed:
-        """A key with a head or a name, in a place where declared layouts have another date."""
+        """Unknown if a declared layout expects another date at the beginning of this key."""
         for layout in self.declared:
             if not _agrees_with_front(layout.pattern, key, parsed):
-                return Unknown(f"{DISAGREEING_DATES}: the layout {layout.name} has another there")
+                return Unknown(
+                    f"{DISAGREEING_DATES}: by the layout {layout.name} it would have another date"
+                )
         return parsed
 
 
 @dataclass(frozen=True, slots=True)
 class Layouts:
-    """All that the settings declare."""
+    """All layouts that the settings declare."""
 
     declared: tuple[DeclaredLayout, ...] = ()
 
     def of(self, bucket: str) -> BucketLayouts:
-        """How an auxiliary bucket's keys are read."""
+        """The layouts of an auxiliary bucket."""
         return _of_bucket(self.declared, bucket)
 
 
@@ -137,8 +139,8 @@ def _of_bucket(declared: tuple[DeclaredLayout, ...], bucket: str) -> BucketLayou
 
 
 def _names_it(sample: str, key: str, reason: str | None) -> bool:
-    """Whether a declaration, of which `sample` is a key, names what is special about another key:
-    that it is no log, for a `reason`; that it has a head, whose accounts would mix.
+    """Whether a declaration, of which `sample` is a key, spells out what is special about `key`:
+    the text because of which it is not a log (`reason`), or a head, whose accounts would mix.
     """
     if reason is not None and no_free_log_reason(sample) != reason:
         return False
@@ -176,8 +178,8 @@ def _position(key: str, pattern: Pattern, match: Match) -> DatePosition | None:
 
 
 def _dates_at(pattern: Pattern, position: DatePosition) -> bool:
-    """Whether all keys of a layout that begin with the position's stem have their date there, in a
-    writing that the position's grammar spells, or there are none.
+    """Whether all keys of a layout that begin with the position's stem, if any, have their date
+    there, in a writing that the position's grammar covers.
     """
     year = position.year
     begun = position.grammar.year_form if year is None else position.grammar.year_text(year)
@@ -197,8 +199,8 @@ def _dates_at(pattern: Pattern, position: DatePosition) -> bool:
 
 
 def _agrees_with_front(pattern: Pattern, key: str, parsed: Dated) -> bool:
-    """Whether a key that begins as the layout's keys do, up to their date, has that very date, or
-    its own at the same place. Only for layouts by which the skip-scan may jump.
+    """Whether a key that begins like the layout's keys, up to their date, has that date, or its own
+    date at the same place. Only for layouts by which the skip-scan may jump.
     """
     found = pattern.front.match(key) if pattern.front is not None else None
     if found is None or pattern.writing is None:

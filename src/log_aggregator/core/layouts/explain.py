@@ -1,4 +1,4 @@
-"""How a key is read, and why: for people."""
+"""Explains how a key is read, and why."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HEAD, DECLARED, HINT, NONE = "head", "declared", "hint", "none"
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`certainty` says how strong the facts are: of a built-in row (`head`), of a declaration
-    (`declared`), what a search found (`hint`), or `none`.
+    """`certainty` says where the facts come from: a built-in row (`head`), a declaration
+    (`declared`), a search in the key (`hint`), or nowhere (`none`).
     """
 
     key: str
@@ -36,7 +36,7 @@ class Explanation:
 
 
 def explain_key(key: str, layouts: BucketLayouts) -> Explanation:
-    """What a run would do with an object of that key, if it is of the wanted days."""
+    """What a run over the right days would do with an object of that key."""
     parsed = layouts.read(key, _ANY_TIME)
     if not isinstance(parsed, Dated):
         return _explain_left(key, parsed)
@@ -89,9 +89,9 @@ def _reason(key: str, parsed: Unknown | NoLog) -> str:
         return parsed.reason
     pattern = suggest_pattern(key)
     if pattern is None and hint_of(key).disagrees:
-        return f"{DISAGREEING_DATES}; a declaration may say which of them counts"
+        return f"{DISAGREEING_DATES}; declare a layout that says which one counts"
     if pattern is None:
-        return f"{NOT_DECLARED}, and nothing in it is certainly a date"
+        return f"{NOT_DECLARED}, and nothing in the key is clearly a date"
     return f'{NOT_DECLARED}; pattern = "{pattern}" would match it'
 
 

@@ -1,4 +1,4 @@
-"""The facts that a key tells besides its date: log type, account, region, hour, content kind."""
+"""The facts in a key apart from its date: log type, account, region, hour, content kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from log_aggregator.model import ContentKind, KeyFacts
 
 
 def facts_of_row(key: str, named: Mapping[str, str], layout: Layout, read: Read) -> KeyFacts:
-    """The facts of a key of a row; `named` are the groups of its stem."""
+    """The facts of a key that a row matches; `named` are the groups of its stem."""
     return share_facts(
         log_type=_path_safe(layout.log_type or named["service"]),
         date=read.date,
@@ -27,16 +27,14 @@ def facts_of_row(key: str, named: Mapping[str, str], layout: Layout, read: Read)
 
 
 def known_region(text: str | None) -> str | None:
-    """What stands where rows have a Region, if it is one, or a name that AWS writes in its place:
-    anything else may be somebody's folder.
+    """The text in the place of a Region, if it is one, or a name that AWS writes instead. Anything
+    else may be a folder that someone made.
     """
     return text if text is not None and (is_region(text) or text in GLOBAL_NAMES) else None
 
 
 def region_in(stem: str) -> str | None:
-    """The first Region that is a whole folder in front of a date, with or without the name that
-    Hive wants.
-    """
+    """The first folder in front of a date that is a Region, with or without Hive's `name=`."""
     found = _REGION_FOLDER.search(stem)
     return found[1] if found else None
 
@@ -51,12 +49,12 @@ def share_facts(
     hour: int | None,
     kind: ContentKind,
 ) -> KeyFacts:
-    """A day's keys have few different facts; each is kept once."""
+    """KeyFacts, cached: the keys of a day have few different ones."""
     return KeyFacts(log_type, date, account, region, hour, kind)
 
 
 def find_hour(key: str, read: Read) -> int | None:
-    """The hour right behind the date ("/10/", "-10", "/hour=10"), or the one in the object's name
+    """The hour right after the date ("/10/", "-10", "/hour=10"), or the one in the object's name
     ("20250403T1005Z").
     """
     found = _HOUR_BEHIND_DATE.match(key, read.end) or _hour_in_name(key, read)

@@ -1,7 +1,7 @@
 """How dates are written in keys.
 
-A grammar reads a date at a given place of a key, and spells a date in every way in which it would
-read it: what `spell` gives, taken together, begins every text that `read` accepts for that day.
+A grammar reads a date at a given position of a key, and spells a date in every way in which it
+would read it: every text that `read` accepts for a day begins with one that `spell` returns.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from datetime import date
 from typing import NamedTuple
 
 YEAR_MIN = 2006
-"""S3 began in March 2006; nothing that it holds was logged to it before."""
+"""S3 opened in March 2006, so no log was written to it before."""
 YEAR_MAX = 2099
 CENTURY = "20"
-"""Every year between the two begins so."""
+"""Every year between the two begins with it."""
 CENTURIES = ("19", "20")
 
 _YEAR = "(?P<year>[0-9]{4})"
@@ -24,7 +24,7 @@ _FREE = "(?P<month>[0-9]{1,2})%s(?P<day>[0-9]{1,2})"
 
 
 class Read(NamedTuple):
-    """A date that was read, and where it ends in the key."""
+    """A date that was read, and its end in the key."""
 
     date: date
     end: int
@@ -35,11 +35,11 @@ class DateGrammar:
     """One way to write dates.
 
     `year_form` is the text from the beginning of a date up to its month, always followed by a
-    digit; of a declared layout, what all its dates begin with. `forms` are the spellings of a whole
-    date; they end in the separator where the grammar demands one. `centuries` are digits that,
-    where the month should be, may begin another year: "logs-2024/2025-04-03-...". No month begins
-    with them. `neighbours` are the forms of other dates that may stand at the same place of a key
-    of another layout.
+    digit; for a declared layout, what all its dates begin with. `forms` are the spellings of a
+    whole date, including the separator after it if the grammar demands one. `centuries` are digits
+    that may begin another year in the place of the month ("logs-2024/2025-04-03-..."), because no
+    month begins with them. `neighbours` are the forms of dates that keys of other layouts may have
+    in the same place.
     """
 
     name: str
@@ -50,8 +50,8 @@ class DateGrammar:
     neighbours: tuple[str, ...] = ()
 
     def read(self, key: str, start: int) -> Read | None:
-        """The date that begins at `start`, and where it ends, without the separator behind it.
-        None: there is no valid one.
+        """The date that begins at `start`, and its end, without the separator after it. None if
+        there is no valid date.
         """
         found = self.pattern.match(key, start)
         if found is None:
@@ -60,20 +60,20 @@ class DateGrammar:
         return None if day is None else Read(day, found.end())
 
     def spell(self, day: date) -> frozenset[str]:
-        """Every beginning that a date of that day can have."""
+        """Every text with which a date of that day can begin."""
         return frozenset(form.format(day) for form in self.forms)
 
     def stops(self, day: date) -> frozenset[str]:
-        """And every beginning that a neighbour's date of that day can have."""
+        """The same, including a neighbour's dates of that day."""
         return self.spell(day).union(form.format(day) for form in self.neighbours)
 
     def year_text(self, year: int) -> str:
-        """How a date of that year begins, up to its month."""
+        """The beginning of a date of that year, up to its month."""
         return self.year_form.format(year)
 
 
 def valid_date(year: int, month: int, day: int) -> date | None:
-    """None where there is no such day, or none that S3 can have held."""
+    """None if there is no such day, or if S3 cannot hold logs of it."""
     if not YEAR_MIN <= year <= YEAR_MAX:
         return None
     try:
@@ -83,8 +83,8 @@ def valid_date(year: int, month: int, day: int) -> date | None:
 
 
 def _forms(form: str) -> tuple[str, ...]:
-    """`form` with month and day padded or not, in all four combinations: for "2025/4/12" the month
-    alone is unpadded.
+    """`form` with month and day padded or not, in all four combinations: in "2025/4/12" only the
+    month is unpadded.
     """
     return tuple(form.replace("MM", month).replace("DD", day) for month in _MONTHS for day in _DAYS)
 

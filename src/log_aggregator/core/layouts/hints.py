@@ -1,5 +1,5 @@
-"""What a search finds in a free key: a hint, for people and for `find`. It never packs, groups,
-excludes or deletes.
+"""What a search finds in a free key: a hint, for people and for `find`. Nothing is ever packed,
+grouped, excluded or deleted because of a hint.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from log_aggregator.model import ContentKind
 
 @dataclass(frozen=True, slots=True)
 class FoundDate:
-    """A date that was found, and where: `writing` as patterns write it, "YYYY/MM/DD"."""
+    """A date that was found, and its position. `writing` is the form in patterns, "YYYY/MM/DD"."""
 
     date: date
     start: int
@@ -30,7 +30,9 @@ class FoundDate:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a key looks like. `dates` are all that were found, from left to right."""
+    """What a key looks like. `dates` are all that were found, from left to right, of which `date`
+    is the most likely.
+    """
 
     date: date | None
     account: str | None
@@ -42,14 +44,14 @@ class Hint:
 
     @property
     def disagrees(self) -> bool:
-        """Its dates are more than a day apart."""
+        """Whether its dates are more than a day apart."""
         days = [found.date for found in self.dates]
         return bool(days) and max(days) - min(days) > ONE_DAY
 
 
 def hint_of(key: str) -> Hint:
-    """Of dates that disagree, the one that most others are near to; of these, the last in
-    folders.
+    """If dates disagree, the hint has the date that most others are close to; of several, the last
+    one in folders.
     """
     dates = tuple(find_dates(key))
     best = _most_agreed(dates)
@@ -66,7 +68,7 @@ def hint_of(key: str) -> Hint:
 
 
 def find_dates(key: str) -> Iterator[FoundDate]:
-    """Every valid date, in every usual writing, from left to right, none inside another or inside a
+    """Every valid date, in every usual form, from left to right, but not inside another or inside a
     UUID.
     """
     place = 0
@@ -78,7 +80,8 @@ def find_dates(key: str) -> Iterator[FoundDate]:
         numbers = [int(number) for number in found.groups()[_GROUP_AT[writing] :][:3]]
         year = numbers[0] + (2000 if writing == "YYMMDD" else 0)
         day = valid_date(year, numbers[1], numbers[2])
-        # The digits of the date before do not count: "2025-01-01/2025/04/03".
+        # A year after "04-03-" ends a date. The search begins at `place`, so that the end of the
+        # date before does not count: "2025-01-01/2025/04/03".
         if day is None or _DAY_FIRST.search(key, place, found.start()):
             place = found.start() + 1
             continue
@@ -102,7 +105,7 @@ def _most_agreed(dates: tuple[FoundDate, ...]) -> FoundDate | None:
 
 
 def _log_type_of(key: str) -> str:
-    """That of a name or a head whose dates disagree; that of a report; or none."""
+    """The log type of a name or head (whose dates may disagree), or of a report, or `OTHER`."""
     for row in LAYOUTS:
         if row.head is Head.NAME and row.log_type and compiled(row.stem).search(key):
             return row.log_type
@@ -113,8 +116,8 @@ def _log_type_of(key: str) -> str:
 
 
 def _account_in(key: str) -> str | None:
-    """A folder of twelve digits, or such a number in front of the object's name, if it is no
-    time.
+    """A folder of twelve digits, or twelve digits at the beginning of the object's name, if they
+    are not a time.
     """
     for found in _ACCOUNT.finditer(key):
         digits = found[1] or found[2]
@@ -124,7 +127,7 @@ def _account_in(key: str) -> str | None:
 
 
 def is_time(digits: str) -> bool:
-    """YYYYMMDDhhmm."""
+    """Whether twelve digits are a time, YYYYMMDDhhmm."""
     day = valid_date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
     return day is not None and int(digits[8:10]) < 24 and int(digits[10:]) < 60
 
@@ -138,8 +141,8 @@ _Y, _MD = "((?:19|20)[0-9]{2})", "([01][0-9])%s([0-3][0-9])"
 _FREE_MD = "([01]?[0-9])%s([0-3]?[0-9])"
 _ENDS = "(?![0-9])"
 HIVE_WRITING = "hive"
-"""Of dates that are written with the names of their parts, in whatever words."""
-# The name of a group, the pattern, and how patterns of declared layouts write it.
+"""The writing of dates in which every number has its name, such as "year=2025"."""
+# (name of a group, regular expression, form in patterns of declared layouts)
 _WRITINGS = (
     ("hive", f"[Yy]ear={_Y}/[Mm]onth={_FREE_MD % '/[Dd]ay='}{_ENDS}", HIVE_WRITING),
     ("short_hive", f"(?<![A-Za-z])y={_Y}/m={_FREE_MD % '/d='}{_ENDS}", HIVE_WRITING),

@@ -1,8 +1,8 @@
-"""Objects that lie among the logs and are none: a table, by the structure of their keys.
+"""Objects among the logs that are not logs: a table, by the structure of their keys.
 
-Two kinds of rows. What no log is ever called is left alone everywhere. What only looks unlike a log
-(a parquet file, a folder of temporary files) is left alone where neither a head nor a declared
-layout says that it is one; see `parse` and `declared`.
+There are two kinds of rows. Keys that no log ever has are left alone everywhere. Keys that only
+look unlike a log (a parquet file, a folder of temporary files) are left alone unless a head or a
+declared layout says that they are logs; see `parse` and `declared`.
 
 Sources: the user guides of the services, and the formats' specifications:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html,
@@ -26,8 +26,8 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """`hint` is a text that every key of the kind holds, in small letters ("": the pattern alone
-    decides). Looking for it is fast.
+    """`hint` is a text in lower case that every key of this kind contains, or "". Looking for it is
+    much faster than the pattern.
     """
 
     hint: str
@@ -36,15 +36,13 @@ class Row(NamedTuple):
 
 
 def no_log_reason(key: str) -> str | None:
-    """Why no object of that name is ever packed or deleted; None where nothing speaks against
-    it.
-    """
+    """Why an object of that name is never packed or deleted; None if there is no reason."""
     return no_content_reason(key) or _first_reason(key, _EVERYWHERE)
 
 
 def no_content_reason(key: str) -> str | None:
-    """The same of what nobody can mean who names an object: folder markers, probes, and our own
-    packs and indexes.
+    """The same for objects that no operator can mean by naming them: folder markers, probes, and
+    our own packs and indexes.
     """
     if key.endswith(("/", "_$folder$")):
         return _FOLDER_MARKER
@@ -54,7 +52,7 @@ def no_content_reason(key: str) -> str | None:
 
 
 def no_free_log_reason(key: str) -> str | None:
-    """The same of a key that no head names: what logs are seldom called."""
+    """The same for a key without a head, including names that logs seldom have."""
     return no_log_reason(key) or _first_reason(key, _FREE)
 
 
@@ -82,24 +80,24 @@ _FOLDER = r"(?:\A|/)"
 _NAME = r"(?:\A|/)(?=[^/]*\Z)"
 _ENDS = r"(?:\.(?:gz|zst|bz2|lz4|xz|zip|md5|sha256|copy|bak|metadata))*\Z"
 
-_BILLING = "Cost and Usage reports are written over in place"
+_BILLING = "a Cost and Usage report, which AWS overwrites in place"
 _PACK = "a pack, an index or a list of the aggregator"
 _PACK_KEY = (
     r"(?:\A|/)(?:packs|indexes|terms|discards|adopted)/(?:[A-Za-z0-9._-]+/){3}"
     r"[0-9]{4}/[0-9]{2}/[0-9]{2}/(?:[^/]*-)?[0-9a-f]{32}(?:[./]|\Z)"
 )
 _FOLDER_MARKER = "a folder marker"
-_PROBE = "written by AWS to test the permission to write"
+_PROBE = "written by AWS to test whether it may write"
 _MANIFEST = "a manifest, which names other objects by their keys"
 _QUERY = "a query's result, which is read by its key"
 _TABLE = "a table's file, which the table's metadata names by its key"
 _LAKE = "a table of Security Lake, which keeps its own files"
 _EXPORT = "a data export, which is read by its key"
 _BACKUP = "a backup, which is restored and expired by the tool that made it"
-_STATE = "the state of a tool, which is written over in place"
+_STATE = "the state of a tool, which overwrites it in place"
 _UNFINISHED = "an unfinished or temporary file"
 _LENS = "S3 Storage Lens metrics, which are read as a table"
-_CONNECT = "Amazon Connect plays and shows it from this key"
+_CONNECT = "a recording or transcript that Amazon Connect reads by its key"
 _INVENTORY = "a file of an inventory, which its manifest names"
 _DATADOG = "a Datadog archive, which is rehydrated by its keys"
 
@@ -112,7 +110,7 @@ _ROWS_EVERYWHERE = (
     Row(
         "/accountid=",
         r"(?:\A|/)(?:AWS|Custom):[^/]+/accountid=",
-        "SSM inventory is written over in place",
+        "an SSM inventory, which AWS overwrites in place",
     ),
     Row("-20", rf"{_FOLDER}[0-9]{{8}}-[0-9]{{8}}/", _BILLING),
     Row("billing_period=", rf"{_FOLDER}BILLING_PERIOD=[0-9]{{4}}-[0-9]{{2}}/", _BILLING),
@@ -199,7 +197,7 @@ _OWN = _compile(_ROWS_OWN)
 _EVERYWHERE = _compile(_ROWS_EVERYWHERE)
 _FREE = _compile(FREE_ROWS)
 IN_USE_REASONS = frozenset({_MANIFEST, _INVENTORY, _QUERY, _TABLE, _LAKE, _EXPORT, _LENS})
-"""What other programs read by its key: where such objects are, the bucket is more than a place for
+"""The reasons for objects that other programs read by key. A bucket with these is not only used for
 logs.
 """
 NO_LOG_ROWS = (

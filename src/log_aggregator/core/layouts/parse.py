@@ -1,51 +1,52 @@
-"""What a key says for certain: whose log it is and of which day.
+"""The facts that are certain from a key alone: which log it is, and of which day.
 
-    head     a folder that says whose keys these are: `AWSLogs/`, `AWSAppFabric/`. What stands
-             behind it says the date.
-    name     how S3, Firehose and CloudFront call their objects, wherever these lie.
-    claim    four digits 19xx or 20xx, no digit before, "/" or "-" and a digit behind, but not such
-             a year again ("logs-2024/2025-04-03": the second one claims); or `year=YYYY/month=`
-             and a digit. One thing is passed over: the segment behind `<account>/<region>/`, where
+    head     a folder that says whose keys these are: `AWSLogs/`, `AWSAppFabric/`. The date follows
+             it.
+    name     the form of the object names that S3, Firehose and CloudFront write, in any folder.
+    claim    four digits 19xx or 20xx, with no digit before, and "/" or "-" and a digit after, but
+             not another year ("logs-2024/2025-04-03": the second one claims); or `year=YYYY/month=`
+             and a digit. One segment is passed over: the one after `<account>/<region>/`, where
              S3 writes a bucket's name.
 
-A key with a head is dated by its row. Claims in front of the head must be that very date. A key
-with a name is dated by its first claim, and every claim must be a valid date within a day of the
-one in the name. If not, dates disagree, and the key is unknown. A key with neither is a free key:
-its layout must be declared (`declared`), and whatever else is found in it is a hint (`hints`).
+The row of its head gives the date of a key with a head; claims in front of the head must be the
+same date. The first claim gives the date of a key with a name, and every claim must be a valid date
+within a day of the one in the name. Otherwise dates disagree, and the key is unknown. A key with
+neither is a free key: its layout must be declared (`declared`), and anything found in it is only a
+hint (`hints`).
 
-Why so strict: the skip-scan jumps over keys unseen, so a key's date must follow from what it has in
-common with its neighbours.
+It is this strict because the skip-scan jumps over keys unseen: a key's date must follow from the
+text that it shares with its neighbours.
 
-    Law 1. Where a row with a head names every segment, and nothing claims in front of the head,
-    every key that begins with the stem has its date right behind it, in the row's grammar, or has
-    none (`whole_stem`).
+    Law 1. If a row with a head covers every segment, and nothing claims in front of the head, then
+    every key that begins with the stem has its date right after it, in the row's grammar, or has
+    no date (`whole_stem`).
 
-    Proof. The stem holds the head, and all that stands in front of it: the head wins in every such
-    key, the row's pattern matched inside the stem, each of its segments ends in a separator, and no
-    two rows match one stem.
+    Proof. The stem contains the head and everything in front of it. So the head wins in every key
+    that begins with it; the row's pattern matched inside the stem, each of its segments ends in a
+    separator, and no two rows match the same stem.
 
     Law 2. Let a key's first claim be a valid date at `stem`, in the year Y, in front of any head.
-    Every key that begins with P, the stem and Y and what the grammar writes between year and month,
-    and goes on with a digit, is of the date at that place, in year Y, or is unknown; except for
-    keys where "19" or "20" stands behind P (`DateGrammar.centuries`). For what follows the service
-    of a row whose date may stand anywhere ("vended") the same holds behind its stem.
+    Let P be the stem, Y, and what the grammar writes between year and month. Every key that begins
+    with P and a digit has its date at that position, in year Y, or is unknown; except for keys
+    with "19" or "20" after P (`DateGrammar.centuries`). For rows whose date may be anywhere after
+    the service ("vended"), the same holds after their stem.
 
-    Proof. In such a key the year at `stem` claims, since a digit follows that does not begin
-    another year, and it is the first claim: another one would begin inside the stem and be decided
-    by characters behind P and its digit, so it would hold the whole year with separator and digit.
-    An earlier year looks at five characters behind its separator, and the later one is six long;
-    and the passed-over segment ends before the claim, while what is tested at its beginning is
-    again a head or a claim. A key with a name is of its first claim's date. A key with a head
-    behind the claim is of that date or is unknown, and no head can begin inside the stem and end
-    behind P (see `table.Head`). All other keys are unknown.
+    Proof. In these keys the year at `stem` claims, because the digit after it does not begin
+    another year. It is also the first claim: an earlier one would begin inside the stem and depend
+    on characters after P and its digit, so it would contain the whole year with separator and
+    digit. But a year's claim depends only on five characters after its separator, and the later
+    year is six long; and the passed-over segment ends before the claim, while what is tested at
+    its beginning is again a head or a claim. A key with a name has the date of its first claim. A
+    key with a head after the claim has that date or is unknown, and no head can begin inside the
+    stem and end after P (see `table.Head`). All other keys are unknown.
 
 Keys of other years under the same stem prove nothing: among flat access logs "2024-12-01-..." and
-"2025-04-03-..." there may be "202412345678/us-east-1/bucket/2025/04/03/...", which is dated
-elsewhere. Compact dates claim nothing (between "20250401" and "20250403" lies the account
-202504021234); only behind a head's stem, and in declared layouts, are they jumped by.
+"2025-04-03-..." there may be "202412345678/us-east-1/bucket/2025/04/03/...", whose date is
+elsewhere. Compact dates do not claim (between "20250401" and "20250403" lies the account
+202504021234). The skip-scan jumps by them only after a head's stem, and in declared layouts.
 
 An access log whose prefix ends in a digit, `logs202025-04-03-10-...`, is known by its name and has
-no claim. It carries no position, so nothing jumps from it, and no other key's law speaks of it.
+no claim. It has no position, so nothing jumps from it, and no other key's law covers it.
 """
 
 from __future__ import annotations
@@ -79,12 +80,12 @@ from log_aggregator.model import KeyFacts
 
 @dataclass(frozen=True, slots=True)
 class DatePosition:
-    """Where the date stands in a key; enough for the skip-scan to jump safely.
+    """The position of the date in a key; enough for the skip-scan to jump safely.
 
-    `whole_stem`: every key that begins with `stem` has its date at this very position or has none.
-    Otherwise only those that begin with the stem, this year in the grammar's writing, and a digit;
-    `is_declared`: those that begin with the stem, the grammar's `year_form`, and a digit. `year` is
-    None where no date was found there.
+    `whole_stem`: every key that begins with `stem` has its date at this position or has none.
+    Otherwise only keys that begin with the stem, this year in the grammar's form, and a digit;
+    `is_declared`: keys that begin with the stem, the grammar's `year_form`, and a digit. `year` is
+    None if no date was found there.
     """
 
     stem: str
@@ -96,8 +97,8 @@ class DatePosition:
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A log object's key: it can be packed. `position` None: nothing may be jumped over from
-    here. `layout` is the name of its row, or of its declaration.
+    """A log object's key: it can be packed. If `position` is None, the skip-scan must not jump from
+    it. `layout` is the name of its row or declaration.
     """
 
     facts: KeyFacts
@@ -115,7 +116,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class NoLog:
-    """Never packed, never deleted: not a log, or written over in place, or a pack of ours.
+    """Never packed, never deleted: not a log, or overwritten in place, or a pack of ours.
     `position` is that of the first claim.
     """
 
@@ -126,22 +127,21 @@ class NoLog:
 Parsed = Dated | Unknown | NoLog
 
 NO_DATE = "no date in the key"
-INVALID_DATE = "what stands where the date should be is no valid date"
+INVALID_DATE = "there is no valid date where the date should be"
 DAY_FIRST = "the year may be the end of a date that is written day first"
-OTHER_LAYOUT = "the key does not look as its log type's keys do"
-NOT_DECLARED = "no layout is declared for such keys"
+OTHER_LAYOUT = "the key does not look like other keys of its log type"
+NOT_DECLARED = "no declared layout matches"
 
 NO_LAYOUT_REASONS = frozenset({NOT_DECLARED, DISAGREEING_DATES, DAY_FIRST})
-"""Of keys that a declaration may still make logs of."""
+"""The reasons for keys that a declaration can still turn into logs."""
 
 ONE_DAY = timedelta(days=1)
-"""Dates in one key may differ so much: a log that was begun before midnight and written after."""
+"""Dates in one key may differ by this much: a log may begin before midnight and be written after.
+"""
 
 
 def parse_key(key: str) -> Parsed:
-    """What the key says for certain. Every key has exactly one answer, and it depends on nothing
-    but the key.
-    """
+    """The certain facts in a key. Every key has exactly one result, and only the key decides it."""
     head, claims = _find_head_and_claims(key)
     reason = no_log_reason(key)
     if head is not None:
@@ -153,7 +153,7 @@ def parse_key(key: str) -> Parsed:
 
 
 def _find_head_and_claims(key: str) -> tuple[re.Match[str] | None, list[re.Match[str]]]:
-    """The first head, and the claims in front of it, or in the whole key."""
+    """The first head, and the claims in front of it; without a head, those of the whole key."""
     claims: list[re.Match[str]] = []
     for found in _HEAD_OR_CLAIM.finditer(key):
         if found.lastgroup in HEAD_TEXTS:
@@ -166,8 +166,8 @@ def _find_head_and_claims(key: str) -> tuple[re.Match[str] | None, list[re.Match
 def _agree_with_front(
     key: str, claims: list[re.Match[str]], parsed: Dated | Unknown
 ) -> Dated | Unknown:
-    """A dated folder in front of a head must be of the very day: the skip-scan jumps by it, and
-    not by what stands behind the head.
+    """A dated folder in front of a head must have the same date, because the skip-scan jumps by it
+    and not by the date after the head.
     """
     if not claims:
         return parsed
@@ -259,8 +259,8 @@ def _read_claim(key: str, claim: re.Match[str]) -> Read | None:
 
 
 def _first_position(key: str, claims: list[re.Match[str]]) -> DatePosition | None:
-    """Of the first claim. None where that is a compact date, or no date: nothing jumps from
-    there.
+    """The position of the first claim. None if that is a compact date, or not a date: then nothing
+    may jump from it.
     """
     if not claims:
         return None
@@ -280,20 +280,21 @@ _YEAR_CLAIMS = {
     "dashed": f"(?<![0-9]){_YEAR}-{_MONTH_BEHIND}",
     "hive": f"year={_YEAR}/month=(?=[0-9])",
 }
-# Not a part of an identifier, and not the beginning of a UUID.
+# Must not be a part of an identifier, or the beginning of a UUID.
 _COMPACT_CLAIM = {
     "compact": "(?<![0-9A-Za-z])(?:19|20)[0-9]{6}(?![0-9A-SU-Za-z])(?!-[0-9a-f]{4}-[0-9a-f]{4}-)"
 }
 _HEAD_CLAIMS = {head.value: rf"(?:\A|(?<=/))(?:{text})" for head, text in HEAD_TEXTS.items()}
 
-# Behind `<account>/<region>/` stands a bucket's name, unless it is a head or begins as a date does.
+# After `<account>/<region>/` comes a bucket's name, unless it is a head or begins like a date. A
+# year in a bucket's name must not claim.
 _PASSED_OVER = {
     "passed_over": (
         f"(?<![0-9])[0-9]{{12}}/{REGION}/(?!{'|'.join(HEAD_TEXTS.values())}|"
         f"{'|'.join(_YEAR_CLAIMS.values())})[^/]*(?:/|\\Z)"
     )
 }
-# "04-03-2025-" is a date whose day or month stands first, and what follows it is an hour.
+# "04-03-2025-" is a date with day or month first, so what follows the year is not a month.
 _DAY_FIRST = re.compile(r"(?<![0-9])[0-9]{2}[-/][0-9]{2}[-/]\Z")
 
 

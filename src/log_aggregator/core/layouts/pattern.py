@@ -1,8 +1,8 @@
 """Patterns of declared layouts: "nginx/{host}/access.log-{YYYYMMDD}", which a whole key must match.
 
-A pattern is a row of tokens: plain text, wildcards, and parts of a date. Two things are made from
-it: a regular expression that reads keys, and what a key's beginning can still become
-(`Pattern.dates_at`), by which the skip-scan knows whether it may jump.
+A pattern is a sequence of tokens: plain text, wildcards, and parts of a date. It is used in two
+ways: as a regular expression that reads keys, and to find out how keys with a given beginning can
+continue (`Pattern.dates_at`), which tells the skip-scan whether it may jump.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from log_aggregator.core.layouts.regions import REGION
 WILDCARDS_MAX = 12
 DEEP_WILDCARDS_MAX = 2
 WAYS_MAX = 20_000
-"""More of them and one strange key could take a regular expression for ever."""
+"""With more, a regular expression could take for ever on one strange key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What stands between braces: the characters it takes, and how often ("" once)."""
+    """The text between braces: the characters that it matches, and how many ("" for one)."""
 
     characters: str
     repeat: str
@@ -57,7 +57,7 @@ DATE_PARTS = {
     "mm": Field(_DIGIT, "{2}", "minute"),
     "ss": Field(_DIGIT, "{2}", "second"),
 }
-"""They may stand together between two braces, with separators: {YYYY-MM-DD}, {YYYYMMDDHH}."""
+"""Several may be in one pair of braces, with separators: {YYYY-MM-DD}, {YYYYMMDDHH}."""
 
 FIELDS = {
     "account": Field(_DIGIT, "{12}", "twelve digits: an account, which gets packs of its own"),
@@ -68,7 +68,7 @@ FIELDS = {
     "*": Field("[^/]", "*", "anything up to the next slash"),
     "**": Field(r"[\s\S]", "*", "anything, over slashes too"),
 }
-"""Every other name, such as {host}, stands for one character or more up to the next slash."""
+"""Any other name, such as {host}, matches one character or more up to the next slash."""
 
 _NAMED = Field("[^/]", "+", "")
 _PARTS = re.compile("|".join(sorted(DATE_PARTS, key=len, reverse=True)))
@@ -94,7 +94,7 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One piece of a pattern. `name` None: plain text."""
+    """One piece of a pattern. If `name` is None it is plain text."""
 
     text: str
     name: str | None = None
@@ -112,7 +112,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a whole key says by its pattern. `date` None: the pattern has none."""
+    """The facts of a key that matches. `date` is None if the pattern has none."""
 
     date: date | None
     date_start: int
@@ -123,10 +123,10 @@ class Match:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A pattern that was understood; see `parse_pattern`.
+    """A parsed pattern; see `parse_pattern`.
 
-    The date is spelled by the tokens from `date_begin` up to `date_end`, which are -1 where it has
-    none, or one that no text spells (`{epoch}`).
+    The tokens from `date_begin` up to `date_end` spell the date. Both are -1 if there is none, or
+    if it is a number of seconds (`{epoch}`).
     """
 
     text: str
@@ -142,14 +142,14 @@ class Pattern:
 
     @cached_property
     def sample(self) -> str:
-        """A key that matches, in which nothing stands that the pattern does not name."""
+        """A key that matches and contains no text that the pattern does not spell out."""
         return "".join(
             _SAMPLES.get(token.name, "x") if token.name else token.text for token in self.tokens
         )
 
     @cached_property
     def writing(self) -> DateGrammar | None:
-        """How the date is written, where its parts stand together with only plain text between."""
+        """The grammar of the date; None if it has none."""
         if self.date_begin < 0:
             return None
         tokens = self.tokens[self.date_begin : self.date_end]
@@ -173,12 +173,14 @@ class Pattern:
         )
 
     def match(self, key: str) -> Match | None:
-        """What the key says; None where it does not match. Raises PatternError where it can be read
-        in two ways that are of different days, where two dates in it disagree, or where it is so
-        strange that to read it would take for ever.
+        """The facts in the key; None if it does not match. Raises PatternError if it can be read in
+        two ways with different days, if two dates in it disagree, or if there are so many ways that
+        reading it could take for ever.
         """
         if self._ways(key) > WAYS_MAX:
             raise PatternError("its layout could be read in too many ways")
+        # If the wildcards are ambiguous, the shortest and the longest match put the date in
+        # different places.
         lazy = self._lazy.fullmatch(key)
         if lazy is None:
             return None
@@ -190,8 +192,8 @@ class Pattern:
         return found
 
     def _ways(self, key: str) -> int:
-        """At most so many ways to lay the wildcards over the key: what a regular expression may try
-        before it gives up.
+        """An upper limit of the ways to fit the wildcards to the key, all of which a regular
+        expression may try before it gives up.
         """
         ways, folders = 1, key.split("/")
         for is_deep, after in self._after_wildcards:
@@ -200,8 +202,9 @@ class Pattern:
 
     @cached_property
     def _after_wildcards(self) -> tuple[tuple[bool, str], ...]:
-        """Of each wildcard: whether it spans folders, and the text behind it up to the end of the
-        folder; empty for digits. Without those that end at a slash, for which there is one way.
+        """For each wildcard: whether it spans folders, and the text after it up to the end of the
+        folder; empty if digits follow. Wildcards that end at a slash are left out, because they fit
+        in only one way.
         """
         return tuple(
             (first.name == "**", second.text if first.name == "**" else second.text.split("/")[0])
@@ -213,8 +216,8 @@ class Pattern:
 
     @cached_property
     def front(self) -> re.Pattern[str] | None:
-        """What stands before the date; None where nothing jumps by it: there is none, or what
-        stands before it may span folders.
+        """The text before the date. None if the skip-scan cannot jump by this layout, because it
+        has no date, or a wildcard before it spans folders.
         """
         before = self.tokens[: max(0, self.date_begin)]
         if self.date_begin < 0 or any(token.name == "**" for token in before):
@@ -222,18 +225,19 @@ class Pattern:
         return re.compile("".join(token.field.regex for token in before))
 
     def begins(self, beginning: str) -> bool:
-        """Whether a matching key can begin so."""
+        """Whether a matching key can begin like this."""
         return bool(self._states_behind(beginning))
 
     def dates_at(self, beginning: str) -> bool:
-        """Whether every matching key that begins so has its date right behind the beginning. True
-        also where no matching key begins so.
+        """Whether every matching key with this beginning has its date right after it. Also true if
+        no matching key begins like this.
         """
         return self._states_behind(beginning) <= {(self.date_begin, 0)}
 
     def _states_behind(self, beginning: str) -> set[tuple[int, int]]:
-        """Where in the pattern a key can be that begins so: the number of a token, and how many of
-        its characters have been.
+        """The places in the pattern that a key with this beginning can have reached: the number of
+        a token, and how many of its characters were read. (The pattern as a nondeterministic
+        automaton.)
         """
         states = self._with_skips({(0, 0)})
         for character in beginning:
@@ -260,7 +264,7 @@ class Pattern:
                 yield _advanced(number, seen + 1, high)
 
     def _with_skips(self, states: set[tuple[int, int]]) -> set[tuple[int, int]]:
-        """And where it may be without another character: behind a field that has had enough."""
+        """Also the places that need no further character: after a field that has enough."""
         found, remaining = set(states), list(states)
         while remaining:
             number, seen = remaining.pop()
@@ -294,14 +298,14 @@ class Pattern:
 
     @cached_property
     def _greedy(self) -> re.Pattern[str] | None:
-        """None where there is only one way to read."""
+        """None if there is only one way to read a key."""
         if not any(token.is_wildcard for token in self.tokens):
             return None
         return re.compile(self._regex(lazy=""))
 
     def _regex(self, lazy: str) -> str:
-        """Of hours the first counts. Parts of a date that stand beside the date have groups of
-        their own, as "other_7_month".
+        """If there are several hours the first counts. Parts of other dates have groups such as
+        "other_7_month".
         """
         groups: set[str] = set()
         pieces = []
@@ -335,11 +339,11 @@ def parse_pattern(text: str) -> Pattern:
         )
     for name in ("account", "region"):
         if names.count(name) > 1:
-            raise PatternError(f"{{{name}}} stands twice; expected it once, and {{*}} elsewhere")
+            raise PatternError(f"{{{name}}} is there twice; expected it once, and {{*}} elsewhere")
     begin, end = _find_date(tokens)
     if begin < 0 and set(names) & (_DATE_GROUPS - {"HH"}):
         raise PatternError(
-            "its date has no year, month and day that stand together; expected, for instance, "
+            "its date has no year, month and day next to each other; expected, for instance, "
             "{YYYY}/{MM}/{DD} or {YYYYMMDD}"
         )
     return Pattern(text, tokens, begin, end)
@@ -379,12 +383,12 @@ def _field_tokens(name: str) -> Iterator[Token]:
         known = ", ".join(f"{{{known}}}" for known in ("YYYY", "MM", "DD", "HH", *FIELDS))
         raise PatternError(
             f"{{{name}}}: expected {known}, several parts of a date such as {{YYYY-MM-DD}}, or a "
-            "name of small letters such as {host}"
+            "name in lower case such as {host}"
         )
 
 
 def _date_tokens(name: str) -> Iterator[Token]:
-    """Nothing where it is not made of parts of a date alone."""
+    """Nothing if it has anything but parts of a date and separators."""
     tokens, place = [], 0
     while place < len(name):
         part = _PARTS.match(name, place)
@@ -402,7 +406,7 @@ def _date_tokens(name: str) -> Iterator[Token]:
 
 
 def _merge(tokens: Iterator[Token]) -> Iterator[Token]:
-    """Neighbouring texts become one."""
+    """Joins neighbouring texts."""
     text = ""
     for token in tokens:
         if token.name is None:
@@ -417,7 +421,7 @@ def _merge(tokens: Iterator[Token]) -> Iterator[Token]:
 
 
 def _find_date(tokens: tuple[Token, ...]) -> tuple[int, int]:
-    """The first row of tokens that has a year, a month and a day, and nothing but text between."""
+    """The first sequence of tokens with year, month and day, and only text between them."""
     for begin, token in enumerate(tokens):
         if token.name not in _DATE_GROUPS - {"HH", "mm", "ss"}:
             continue
@@ -458,8 +462,8 @@ def _date_of(named: dict[str, str]) -> date | None:
 
 
 def _agree(day: date, named: dict[str, str]) -> bool:
-    """Whether the other parts of dates in the key, together, are those of the day or of one beside
-    it.
+    """Whether the other parts of dates in the key are together those of this day, or of the day
+    before or after.
     """
     others = [(group.rpartition("_")[2], text) for group, text in named.items() if _OTHER in group]
     return any(

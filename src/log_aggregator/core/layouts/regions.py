@@ -1,4 +1,4 @@
-"""What a Region's name looks like: tight, so that `web-server-01` and `prod-cluster-1` are none.
+"""What a Region's name looks like: strict, so that `web-server-01` does not count as one.
 
 Source: https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html, with the
 partitions aws, aws-cn, aws-us-gov, aws-iso*, aws-eusc, and local and wavelength zones.
@@ -16,11 +16,11 @@ REGION = rf"{_PARENT}(?:-[a-z]{{3}}-[0-9][a-z]?|-wl[0-9]-[a-z]{{3}}-wlz-[0-9])?"
 """A regular expression: a Region, or a zone of one ("us-west-2-lax-1a")."""
 
 GLOBAL_NAMES = frozenset({"global", "cloudfront", "aws-global"})
-"""What AWS writes in a Region's place for services that have none."""
+"""What AWS writes in the place of a Region for services without one."""
 
 
 def is_region(text: str) -> bool:
-    """Whether it is a Region's name, or that of a zone."""
+    """Whether it is the name of a Region or a zone."""
     return _WHOLE.fullmatch(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Declarations that are proposed for free keys, to be read and pasted by a person."""
+"""Suggests declarations for free keys, which an operator can check and paste into the settings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from log_aggregator.core.layouts.regions import is_region
 from log_aggregator.model import LogObject
 
 VARIANTS_MIN = 4
-"""So many patterns that differ in one folder only become one."""
+"""When this many patterns differ in only one folder, they become one pattern."""
 
 SAMPLES_MAX = 3
 
 
 @dataclass(slots=True)
 class Suggestion:
-    """One declaration, and what it stands for."""
+    """One declaration, and the objects that it would match."""
 
     name: str
     pattern: str
@@ -43,8 +43,8 @@ class Suggestion:
 
 def suggest_pattern(key: str) -> str | None:
     """The pattern of a free key: its dates, account and Region become fields, and what differs from
-    object to object becomes {*}. None where nothing can be proposed: it is no log or known already,
-    has no date, or dates that disagree.
+    object to object becomes {*}. None if nothing can be suggested, because the key is not a log, is
+    known already, or has no date or dates that disagree.
     """
     parsed = parse_key(key)
     if not isinstance(parsed, Unknown) or parsed.reason not in NO_LAYOUT_REASONS:
@@ -52,14 +52,14 @@ def suggest_pattern(key: str) -> str | None:
     hint = hint_of(key)
     if hint.date is None or hint.disagrees or "{" in key or "}" in key:
         return None
-    # A folder's date that is a day older is that of its making, and not the log's.
+    # A folder's date that is a day older says when the folder was made, not when the log was.
     first = next(place for place, found in enumerate(hint.dates) if found.date == hint.date)
     return _close_wildcards("".join(_pieces(key, hint.dates[first:])))
 
 
 def suggest(objects: Iterable[LogObject]) -> tuple[list[Suggestion], list[LogObject]]:
-    """Declarations for a bucket's free objects, the largest first; and those for which none can be
-    proposed.
+    """Declarations for a bucket's free objects, those with the most objects first; and the objects
+    for which none can be suggested.
     """
     found: dict[str, list[LogObject]] = defaultdict(list)
     rest = []
@@ -101,7 +101,7 @@ def _pieces(key: str, dates: tuple[FoundDate, ...]) -> Iterator[str]:
 
 
 def _date_fields(text: str, writing: str) -> str:
-    """The text of a date with its numbers replaced."""
+    """The text of a date, with its numbers replaced by fields."""
     if "/" not in writing and writing != HIVE_WRITING:
         return f"{{{writing}}}"
     numbers = iter(("YYYY", "MM", "DD"))
@@ -114,8 +114,8 @@ def _date_fields(text: str, writing: str) -> str:
 
 
 def _generalise(key: str, begin: int, end: int, fields: set[str]) -> Iterator[str]:
-    """The words of a part of a key: those that differ from object to object become {*}. `fields`
-    are those that the pattern has already; each may stand once.
+    """A part of a key, in which words that differ from object to object become {*}. `fields` are
+    those that the pattern has already; each is allowed once.
     """
     for found in _WORD.finditer(key, begin, end):
         word = found[0]
@@ -135,21 +135,23 @@ def _generalise(key: str, begin: int, end: int, fields: set[str]) -> Iterator[st
 
 
 def _looks_random(word: str) -> bool:
-    """It has a digit, or is long and of mixed case."""
+    """Whether it has a digit, or is long and in mixed case."""
     is_mixed = word != word.lower() and word != word.upper() and word != word.capitalize()
     return bool(_DIGITS.search(word)) or (len(word) >= _RANDOM_LENGTH_MIN and is_mixed)
 
 
 def _close_wildcards(pattern: str) -> str:
-    """Wildcards of one folder that have only punctuation between them become one, and so many that
-    it would take for ever to read the pattern do not remain.
+    """Wildcards in one folder with only punctuation between them become one, which also keeps their
+    number small enough for reading keys quickly.
     """
     folders = [_RUN_OF_WILDCARDS.sub("{*}", folder) for folder in pattern.split("/")]
     return "/".join(folders)
 
 
 def _merge_folders(found: dict[str, list[LogObject]]) -> dict[str, list[LogObject]]:
-    """Patterns that differ in one folder only become one, if there are several: names of hosts."""
+    """Patterns that differ in only one folder become one, if there are several. The folder may be
+    the name of a host, for example.
+    """
     merged = found
     for _ in range(_MERGES_MAX):
         masked: dict[str, set[str]] = defaultdict(set)
@@ -167,7 +169,7 @@ def _merge_folders(found: dict[str, list[LogObject]]) -> dict[str, list[LogObjec
 
 
 def _masks(pattern: str) -> Iterator[str]:
-    """The pattern with one folder of plain text, or of text and wildcards, replaced."""
+    """The pattern with one folder replaced by {*}, for each folder of text and wildcards."""
     folders = pattern.split("/")
     for place, folder in enumerate(folders[:-1]):
         if not _FIELD.search(folder.replace("{*}", "")) and folder != "{*}":
@@ -175,8 +177,8 @@ def _masks(pattern: str) -> Iterator[str]:
 
 
 def _merge_unpadded(found: dict[str, list[LogObject]]) -> dict[str, list[LogObject]]:
-    """Where months and days are written with one digit too, those with two are of the same
-    pattern.
+    """Months and days with two digits belong to the same pattern as those with one digit, if there
+    are any.
     """
     merged: dict[str, list[LogObject]] = defaultdict(list)
     unpadded = {
@@ -192,7 +194,7 @@ def _merge_unpadded(found: dict[str, list[LogObject]]) -> dict[str, list[LogObje
 
 
 def _absorb(found: dict[str, list[LogObject]]) -> dict[str, list[LogObject]]:
-    """Without those patterns whose keys a pattern of more keys reads just as well."""
+    """Drops patterns whose keys all match a pattern with more keys."""
     kept: dict[str, list[LogObject]] = {}
     for pattern, members in sorted(found.items(), key=lambda each: (-len(each[1]), each[0])):
         larger = next((each for each in list(kept)[:_ABSORBING_MAX] if _reads(each, members)), None)
@@ -201,7 +203,7 @@ def _absorb(found: dict[str, list[LogObject]]) -> dict[str, list[LogObject]]:
 
 
 def _reads(pattern: str, members: list[LogObject]) -> bool:
-    """Whether all of the keys match, with the dates that they look like."""
+    """Whether all of the keys match, with the dates of their hints."""
     parsed = parse_pattern(pattern)
     try:
         found = ((parsed.match(each.key), hint_of(each.key).date) for each in members)
@@ -211,7 +213,7 @@ def _reads(pattern: str, members: list[LogObject]) -> bool:
 
 
 def _name_of(pattern: str, names: set[str]) -> str:
-    """Of the first words of the pattern; no two have the same, and none that of a built-in row."""
+    """A name from the first words of the pattern, unlike all others and those of built-in rows."""
     words = [
         word
         for word in _LETTERS.findall(_FIELD.sub("/", pattern))

@@ -1,10 +1,10 @@
-"""The layouts that are built in: one row for each way in which AWS writes the keys of a log type.
+"""The built-in layouts: one row for each way in which AWS writes the keys of a log type.
 
-Only keys that cannot be mistaken have a row. Rows with a head in front (`AWSLogs/`) are found by
-it; their `stem` is everything from the head up to the date, always the same number of segments, so
-that the text before the date alone says where the date stands. Rows with a name are found by how
-the object's own name ends. Everything else is a free key, and is left alone until the settings
-declare its layout (`declared`).
+Only keys that cannot be mistaken have a row. Rows with a head (`AWSLogs/`) are found by it; their
+`stem` is everything from the head up to the date. It always has the same number of segments, so
+that the text before the date determines where the date is. Rows with a name are found by the end of
+the object's name. Everything else is a free key, and is left alone until the settings declare its
+layout (`declared`).
 
 Sources: "Log file names" and the like in the user guides of the services;
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html,
@@ -34,8 +34,8 @@ from log_aggregator.model import ContentKind
 
 
 class Head(StrEnum):
-    """What says whose key it is. No text of `HEAD_TEXTS` can hold a year that a separator and a
-    digit follow; `parse` rests on it.
+    """What says whose key it is. No text in `HEAD_TEXTS` can contain a year with a separator and a
+    digit after it; the proofs in `parse` need that.
     """
 
     AWSLOGS = "awslogs"
@@ -48,20 +48,18 @@ DISTRIBUTION = "E[A-Z0-9]{9,14}"
 HEAD_TEXTS: dict[Head, str] = {Head.AWSLOGS: "AWSLogs/", Head.APPFABRIC: "AWSAppFabric/"}
 
 UNDATED_SERVICES = frozenset({"Macie"})
-"""Services under `AWSLogs/` whose keys carry no date, whatever their random identifiers may look
-like.
-"""
+"""Services under `AWSLogs/` whose keys have no date, even if a random identifier looks like one."""
 
 OTHER = "Other"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One row. `stem` is a regular expression; its groups `account`, `region` and `service` say
-    what they are called. Of a row with a name it is the whole end of the key, with a group `date`.
+    """One row. `stem` is a regular expression with groups `account`, `region` and `service`. In a
+    row with a name it covers the whole end of the key and has a group `date`.
 
-    `log_type` None: it is the service's name. `grammar` None: the date is the first one behind the
-    stem, wherever it stands. `kind` None: the content kind follows from the key's suffix.
+    If `log_type` is None, it is the service's name. If `grammar` is None, the date is the first one
+    after the stem, at any position. If `kind` is None, the key's suffix gives the content kind.
     """
 
     name: str
@@ -76,7 +74,7 @@ class Layout:
 
 @functools.cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Of a row; compiled when the first key comes that may be of it."""
+    """A row's regular expression, compiled when the first key needs it: a cold start needs few."""
     return re.compile(pattern)
 
 
@@ -95,9 +93,7 @@ def _aws_logs(
     is_document: bool = False,
     kind: ContentKind | None = None,
 ) -> Layout:
-    """A row under `AWSLogs/[<organisation>/]<account>/<service>/`, with or without the names that
-    Hive wants.
-    """
+    """A row under `AWSLogs/[<organisation>/]<account>/<service>/`, also with Hive's `name=`."""
     front = (
         f"AWSLogs/(?:o-[a-z0-9]+/)?(?:aws-account-id=)?(?P<account>[0-9]{{12}})/"
         f"(?:aws-service=)?(?P<service>{service or '[^/]+'})/"
@@ -115,7 +111,9 @@ def _aws_logs(
 
 
 def _documents(service: str, grammar: DateGrammar) -> tuple[Layout, Layout]:
-    """One JSON document an object: as AWS writes them, and copied into folders that Hive reads."""
+    """Rows for objects with one JSON document each: as AWS writes them, and copied into Hive's
+    folders.
+    """
     return (
         _aws_logs(service, _ANY_REGION, grammar, is_document=True),
         _aws_logs(service, _HIVE_REGION, HIVE, f"{service}-hive", is_document=True),
@@ -133,11 +131,14 @@ _ACCESS_LOG_END = rf"{_DATE}{_TIME}-[0-9A-F]{{16}}\Z"
 _APPFABRIC = "AWSAppFabric/AuditLog/(?:RAW|OCSF)/%s/[^/]+/[^/]+/[^/]+/"
 
 LAYOUTS: tuple[Layout, ...] = (
+    # An organisation trail has the organisation's id after AWSLogs/, and Control Tower's trail also
+    # before it, as the prefix.
     *_documents("CloudTrail", SLASHED),
     *_documents("CloudTrail-Digest", SLASHED),
     *_documents("CloudTrail-Insight", SLASHED),
     *_documents("CloudTrail-NetworkActivity", SLASHED),
     *_documents("CloudTrail-Aggregated", SLASHED),
+    # AWS Config writes months and days without a leading zero: Config/eu-west-1/2025/4/3/.
     *_documents("Config", SLASHED_UNPADDED),
     _aws_logs("vpcflowlogs", _ANY_REGION, SLASHED),
     _aws_logs("vpcflowlogs", _HIVE_REGION, HIVE, "vpcflowlogs-hive"),
@@ -147,6 +148,7 @@ LAYOUTS: tuple[Layout, ...] = (
     _aws_logs("CloudFront", f"DistributionId={DISTRIBUTION}/", HIVE, "CloudFront-hive"),
     _aws_logs("CloudFront", "", None, "CloudFront-other"),
     _aws_logs("WAFLogs", _ANY_REGION + _SEGMENT, SLASHED),
+    # Route 53 Resolver writes the VPC's id and no Region.
     _aws_logs("vpcdnsquerylogs", _SEGMENT, SLASHED),
     _aws_logs("network-firewall", _SEGMENT + _ANY_REGION + _SEGMENT, SLASHED),
     _aws_logs("globalaccelerator", _ANY_REGION, SLASHED),
@@ -191,4 +193,4 @@ LAYOUTS: tuple[Layout, ...] = (
 BUILT_IN_TYPES = frozenset(
     name for row in LAYOUTS for name in (row.log_type or row.service,) if name is not None
 )
-"""The log types of the rows. Other services under `AWSLogs/` have log types of their own."""
+"""The log types of the rows. Other services under `AWSLogs/` have their name as the log type."""

@@ -1,8 +1,8 @@
 """Turns log objects, in their order, into the bytes of a pack and its index.
 
-A builder holds no more than one text block. It yields pieces of bytes; whoever writes the pack
-appends them in the order in which they come. Large members come in two ways: copied by S3 (only
-their length and checksum pass here) or streamed.
+A builder holds no more than one text block in memory. It yields pieces of bytes, which the caller
+appends to the pack in that order. Large members are either copied by S3 (only their length and
+checksum pass through here) or streamed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from log_aggregator.model import Encoding, Index, LogObject, Member, PackFormat,
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A log object with its bytes, and what came with them."""
+    """A log object with its bytes and headers."""
 
     source: LogObject
     data: bytes
@@ -38,7 +38,7 @@ class Original:
     headers: Headers
 
     def without_inflated(self) -> Original:
-        """The same, to be kept for a while."""
+        """The same without the inflated bytes, to be kept for longer."""
         if self.contents.inflated is None:
             return self
         return replace(self, contents=replace(self.contents, inflated=None))
@@ -46,7 +46,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """What S3 keeps of an object beside its bytes, as far as an index holds it."""
+    """The headers of an object that an index keeps."""
 
     metadata: dict[str, str] = field(default_factory=dict)
     content_type: str | None = None
@@ -54,9 +54,7 @@ class Headers:
 
 
 def inspect_original(source: LogObject, data: bytes, headers: Headers) -> Original:
-    """Hashes and looks at the bytes of a small member. Called by whoever reads, in its own
-    thread.
-    """
+    """Hashes and inspects the bytes of a small member. Called by the readers, in their threads."""
     return Original(
         source,
         data,
@@ -81,7 +79,7 @@ def make_builder(plan: PackPlan) -> PackBuilder:
 
 
 class PackBuilder(ABC):
-    """Common to all formats: where the next byte lies, and the members so far."""
+    """Common to all formats: the position of the next byte, and the members so far."""
 
     def __init__(self, plan: PackPlan) -> None:
         self._plan = plan
@@ -90,43 +88,39 @@ class PackBuilder(ABC):
 
     @abstractmethod
     def add(self, original: Original) -> Iterator[bytes]:
-        """A member whose bytes are here."""
+        """Adds a member whose bytes are in memory."""
 
     @abstractmethod
     def copies(self, source: LogObject, head: bytes) -> bool:
-        """Whether a large member that begins with `head` may be copied by S3 as it is; otherwise it
-        is streamed.
-        """
+        """Whether S3 may copy a large member that begins with `head`; otherwise it is streamed."""
 
     @abstractmethod
     def begin_copied(self, source: LogObject) -> bytes:
-        """What comes in front of a copied member."""
+        """The bytes before a copied member."""
 
     @abstractmethod
     def end_copied(self, source: LogObject, copied: RunningChecksum, headers: Headers) -> bytes:
-        """What comes behind a copied member, whose `copied` bytes have been taken by
-        `take_copied`.
-        """
+        """The bytes after a copied member, whose `copied` bytes were counted by `take_copied`."""
 
     @abstractmethod
     def stream(
         self, source: LogObject, pieces: Iterable[bytes], headers: Headers
     ) -> Iterator[bytes]:
-        """A large member that cannot be copied, piece by piece."""
+        """Adds a large member that cannot be copied, piece by piece."""
 
     def finish(self) -> Iterator[bytes]:
-        """What is still held back."""
+        """The bytes that are still held back."""
         yield from ()
 
     def take_copied(self, length_bytes: int, crc: int) -> None:
-        """Bytes of the pack that S3 copied."""
+        """Counts bytes of the pack that S3 copied."""
         self.content.take_piece(length_bytes, crc)
 
     def index(self, tool: str) -> Index:
-        """The index of everything that was added. Raises ValueError where that is not what was
+        """The index of everything that was added. Raises ValueError if that is not what was
         planned.
         """
-        # one after the other: sets of all identities would take as much memory as the index
+        # One by one, because sets of all identities would take as much memory as the index.
         members = tuple(sorted(self._members, key=_place))
         planned = sorted(self._plan.sources, key=_place)
         if len(members) != len(planned) or any(
@@ -173,7 +167,8 @@ class PackBuilder(ABC):
 
 
 class GzipPackBuilder(PackBuilder):
-    """Gzip members as they are; text in blocks; anything else sealed in extra fields. See
+    """Gzip members are kept as they are, text is put into blocks, and anything else is sealed in
+    extra fields, where no reader that inflates the pack sees it. See
     docs/internals/pack-format.md.
     """
 
@@ -190,6 +185,7 @@ class GzipPackBuilder(PackBuilder):
         if original.contents.shape is Shape.GZIP:
             yield self._emit(original.data)
             self._add_member(original, offset, Encoding.RAW, original.contents.flags)
+            # Without it, the first line of the next member would join the last line of this one.
             if original.contents.lacks_newline:
                 yield self._emit(NEWLINE)
             return
@@ -206,6 +202,7 @@ class GzipPackBuilder(PackBuilder):
     def end_copied(self, source: LogObject, copied: RunningChecksum, headers: Headers) -> bytes:
         offset = self.content.length_bytes - copied.length_bytes
         self._members.append(_copied_member(source, headers, offset, copied))
+        # Its bytes were not read. One JSON document has no newline at its end; lines have.
         return self._emit(NEWLINE) if source.key in self._plan.document_keys else b""
 
     def stream(
@@ -283,7 +280,7 @@ class TarPackBuilder(PackBuilder):
     def stream(
         self, source: LogObject, pieces: Iterable[bytes], headers: Headers
     ) -> Iterator[bytes]:
-        raise NotImplementedError("every member of a tar pack may be copied")
+        raise NotImplementedError("every large member of a tar pack can be copied")
 
 
 class CopyPackBuilder(TarPackBuilder):
@@ -298,7 +295,7 @@ class CopyPackBuilder(TarPackBuilder):
 
 
 def order_in_index(sources: Sequence[LogObject]) -> list[int]:
-    """The place in the index of each of these sources of a pack."""
+    """For each of a pack's sources, its place in the index."""
     places = [0] * len(sources)
     ordered = sorted(range(len(sources)), key=lambda number: _place(sources[number]))
     for place, number in enumerate(ordered):
@@ -307,7 +304,7 @@ def order_in_index(sources: Sequence[LogObject]) -> list[int]:
 
 
 def _place(each: Member | LogObject) -> tuple[str, str]:
-    """Where it stands in an index."""
+    """The sort key of an index: key, then version."""
     return each.key, each.version_id or ""
 
 

@@ -1,4 +1,8 @@
-"""What a log object's bytes really are. Keys and headers promise; only the bytes say."""
+"""What a log object's bytes really are. Its key and headers may be wrong; only the bytes decide.
+
+CloudTrail and Config store gzip with Content-Encoding: gzip, other services only with a suffix, and
+some objects called .gz are plain text.
+"""
 
 from __future__ import annotations
 
@@ -21,24 +25,24 @@ from log_aggregator.limits import MIB
 
 _GZIP_MAGIC = b"\x1f\x8b"
 KEPT_BYTES_MAX = 2 * MIB
-"""So much of what a member inflates to is kept until it is in the pack. One member of each group is
-here at a time.
+"""A member's inflated bytes are kept up to this size until the member is in the pack, so that its
+terms can be read from them. There is one member of each group at a time.
 """
 
 
 class Shape(StrEnum):
-    """What may be done with the bytes in a gzip pack."""
+    """How a gzip pack can hold the bytes."""
 
     GZIP = "gzip"  # whole gzip members and nothing else: may be concatenated as they are
     TEXT = "text"  # may be put into a gzip block
-    SEALED = "sealed"  # must not be inflated by a reader of the pack: damaged, a bomb, binary data
+    SEALED = "sealed"  # damaged, a bomb or binary: must be hidden from readers of the pack
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """`lacks_newline`: inflated, it is text that does not end in a newline, so that the next member
-    would join its last line. `inflated`: all of it, where that is little and the gzip is whole, for
-    whoever reads it while it is here; not to be kept for longer.
+    would join its last line. `inflated`: all inflated bytes if they are few and the gzip is whole;
+    they should not be kept for long.
     """
 
     shape: Shape
@@ -48,8 +52,8 @@ class Contents:
 
 
 def inspect(data: bytes, *, promises_gzip: bool) -> Contents:
-    """Looks at all of `data`, unless it is a gzip bomb. Memory: 2 MiB of what it inflates to, twice
-    while they are put together.
+    """Inspects all of `data`, unless it is a gzip bomb. It takes 2 MiB of memory for the inflated
+    bytes, and twice that while they are joined.
     """
     if data.startswith(_GZIP_MAGIC):
         return _inspect_gzip(data)
@@ -64,7 +68,8 @@ def looks_like_gzip(head: bytes) -> bool:
 
 
 def looks_like_text(head: bytes) -> bool:
-    """Text has no zero bytes; binary formats of more than a few bytes do."""
+    """Text has no zero bytes; binary formats of more than a few bytes have some."""
+    # Parquet, zip, zstd, bzip2, xz.
     return b"\x00" not in head and not head.startswith(
         (b"PAR1", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
     )
@@ -77,17 +82,18 @@ def _inspect_gzip(data: bytes) -> Contents:
         return Contents(Shape.SEALED, flags=("gzip-bomb",))
     if ends is None:
         return Contents(Shape.SEALED, flags=("damaged-gzip",))
-    is_text = ends.first != _GZIP_MAGIC
+    is_text = ends.first != _GZIP_MAGIC  # Firehose may deliver gzip inside gzip
     lacks_newline = is_text and ends.last not in (b"", b"\n")
     return Contents(Shape.GZIP, lacks_newline=lacks_newline, inflated=ends.whole)
 
 
 def _inflate_at_once(data: bytes) -> bytes | None:
-    """What one whole gzip member inflates to, by zlib-ng, which takes half of zlib's time. None
-    where it says anything else than that: the judge is zlib.
+    """Inflates one whole gzip member with zlib-ng, in half of zlib's time. None in any other case;
+    then zlib decides.
 
-    It was never seen to accept what zlib refuses (`make fuzz` looks for it); other fast ones, isal
-    and libdeflate, do. One call, because each takes the interpreter's lock anew.
+    zlib-ng was never seen to accept what zlib refuses (`make fuzz` looks for that); isal and
+    libdeflate, which are fast too, do. It is one call, because each call takes the interpreter's
+    lock again.
     """
     inflater = zlib_ng.decompressobj(GZIP_WBITS)
     try:
@@ -99,9 +105,7 @@ def _inflate_at_once(data: bytes) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """The first two and the last byte of what something inflates to, and all of it if it is
-    little.
-    """
+    """The first two and the last of the inflated bytes, and all of them if they are few."""
 
     first: bytes
     last: bytes
@@ -109,7 +113,7 @@ class _Ends:
 
 
 def _inflate_ends(data: bytes) -> _Ends | None:
-    """Over all its members; None where it is not whole gzip. Raises GzipBomb."""
+    """Over all gzip members of `data`; None if it is not whole gzip. Raises GzipBomb."""
     # Nearly every log is one small member.
     whole = _inflate_at_once(data) if len(data) <= SLICE_BYTES else None
     if whole is not None:
@@ -126,7 +130,7 @@ def _inflate_ends(data: bytes) -> _Ends | None:
 
 
 class _Kept:
-    """Pieces, as long as they are not too many."""
+    """Collects pieces, unless they have too many bytes."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

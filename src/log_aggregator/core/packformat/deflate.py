@@ -1,5 +1,5 @@
-"""gzip members whose frame is the same bytes with every Python and on every system; only the
-deflate stream is zlib's choice.
+"""Gzip members with the same header and trailer on every system and Python; only the deflate stream
+depends on zlib.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Where members lie in their pack, and which ranges of it to read for them: neighbours by one
-request, nothing over a bound.
+"""Where members are in their pack, and which ranges to read for them: one request for neighbours,
+none above a limit.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from log_aggregator.model import Encoding, Member
 
 @dataclass(frozen=True, slots=True)
 class MergeLimits:
-    """How members are read together.
+    """When members are read in one request.
 
     A gap that is read and thrown away costs less than another request: 128 KiB take about a
-    millisecond, a request twenty.
+    millisecond, a request about twenty.
     """
 
     gap_bytes_max: int = 128 * KIB
@@ -26,13 +26,13 @@ class MergeLimits:
 
     def __post_init__(self) -> None:
         if self.gap_bytes_max < 0 or self.range_bytes_max < 1:
-            raise ValueError(f"not usable as limits: {self}")
+            raise ValueError(f"expected a gap from 0 and a range from 1, not {self}")
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Bytes [first, last) of a pack, and the members that they decode to: one, or those wanted of a
-    text block, in their order.
+    """Bytes [first, last) of a pack, and the members that they decode to: one, or the wanted ones
+    of a text block, in their order.
     """
 
     first: int
@@ -42,7 +42,7 @@ class Extent:
 
 
 def plan_extents(members: Iterable[Member]) -> list[Extent]:
-    """The extents of these members, front to end. Raises BadPack where they overlap."""
+    """The extents of these members, in order. Raises BadPack if they overlap."""
     ordered = sorted(
         members,
         key=lambda member: (
@@ -63,8 +63,8 @@ def plan_extents(members: Iterable[Member]) -> list[Extent]:
 
 
 def plan_ranges(extents: Iterable[Extent], limits: MergeLimits) -> list[tuple[int, int]]:
-    """Ranges [first, last), front to end and none twice, that cover the extents. An extent above
-    the bound is cut into several.
+    """Ranges [first, last), in order and without overlap, that cover the extents. An extent above
+    the limit is cut into several.
     """
     ranges: list[tuple[int, int]] = []
     first = last = 0

@@ -33,21 +33,21 @@ _LINES_AT_ONCE = 256
 
 
 def encode_index(index: Index) -> bytes:
-    """The index as it is stored beside the pack and in its tail. The same index gives the same
-    bytes (with the same zlib).
+    """The index as it is stored in the pack's tail and in an object of its own. The same index
+    gives the same bytes (with the same zlib).
     """
     encoder = GzipEncoder()
     pieces = [encoder.begin()]
     lines = map(encode_json_line, chain([_pack_line(index)], map(_member_line, index.members)))
-    # a few at a time: neither all lines nor the whole text are ever held
+    # A few at a time, so that neither all lines nor the whole text are in memory.
     while text := b"".join(islice(lines, _LINES_AT_ONCE)):
         pieces.append(encoder.take(text))
     return b"".join((*pieces, encoder.finish()))
 
 
 def decode_index(data: bytes) -> Index:
-    """The inverse of `encode_index`. Raises BadPack: not an index, cut short, another version,
-    wrong count of members.
+    """The inverse of `encode_index`. Raises BadPack if it is not an index, is cut short, or has
+    another version or a wrong count of members.
     """
     with decoding("the index"):
         head, lines = _open(data)
@@ -57,10 +57,11 @@ def decode_index(data: bytes) -> Index:
 
 
 class StoredMembers(Sequence[Member]):
-    """The members of an index as it is stored, parsed anew each time that they are asked for: a
-    member takes 774 bytes of memory, and 130 compressed.
+    """The members of a stored index, which are parsed each time that they are iterated: a member
+    takes 774 bytes of memory, but only 130 compressed.
 
-    `lines` are those of its members. Raises what `decoding` knows, for any that cannot be parsed.
+    `lines` are those of its members. If one cannot be parsed, raises an error that `decoding` turns
+    into BadPack.
     """
 
     __slots__ = ("_count", "_data", "source_bytes")
@@ -87,22 +88,22 @@ class StoredMembers(Sequence[Member]):
 
 
 def source_bytes_of(members: Sequence[Member]) -> int:
-    """Of all originals."""
+    """The size of all originals."""
     if isinstance(members, StoredMembers):
         return members.source_bytes
     return sum(member.size_bytes for member in members)
 
 
 def scan_index(data: bytes) -> Index:
-    """As `decode_index`, with StoredMembers; every line was parsed once."""
+    """Like `decode_index`, but with StoredMembers. Every line is parsed once, to check it."""
     with decoding("the index"):
         head, lines = _open(data)
         return replace(head, members=StoredMembers(data, lines))
 
 
 def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[Index, list[Identity]]:
-    """(the index without its members, those wanted that are its members). Raises BadPack as
-    `decode_index` does.
+    """(the index without its members, the `wanted` identities that are among its members). Raises
+    BadPack like `decode_index`.
     """
     with decoding("the index"):
         head, lines = _open(data)
@@ -110,8 +111,8 @@ def find_identities(data: bytes, wanted: Container[Identity]) -> tuple[Index, li
 
 
 def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list[Member]]:
-    """(the index without its members, those members whose keys are wanted), in the index's order.
-    Raises BadPack as `decode_index` does.
+    """(the index without its members, the members whose keys are wanted), in the index's order.
+    Raises BadPack like `decode_index`.
     """
     with decoding("the index"):
         head, lines = _open(data)
@@ -119,8 +120,8 @@ def find_members(data: bytes, wants: Callable[[str], bool]) -> tuple[Index, list
 
 
 def decode_beginning(data: bytes) -> tuple[Index, int] | None:
-    """(the index without its members, how many it names), out of the first bytes of a stored index.
-    None where its first line is longer than they are. Raises BadPack.
+    """(the index without its members, the number of members), from the first bytes of a stored
+    index. None if its first line is longer than that. Raises BadPack.
     """
     with decoding("the index"):
         inflater = zlib.decompressobj(GZIP_WBITS)
@@ -131,17 +132,17 @@ def decode_beginning(data: bytes) -> tuple[Index, int] | None:
         first = decode_json(line)
         check_format("the index", first, FORMAT, VERSION)
         if type(first["members"]) is not int or first["members"] < 0:
-            raise BadPack("the index names no number of members")
+            raise BadPack("the index does not say how many members it has")
         return _parse_head(first), first["members"]
 
 
 def encode_member(member: Member) -> bytes:
-    """A member's line, as it stands in an index."""
+    """A member's line in an index."""
     return encode_json_line(_member_line(member))
 
 
 def decode_member(line: bytes) -> Member:
-    """The inverse. Raises what `decoding` makes BadPack of."""
+    """The inverse. Raises errors that `decoding` turns into BadPack."""
     return _parse_member(decode_json(line))
 
 
@@ -201,13 +202,14 @@ def _open(data: bytes) -> tuple[Index, Iterator[dict[str, Any]]]:
 
 
 def _parse_lines(lines: Iterable[bytes], expected: int) -> Iterator[dict[str, Any]]:
-    if type(expected) is not int:  # of a damaged index it is anything, and is told below
-        raise BadPack("the index names no number of members")
+    # JSON of a damaged index can hold anything, and the number is printed below.
+    if type(expected) is not int:
+        raise BadPack("the index does not say how many members it has")
     count = 0
     for count, line in enumerate(lines, 1):  # noqa: B007 - it is used after the loop
         yield decode_json(line)
     if count != expected:
-        raise BadPack(f"the index names {expected} members and lists {count}")
+        raise BadPack(f"the index announces {expected} members and lists {count}")
 
 
 def _parse_head(first: Mapping[str, Any]) -> Index:
@@ -230,7 +232,7 @@ def _parse_identity(line: Mapping[str, Any]) -> Identity:
 
 
 def _share(text: str | None) -> str | None:
-    """Few different texts, a hundred thousand times: each is kept once."""
+    """Interned, because a hundred thousand members have few different texts."""
     return None if text is None else sys.intern(text)
 
 

@@ -1,4 +1,4 @@
-"""Gzip inflated as it comes, in bounded memory."""
+"""Inflates streams of gzip in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from collections.abc import Iterable, Iterator
 from log_aggregator.limits import BOMB_BYTES_MIN, BOMB_RATIO_MIN, KIB
 
 INFLATED_BYTES = 256 * KIB
-"""At most so much at a time: what inflates a thousandfold costs time, never memory."""
+"""At most this much is inflated at a time, so that data that inflates a thousandfold costs time but
+no memory.
+"""
 
 SLICE_BYTES = 64 * KIB
-"""At most so much is given to zlib at a time: it copies what it has not taken."""
+"""At most this much is passed to zlib at a time, because it copies what it has not consumed."""
 
 GZIP_WBITS = zlib.MAX_WBITS | 16
-"""zlib's window bits for a gzip member."""
+"""zlib's window bits for gzip: one member only, so that the end of each is noticed."""
 
 
 class GzipBomb(Exception):
-    """More came out than any log of that size has in it."""
+    """It inflates to more than any log of that size would."""
 
 
 def inflated_bytes_max(size_bytes: int) -> int:
-    """What a log object of `size_bytes` may inflate to: beyond it is a gzip bomb."""
+    """The size to which a log object of `size_bytes` may inflate; more is a gzip bomb."""
     return max(BOMB_BYTES_MIN, BOMB_RATIO_MIN * size_bytes)
 
 
 def inflate_members(pieces: Iterable[bytes], bytes_max: int) -> Iterator[bytes]:
-    """All gzip members of a stream, as one. Raises zlib.error, EOFError, and GzipBomb where they
-    inflate to more than `bytes_max`; no more than one byte beyond that is ever inflated.
+    """All gzip members of a stream, as one. Raises zlib.error, EOFError, and GzipBomb if they
+    inflate to more than `bytes_max`; at most one byte more is inflated.
     """
     allowance = _Allowance(bytes_max)
     inflater = zlib.decompressobj(GZIP_WBITS)
@@ -47,17 +49,17 @@ def inflate_members(pieces: Iterable[bytes], bytes_max: int) -> Iterator[bytes]:
 
 
 def inflate_whole(data: bytes, bytes_max: int) -> bytes:
-    """All members of whole gzip, in one piece. Raises GzipBomb where that is more than `bytes_max`,
-    which is seen before it is here; zlib.error and EOFError where it is no whole gzip.
+    """All members of whole gzip, in one piece. Raises GzipBomb if that is more than `bytes_max`,
+    before it is inflated; zlib.error and EOFError if it is not whole gzip.
     """
     return b"".join(inflate_members(cut_slices(data), bytes_max))
 
 
 class _Allowance:
-    """How much may still come out of all members together.
+    """The number of bytes to which all members together may still inflate.
 
-    It is counted to the byte, so that whether damage or the limit comes first depends on the bytes
-    alone, and not on the sizes of the pieces.
+    It is exact to the byte, so that whether damage or the limit is noticed first depends only on
+    the bytes and not on the sizes of the pieces.
     """
 
     def __init__(self, bytes_max: int) -> None:

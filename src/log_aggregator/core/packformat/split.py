@@ -1,6 +1,4 @@
-"""Where one gzip member of a plain concatenation ends and the next one begins; streamed, whatever
-its size.
-"""
+"""Finds where each gzip member of a plain concatenation begins and ends, by streaming it."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ _MAGIC = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class GzipMember:
-    """One gzip member of a concatenation: where its bytes lie, and their SHA-256, hex."""
+    """One gzip member of a concatenation: the position of its bytes, and their SHA-256 in hex."""
 
     offset: int
     length_bytes: int
@@ -31,11 +29,11 @@ class GzipMember:
 
 
 def split_gzip(pieces: Iterable[bytes]) -> Iterator[GzipMember]:
-    """The gzip members, each inflated and its CRC-32 compared. Zero bytes between and behind them
-    are padding, as gzip(1) has it.
+    """The gzip members. Each is inflated and its CRC-32 compared. Zero bytes between and after them
+    are padding, as for gzip(1).
 
-    Raises BadPack, which names the byte, where anything else stands between them, where one is
-    damaged or a gzip bomb, and where the last is cut short.
+    Raises BadPack, which names the byte, if there is anything else between them, if one is damaged
+    or a gzip bomb, or if the last is cut short.
     """
     current: _Current | None = None
     offset = 0
@@ -74,7 +72,9 @@ class _Current:
         return self._inflater.eof
 
     def take(self, data: bytes) -> bytes:
-        """Inflates some more. Gives what is not yet taken of it, or belongs to the next one."""
+        """Inflates some more. Returns the bytes that are not consumed yet, or belong to the next
+        member.
+        """
         self._begin = (self._begin + data[:2])[:2]
         rest = self._inflate(data)
         self._digest.update(memoryview(data)[: len(data) - len(rest)])
@@ -84,8 +84,8 @@ class _Current:
         return rest
 
     def drain(self) -> None:
-        """At the end of all bytes: what zlib still holds back. Raises BadPack where the member is
-        not whole.
+        """Inflates what zlib still holds back at the end of all bytes. Raises BadPack if the member
+        is not whole.
         """
         while not self._inflater.eof:
             try:
@@ -109,7 +109,7 @@ class _Current:
     @property
     def _foreign(self) -> str:
         return (
-            f"what begins at byte {self._offset} is no gzip; only plain concatenations of gzip "
+            f"the data at byte {self._offset} is not gzip; only plain concatenations of gzip "
             "files can be adopted"
         )
 

@@ -1,11 +1,11 @@
-"""The end of a pack: its own index, and a last member of fixed size that says where it begins.
+"""The end of a pack: its index, and a last member of fixed size that says where the index begins.
 
     gzip pack:  content | index in LI extra members | locator
     tar pack:   content | header of .log-aggregator/index.jsonl.gz | index | filler | locator
                 | end of archive (1,024 zero bytes)
 
-Everything between is an empty gzip member, so the tar entry is a plain gzip file, and a gzip pack
-inflates to its content.
+The filler and the locator are empty gzip members, so the tar entry is a plain gzip file, and a gzip
+pack inflates to its content.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ INDEX_NAME = ".log-aggregator/index.jsonl.gz"
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """What the last member of a pack says."""
+    """The content of a pack's last member."""
 
     content_length_bytes: int
     index_length_bytes: int
@@ -46,7 +46,7 @@ class Locator:
 
 
 def encode_tail(pack_format: PackFormat, index_data: bytes, content_length_bytes: int) -> bytes:
-    """The tail of a pack, which follows from its encoded index alone. A copy has none: it is the
+    """The tail of a pack, which depends only on its encoded index. A copy has no tail: it has the
     original's bytes.
     """
     if pack_format is PackFormat.COPY:
@@ -67,28 +67,30 @@ def decode_locator(pack_format: PackFormat, end: bytes) -> Locator:
     """
     if pack_format is PackFormat.TAR:
         if not end.endswith(END_OF_ARCHIVE):
-            raise BadPack("the pack does not end as a tar archive does: it is cut short or no pack")
+            raise BadPack(
+                "the pack does not end like a tar archive: it is cut short or is not a pack"
+            )
         end = end.removesuffix(END_OF_ARCHIVE)
     if len(end) < LOCATOR_BYTES:
-        raise BadPack("the pack is shorter than its last member: it is cut short or no pack")
+        raise BadPack("the pack is shorter than a locator: it is cut short or is not a pack")
     try:
         payload = decode_extra(LOCATOR, end, len(end) - LOCATOR_BYTES)
     except BadPack:
         raise BadPack(
             "the pack does not end in the member that says where its index is: it is cut "
-            "short or no pack"
+            "short or is not a pack"
         ) from None
     if not payload.startswith(_MAGIC) or not payload[6:8].isdigit():
         raise BadPack("the pack's last member is of another format")
     check_version("the pack", int(payload[6:8]), VERSION)
     if len(payload) != _LOCATOR.size:
-        raise BadPack("the pack's last member has another length than the format says")
+        raise BadPack("the pack's last member has a wrong length")
     _, _, content, length, crc = _LOCATOR.unpack(payload)
     return Locator(content, length, crc)
 
 
 def decode_tail(pack_format: PackFormat, tail: bytes) -> bytes:
-    """The encoded index that a pack's tail carries. Raises BadPack where it is not whole."""
+    """The encoded index in a pack's tail. Raises BadPack if it is not whole."""
     locator = decode_locator(pack_format, tail)
     if pack_format is PackFormat.GZIP:
         data = decode_pieces(INDEX_PIECE, tail[:-LOCATOR_BYTES])
@@ -101,7 +103,7 @@ def decode_tail(pack_format: PackFormat, tail: bytes) -> bytes:
 
 
 def tail_end_bytes(pack_format: PackFormat) -> int:
-    """How many bytes of a pack's end `decode_locator` needs."""
+    """The number of bytes at a pack's end that `decode_locator` needs."""
     return LOCATOR_BYTES + (len(END_OF_ARCHIVE) if pack_format is PackFormat.TAR else 0)
 
 

@@ -1,6 +1,4 @@
-"""Headers of tar entries that are the same bytes on every machine (POSIX pax where a name needs
-it).
-"""
+"""Headers of tar entries, the same bytes on every machine (POSIX pax if a name needs it)."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ import tarfile
 
 BLOCK_BYTES = tarfile.BLOCKSIZE
 END_OF_ARCHIVE = bytes(2 * BLOCK_BYTES)
+"""POSIX ends an archive with two blocks of zeros."""
 
 
 def encode_tar_header(name: str, size_bytes: int, modified_seconds: int) -> bytes:

@@ -1,5 +1,5 @@
-"""Originals back from their pack's bytes, checked against the index. Streams: no more than a piece
-is held at a time.
+"""Recovers originals from their pack's bytes and checks them against the index. It streams, with
+one piece in memory at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from log_aggregator.model import Encoding, Member
 
 
 def decode_stored(encoding: Encoding, stored: Iterable[bytes]) -> Iterator[bytes]:
-    """What the stored bytes of one extent decode to. Raises BadPack."""
+    """Decodes the stored bytes of one extent. Raises BadPack."""
     decoders: dict[Encoding, Callable[[Iterable[bytes]], Iterator[bytes]]] = {
         Encoding.RAW: iter,
         Encoding.BLOCK: _inflate,
@@ -27,7 +27,7 @@ def decode_stored(encoding: Encoding, stored: Iterable[bytes]) -> Iterator[bytes
 
 
 class MemberCheck:
-    """Compares a member's bytes, as they pass, with the index."""
+    """Compares a member's bytes with the index as they pass."""
 
     def __init__(self, member: Member) -> None:
         self._member = member
@@ -40,12 +40,12 @@ class MemberCheck:
         self._running.take(piece)
 
     def finish(self) -> None:
-        """Raises VerificationError where the bytes are not the original's."""
+        """Raises VerificationError if the bytes are not the original's."""
         member, running = self._member, self._running
         if running.length_bytes != member.size_bytes:
             raise VerificationError(
-                f"{member.key}: {running.length_bytes} bytes in the pack, the original had "
-                f"{member.size_bytes}"
+                f"{member.key}: it has {running.length_bytes} bytes in the pack, but the original "
+                f"had {member.size_bytes}"
             )
         if member.sha256 is not None and self._digest.hexdigest() != member.sha256:
             raise VerificationError(f"{member.key}: its SHA-256 differs from the one in the index")
@@ -67,7 +67,7 @@ def _inflate(stored: Iterable[bytes]) -> Iterator[bytes]:
             yield inflated
             rest = inflater.unconsumed_tail
             if inflater.unused_data:
-                raise BadPack("there is more in the pack than its index says")
+                raise BadPack("a text block of the pack is longer than its index says")
     if not inflater.eof:
         raise BadPack("a text block of the pack is cut short")
 

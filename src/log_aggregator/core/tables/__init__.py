@@ -1,3 +1,3 @@
-"""Tables of terms: many packs' terms in one file of Parquet, sorted by value, by month and log
-type. docs/internals/tables-format.md says what lies where.
+"""Tables of terms: the terms of many packs in one Parquet file for each month and log type, sorted
+by value. docs/internals/tables-format.md specifies the format.
 """

@@ -1,8 +1,8 @@
-"""What a table says of itself: which packs it covers, how much of them was searched, and where its
-pieces lie.
+"""A table's directory: the packs that it covers, how much of them was searched, and the positions
+of its pieces.
 
-It stands right before the footer of the file, and ends in its own length, so that one read of a
-file's end has it.
+It is right before the footer of the file and ends with its own length, so that one read of the
+file's end gets both.
 """
 
 from __future__ import annotations
@@ -33,28 +33,26 @@ _ALL_SEARCHED: Mapping[Unsearched, int] = MappingProxyType({})
 
 
 class Covered(NamedTuple):
-    """A pack in a table: how many members it has, and how many of them were not looked at, by
-    reason.
-    """
+    """A pack in a table: the number of its members, and of unsearched ones by reason."""
 
     pack: str
     """Its key without the target's root and "packs/"."""
     members: int
     unsearched: Mapping[Unsearched, int] = _ALL_SEARCHED
     search_key: str = ""
-    """The id of the key that its values are hashed with, if they are."""
+    """The id of the key with which its values are hashed; empty if they are not."""
 
     @property
     def is_plain(self) -> bool:
-        """All of its members were searched, and their values are kept as they are."""
+        """Whether all of its members were searched and its values are not hashed."""
         return not self.unsearched and not self.search_key
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A row group: a file of Parquet inside the file. `fields` has the first and the last value of
-    each field: what is looked for in all fields, written in upper and in lower case, would else be
-    looked for in two pieces of each table.
+    """A row group: a Parquet file inside the file. `fields` has the first and last value of each
+    field. Without that, a search in all fields, of which some keep upper case and others do not,
+    would read two pieces of each table.
     """
 
     offset: int
@@ -70,10 +68,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Of one table. `names` and `members` say of each pack its name and how many members it has,
-    and `others` all of those packs that are not `is_plain`: an answer goes through the packs of
-    seven years, and cannot make an object of each. `replaces` names the tables, by their file
-    names, whose packs are all in this one.
+    """The directory of one table. `names` and `members` are the name and the number of members of
+    each pack; `others` has the full entries of packs that are not `is_plain`. (A search goes
+    through the packs of seven years, too many to make an object of each.) `replaces` are the file
+    names of tables whose packs are all in this one.
     """
 
     log_type: str
@@ -108,13 +106,13 @@ class Directory:
 
     @property
     def id(self) -> str:
-        """Of the set of packs."""
+        """The id of the set of packs."""
         return hashlib.sha256("\n".join(sorted(self.names)).encode()).hexdigest()[:16]
 
     def find_pieces(
         self, spans: Mapping[str, Sequence[Range]]
     ) -> Iterator[tuple[Piece, list[Range]]]:
-        """Those that may hold a value of one of the spans of its field, and these spans."""
+        """The pieces that may have a value in a span of its field, with these spans."""
         for piece in self.pieces:
             wanted = [
                 span
@@ -127,34 +125,34 @@ class Directory:
 
 
 def encode_directory(directory: Directory) -> bytes:
-    """With its length at the end."""
+    """The directory with its length at the end."""
     text = zlib.compress(b"".join(map(encode_json_line, _lines(directory))), 6)
     return text + len(text).to_bytes(4, "little") + _MAGIC + b"%d" % VERSION
 
 
 def find_end(tail: bytes) -> int | None:
-    """How many bytes at the end of the file hold the directory and the footer, by the last bytes of
-    the file. None where more of them are needed to tell. Raises BadTerms.
+    """The number of bytes at the end of the file with the directory and the footer, from its last
+    bytes. None if more of them are needed to find out. Raises BadTerms.
     """
     if len(tail) < 8 or tail[-4:] != b"PAR1":
-        raise BadTerms("not a file of Parquet")
+        raise BadTerms("it is not a Parquet file")
     footer = 8 + int.from_bytes(tail[-8:-4], "little")
     if len(tail) < footer + _END_BYTES:
         return None
     end = tail[len(tail) - footer - _END_BYTES : len(tail) - footer]
     if end[4:-1] != _MAGIC or not end[-1:].isdigit():
-        raise BadTerms("a file of Parquet without the directory of a table")
+        raise BadTerms("it is a Parquet file without the directory of a table")
     check_version("the table", int(end[-1:]), VERSION, BadTerms)
     return footer + _END_BYTES + int.from_bytes(end[:4], "little")
 
 
 def footer_bytes(tail: bytes) -> int:
-    """How long the end is up to the directory's length, for whoever read too little."""
+    """The number of bytes at the end from which the directory's length can be read."""
     return 8 + int.from_bytes(tail[-8:-4], "little") + _END_BYTES
 
 
 def decode_directory(tail: bytes) -> Directory:
-    """By the last bytes of the file, as many as `find_end` says, or more. Raises BadTerms."""
+    """From the last bytes of the file, as many as `find_end` says, or more. Raises BadTerms."""
     length = find_end(tail)
     if length is None or length > len(tail):
         raise BadTerms("the directory of the table is cut short")
@@ -205,7 +203,9 @@ def _parse(lines: Sequence[bytes]) -> Directory:
     names, members, others = map(json.loads, lines[1:4])
     _check_texts(head["replaces"])
     if len(names) != len(members):
-        raise BadTerms(f"the table names {len(names)} packs and counts members of {len(members)}")
+        raise BadTerms(
+            f"the table has {len(names)} names of packs and {len(members)} counts of members"
+        )
     _check_texts(names)
     _check_counts(members)
     counts = dict(zip(names, members, strict=True))
@@ -238,7 +238,9 @@ def _parse_piece(line: Sequence[Any]) -> Piece:
 
 
 def _check_texts(values: Iterable[Any]) -> None:
-    """JSON holds what whoever can write there likes. By types, for there may be 200,000."""
+    """Anyone who can write to the bucket can put anything into JSON. The set of types is checked,
+    because there may be 200,000 values.
+    """
     if not set(map(type, values)) <= {str}:
         raise TypeError("expected texts")
 

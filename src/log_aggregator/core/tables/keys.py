@@ -1,4 +1,4 @@
-"""Where tables lie in a target, and which packs belong in which of them."""
+"""The keys of tables in a target, and which packs belong into which table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Shelf:
-    """What a table is of: packs of one log type and of one month, by log date."""
+    """What a table covers: packs of one log type and one month, by log date."""
 
     log_type: str
     month: str
@@ -25,14 +25,14 @@ class Shelf:
         return f"{target.root}{FOLDER}{self.log_type}/{self.month}/"
 
     def holds(self, pack: str) -> bool:
-        """Whether a pack, by its key without the target's root and "packs/", belongs here."""
+        """Whether a pack, named by its key without the target's root and "packs/", belongs here."""
         return shelf_of(pack) == self
 
 
 @dataclass(frozen=True, slots=True)
 class TableName:
-    """A table's own name: its level, which is higher than that of all tables that it replaces, and
-    the id of the set of packs that it covers. So two that cover the same have the same name.
+    """The name of a table: its level, which is higher than that of all tables that it replaces, and
+    the id of the set of packs that it covers. So two tables over the same packs have the same name.
     """
 
     level: int
@@ -65,7 +65,7 @@ class StoredTable:
 
 
 def parse_table(target: Target, key: str, size_bytes: int) -> StoredTable | None:
-    """None for what is no table of this target."""
+    """None if it is not a table of this target."""
     log_type, _, rest = key.removeprefix(f"{target.root}{FOLDER}").partition("/")
     month, _, name = rest.partition("/")
     if not (_MONTH.fullmatch(month) and _NAME.fullmatch(name)):
@@ -74,10 +74,10 @@ def parse_table(target: Target, key: str, size_bytes: int) -> StoredTable | None
 
 
 def shelf_of(pack: str) -> Shelf:
-    """By `<source bucket>/<log type>/<account>/<YYYY>/<MM>/<DD>/<name>`. Raises ValueError."""
+    """From `<source bucket>/<log type>/<account>/<YYYY>/<MM>/<DD>/<name>`. Raises ValueError."""
     parts = pack.split("/", 6)
     if len(parts) < 7:
-        raise ValueError(f"not a pack: {pack!r}")
+        raise ValueError(f"expected the name of a pack, not {pack!r}")
     return Shelf(parts[1], f"{parts[3]}-{parts[4]}")
 
 
@@ -87,5 +87,5 @@ def pack_name(target: Target, pack_key: str) -> str:
 
 
 def order_for_reading(tables: Iterable[StoredTable]) -> list[StoredTable]:
-    """Those that replace others come first."""
+    """Tables that replace others come first."""
     return sorted(tables, key=lambda table: (-table.level, table.name))

@@ -1,4 +1,4 @@
-"""Short names of packs, as they stand in the rows of a table."""
+"""Short names of packs, which the rows of a table use."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _ACCOUNT = 2
 
 @dataclass(frozen=True, slots=True)
 class ShortNames:
-    """Of the packs of one table, both ways. A pack is named by its key without the target's root
-    and "packs/".
+    """The short names of the packs of one table, in both directions. A pack's full name is its key
+    without the target's root and "packs/".
     """
 
     short_of: Mapping[str, str]
@@ -22,8 +22,8 @@ class ShortNames:
 
     @classmethod
     def of(cls, packs: Iterable[str]) -> ShortNames:
-        """The first twelve digits of the id in each name: these are random. Where two packs have
-        the same ones, as many more as tell all of them apart; the whole name of what has no id.
+        """The first twelve digits of the id in each name, which are random; more if two packs have
+        the same ones. A pack without an id keeps its whole name.
         """
         names = list(dict.fromkeys(packs))
         ids = [_id_of(name) for name in names]
@@ -37,9 +37,7 @@ class ShortNames:
 
 
 def find_pack(short: str, names: Iterable[str]) -> str:
-    """The pack of one short name: of a few it is found sooner than all of them are named. Raises
-    KeyError.
-    """
+    """The pack with this short name, faster than ShortNames for a few names. Raises KeyError."""
     found = [
         name
         for name in names
@@ -56,6 +54,6 @@ def account_of(pack: str) -> str:
 
 
 def _id_of(pack: str) -> str:
-    """The first one: behind that of a copy stands the original's own name."""
+    """The first id in the name: in that of a copy, the original's own name follows."""
     found = _ID.search(pack.split("/", 6)[-1])
     return found[0] if found else pack

@@ -1,11 +1,11 @@
-"""A table as a file of Apache Parquet, of which one row group can be read alone.
+"""A table as an Apache Parquet file in which each row group can be read alone.
 
-Each row group is written as a small file of Parquet of its own, and these lie in the large one as
-they are: whoever reads by the large file's footer sees one table, and whoever knows where a small
-one lies reads that, with one request. Between the last of them and the footer is the directory
-(`directory.py`), which says so.
+Each row group is written as a small Parquet file, and the large file contains these as they are. A
+reader that uses the large file's footer sees one table; a reader that knows where a small file is
+can read it with one request. The directory (`directory.py`), between the last small file and the
+footer, says where they are.
 
-Apart from the rest, because arro3 is installed by name only.
+A module of its own, because arro3 is an optional extra.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from log_aggregator.core.tables.wanted import Range
 from log_aggregator.errors import BadTerms
 
 ShortRow = Row
-"""A row whose pack has its short name."""
+"""A row with the short name of its pack."""
 MAGIC = b"PAR1"
 PIECE_ROWS = 20_000
 _STRING, _INT32, _INT64 = DataType.string(), DataType.int32(), DataType.int64()
@@ -49,11 +49,11 @@ _DELTAS: dict[str | Sequence[str], Any] = {
     "first": "delta_binary_packed",
     "lasted": "delta_binary_packed",
 }
-"""Smaller than a dictionary where most values differ from the one before. arro3, DuckDB, Spark and
-Athena's Trino read them.
+"""Encodings that are smaller than a dictionary if most values differ from the one before. arro3,
+DuckDB, Spark and Athena's Trino read them.
 """
 
-# Of FileMetaData, RowGroup, ColumnChunk and ColumnMetaData
+# Ids of fields in FileMetaData, RowGroup, ColumnChunk and ColumnMetaData
 # (https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift)
 _ROWS, _GROUPS = 3, 4
 _CHUNKS, _GROUP_OFFSET, _ORDINAL = 1, 5, 7
@@ -63,7 +63,7 @@ _PAGE_OFFSETS = (9, 10, 11, 14)
 
 @dataclass(slots=True)
 class TableWriter:
-    """Gathers sorted rows into pieces, and puts the file together. What it holds is compressed."""
+    """Collects sorted rows into compressed pieces and assembles the file."""
 
     names: ShortNames
     piece_rows: int = PIECE_ROWS
@@ -141,15 +141,16 @@ def encode_piece(rows: Sequence[Row], names: ShortNames) -> bytes:
 
 
 def decode_piece(data: bytes, piece: Piece, ranges: Sequence[Range]) -> Iterator[ShortRow]:
-    """Of the rows of a piece, whose bytes these are, those whose values are in one of the ranges.
-    Packs have their short names. Raises BadTerms.
+    """The rows of a piece, from its bytes, whose values are in one of the ranges. Packs have their
+    short names. Raises BadTerms.
     """
     if len(data) != piece.length_bytes or zlib.crc32(data) != piece.crc32:
-        raise BadTerms("a piece of the table is not what its directory says")
+        raise BadTerms("a piece of the table differs from its length or CRC-32 in the directory")
     try:
         for batch in arro3.io.read_parquet(io.BytesIO(data), batch_size=PIECE_ROWS):
             yield from _decode_batch(batch, ranges)
-    # arro3 raises plain Exceptions, and for what nobody expected a panic, which is not even one
+    # arro3 raises plain Exceptions, and for bugs in its Rust code a PanicException, which is a
+    # BaseException.
     except BaseException as error:
         if isinstance(error, GeneratorExit) or not (
             isinstance(error, Exception) or type(error).__name__ == "PanicException"
@@ -159,7 +160,7 @@ def decode_piece(data: bytes, piece: Piece, ranges: Sequence[Range]) -> Iterator
 
 
 def _decode_batch(batch: Any, ranges: Sequence[Range]) -> Iterator[ShortRow]:
-    """Only what is wanted becomes Python's: of twenty thousand rows that is mostly a handful."""
+    """Only wanted rows become Python objects: mostly a handful of twenty thousand."""
     values = batch.column("value").to_pylist()
     for low, high in ranges:
         first, end = bisect_left(values, low), bisect_left(values, high)
@@ -187,7 +188,7 @@ def _footer_of(piece: bytes) -> Struct:
 
 
 def _shift(footer: Struct, offset: int, number: int) -> Struct:
-    """The footer of a small file, as one row group of the large one."""
+    """The footer of a small file, changed to describe a row group of the large one."""
     for group in footer[_GROUPS][1][1]:
         _add(group, (_GROUP_OFFSET,), offset)
         group[_ORDINAL] = (I16, number)
@@ -199,7 +200,7 @@ def _shift(footer: Struct, offset: int, number: int) -> Struct:
 
 def _add(struct: Struct, fields: Iterable[int], offset: int) -> None:
     for each in fields:
-        if each in struct and struct[each][1]:  # zero says that there is none
+        if each in struct and struct[each][1]:  # an offset of 0 means that there is none
             kind, value = struct[each]
             struct[each] = (kind, value + offset)
 

@@ -1,5 +1,5 @@
-"""Rows of a table, and an external merge sort over them: sorted pieces, compressed, of which few
-are open at a time.
+"""Rows of a table, and an external merge sort over them: compressed sorted pieces, of which only a
+few are inflated at a time.
 """
 
 from __future__ import annotations
@@ -9,22 +9,19 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 Row = tuple[str, str, str, int, int, int]
-"""(value, field, pack, first, last, count): a plain tuple, because there are millions of them. The
-pack is named by its key without the target's root and "packs/". The times are in seconds since
-1970, or NO_TIME.
+"""(value, field, pack, first, last, count): a plain tuple, because there are millions. The pack is
+its key without the target's root and "packs/". The times are seconds since 1970, or NO_TIME.
 """
 NO_TIME = -1
 
 RUN_ROWS_MAX = 100_000
-"""So many are held as they are before they become a run: some 30 MB."""
+"""The number of rows that are held uncompressed before they become a run: about 30 MB."""
 _PIECE_ROWS = 4_096
-"""Of each run one piece is open while they are merged."""
+"""The rows in a piece. One piece of each run is inflated while they are merged."""
 
 
 class RowSorter:
-    """Takes rows in any order and gives them back sorted. Pieces of the input that are sorted
-    already cost little.
-    """
+    """Takes rows in any order and returns them sorted. Input in sorted pieces costs little."""
 
     def __init__(self, run_rows_max: int = RUN_ROWS_MAX) -> None:
         self._run_rows_max = run_rows_max
@@ -37,7 +34,7 @@ class RowSorter:
             self._close()
 
     def merge(self) -> Iterator[list[Row]]:
-        """All of them, a few thousand at a time. Once only: what was given back is forgotten."""
+        """All rows, a few thousand at a time. To be called once, as it frees what it returns."""
         if not self._runs:
             self._open.sort()
             rows, self._open = self._open, []
@@ -59,11 +56,11 @@ class RowSorter:
 
 
 def merge_sorted(runs: Sequence[Iterator[list[Row]]]) -> Iterator[list[Row]]:
-    """One sorted stream out of several, each in sorted pieces.
+    """Merges several streams, each in sorted pieces, into one.
 
-    What is not above the smallest of the last rows that are held can be given away: nothing that
-    is still to come is below it. Sorting that at once is several times faster than a heap, because
-    the sort finds the sorted pieces.
+    Rows up to the smallest of the last rows of all held pieces are ready, because no row that is
+    still to come is smaller. Sorting them together is several times faster than a heap, because
+    Python's sort recognises the sorted pieces.
     """
     held: dict[int, list[Row]] = {}
     for number, run in enumerate(runs):
@@ -91,7 +88,7 @@ def _refill(held: dict[int, list[Row]], number: int, run: Iterator[list[Row]]) -
 
 
 def _count_until(rows: list[Row], limit: Row) -> int:
-    """How many are not above the limit, by the first three fields."""
+    """The number of rows up to the limit, by the first three fields."""
     low, high, wanted = 0, len(rows), limit[:3]
     while low < high:
         middle = (low + high) // 2
@@ -103,14 +100,14 @@ def _count_until(rows: list[Row], limit: Row) -> int:
 
 
 def _read_run(run: list[bytes]) -> Iterator[list[Row]]:
-    """Forgets each piece that it has given."""
+    """Frees each piece after it was returned."""
     run.reverse()
     while run:
         yield _decode(run.pop())
 
 
 def _encode(rows: list[Row]) -> bytes:
-    """Fast rather than small; it never leaves this process."""
+    """Fast rather than small, because it never leaves this process."""
     return zlib.compress(marshal.dumps(rows), 1)
 
 

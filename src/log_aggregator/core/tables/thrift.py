@@ -1,5 +1,5 @@
-"""Thrift's compact protocol, as far as a footer of Parquet needs it: read into plain values,
-changed, and written again, without knowing what most of it means.
+"""Thrift's compact protocol, as far as a Parquet footer needs it: it is decoded into plain values,
+changed, and encoded again, without knowing what most of it means.
 
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
 """
@@ -18,7 +18,7 @@ _LONG_LIST = 15
 
 
 def decode_struct(data: bytes) -> Struct:
-    """Raises ValueError, IndexError for what is no struct."""
+    """Raises ValueError, IndexError if it is not a struct."""
     return _Reader(data).read_struct()
 
 
@@ -53,14 +53,14 @@ class _Reader:
         if kind in (TRUE, FALSE):
             return kind == TRUE
         if kind not in self._readers:
-            raise ValueError(f"type {kind} is not known")
+            raise ValueError(f"type {kind} is unknown")
         return self._readers[kind]()
 
     def _read_list(self) -> tuple[int, list[Any]]:
         head = self._byte()
         count = self._varint() if head >> 4 == _LONG_LIST else head >> 4
         kind = head & 15
-        if kind in (TRUE, FALSE):  # elements have a byte of their own
+        if kind in (TRUE, FALSE):  # booleans are bytes in a list, but part of the type in a struct
             return kind, [self._byte() == TRUE for _ in range(count)]
         return kind, [self._read(kind) for _ in range(count)]
 
@@ -111,7 +111,7 @@ def _write(out: bytearray, kind: int, value: Any) -> None:
         _write_struct(out, value)
     elif kind == I8:
         out.append(value)
-    else:  # a double, which was taken as it is
+    else:  # a double, whose bytes were kept
         out += value
 
 

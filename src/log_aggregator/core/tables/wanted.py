@@ -1,5 +1,5 @@
-"""What somebody looks for among terms: a value, the beginning of one, or a network; and where in a
-table, which is sorted by value, it can stand.
+"""What a search looks for among terms: a value, the beginning of a value, or a network; and the
+ranges of a table, which is sorted by value, where it can be.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from log_aggregator.core.terms.model import Field, Term
 from log_aggregator.core.terms.normalise import is_address, normalise
 
 Range = tuple[str, str]
-"""From the first text to before the second one."""
+"""From the first text up to the second one, without it."""
 
 _AFTER_SURROGATES = 0xE000
 _SURROGATES = range(0xD800, _AFTER_SURROGATES)
 _LAST = "\U0010ffff"
 EVERYTHING: Range = ("", 600 * _LAST)
-"""No value is as long."""
+"""No value is this long."""
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One thing that is looked for, in these fields."""
+    """One thing to look for, in some fields."""
 
     text: str
-    """As it was typed."""
+    """The text as it was typed."""
     spans: Mapping[str, tuple[Range, ...]]
-    """By field. Whatever matches lies in one of them; not all that does matches."""
+    """Ranges by field. They contain every value that matches, and may contain others."""
     matches: Callable[[str, str], bool]
-    """(value, name of a field) -> whether it is wanted. A value may be a hash."""
+    """(value, name of a field) -> whether it matches. The value may be a hash."""
     is_exact: bool = False
-    """One value: so it is found among hashes, too."""
+    """Whether it is a single value, which can also be found among hashes."""
 
     def show(self, value: str, field: str) -> str:
-        """What is found, as it is told: nobody can read a hash."""
+        """The value to print: the text that was typed, if what was found may be a hash."""
         return normalise(Field(field), self.text) if self.is_exact else value
 
 
@@ -49,9 +49,9 @@ def parse_wanted(
     is_prefix: bool = False,
     key: SearchKey | None = None,
 ) -> Wanted:
-    """A network where it is written as one (10.0.0.0/8), else a value, as events have it. `fields`
-    are all where there is none; `key` is what hashed values were hashed with. Raises ValueError,
-    which says what was expected: of nothing, too, which would be everything.
+    """A network if it is written as one (10.0.0.0/8), otherwise a value as in events. No `fields`
+    means all fields; `key` is the key of hashed values. Raises ValueError, whose text is what was
+    expected; also for an empty text, which would match everything.
     """
     if not text.strip():
         raise ValueError("something to look for")
@@ -59,7 +59,7 @@ def parse_wanted(
     network = parse_network(text)
     if network is not None and is_prefix:
         raise ValueError(
-            "the beginning of a value, as 10.0.; a network is looked for without --prefix"
+            "the beginning of a value, such as 10.0.; for a network leave out --prefix"
         )
     if network is not None:
         return _of_network(text, network, chosen)
@@ -80,8 +80,8 @@ def _of_values(text: str, normals: Mapping[str, str], key: SearchKey | None) -> 
 
 
 def parse_network(text: str) -> _Network | None:
-    """None for what is none, a single address included. IPv4 that was mapped into IPv6 is kept as
-    IPv4 (`normalise`). Raises ValueError for an address with a length that no network has.
+    """None if it is not a network; a single address is not one. IPv4 that is mapped into IPv6
+    becomes IPv4, as in `normalise`. Raises ValueError for an address with an impossible length.
     """
     address, slash, length = text.strip().partition("/")
     if not slash or not is_address(address):
@@ -91,7 +91,7 @@ def parse_network(text: str) -> _Network | None:
     except ValueError:
         if length.isdigit():
             raise ValueError(
-                f"a network such as 10.0.0.0/8; none has the length /{length}"
+                f"a network such as 10.0.0.0/8; no network has the length /{length}"
             ) from None
         return None
     mapped = getattr(network.network_address, "ipv4_mapped", None)
@@ -110,7 +110,7 @@ def _of_prefix(text: str, prefixes: Mapping[str, str]) -> Wanted:
 
 def _of_network(text: str, network: _Network, fields: frozenset[Field]) -> Wanted:
     if Field.ADDRESS not in fields:
-        raise ValueError(f"--field {Field.ADDRESS.value} with a network, or no --field")
+        raise ValueError(f"--field {Field.ADDRESS.value}, or no --field, for a network")
 
     @lru_cache(maxsize=4096)
     def holds(value: str) -> bool:
@@ -131,14 +131,14 @@ def _of_network(text: str, network: _Network, fields: frozenset[Field]) -> Wante
 
 
 def _prefixes_v4(network: ipaddress.IPv4Network) -> Iterator[str]:
-    """What the addresses of a network begin with, each a number and a dot: at most 256 of them."""
+    """The texts with which the network's addresses begin, at most 256."""
     octets = str(network.network_address).split(".")
     whole = min(3, network.prefixlen // 8)
     front = "".join(f"{octet}." for octet in octets[:whole])
     first = int(octets[whole])
     count = 1 << max(0, 8 * (whole + 1) - network.prefixlen)
     if whole == 3:
-        # The last number has no dot after it: "10.0.0.1" is the beginning of "10.0.0.12", too.
+        # The last number has no dot after it, so "10.0.0.1" is also the beginning of "10.0.0.12".
         yield from (
             [front] if count == 256 else [f"{front}{last}" for last in range(first, first + count)]
         )
@@ -149,8 +149,8 @@ def _prefixes_v4(network: ipaddress.IPv4Network) -> Iterator[str]:
 
 
 def _prefixes_v6(network: ipaddress.IPv6Network) -> Iterator[str]:
-    """The groups that all addresses of the network share, as far as none of them is zero: behind
-    that they may be written as "::". So there is more in the ranges than in the network.
+    """The groups that all addresses of the network share, up to the first zero, which may be
+    written as "::". So the ranges contain more than the network.
     """
     groups = network.network_address.exploded.split(":")[: network.prefixlen // 16]
     front = ""
@@ -169,7 +169,7 @@ def _prefixes_v6(network: ipaddress.IPv6Network) -> Iterator[str]:
 
 
 def join_ranges(ranges: Iterable[Range]) -> Iterator[Range]:
-    """In order, and those that overlap as one: so that nothing is in two of them."""
+    """The ranges in order, with overlapping ones joined."""
     low: str | None = None
     high = ""
     for first, end in sorted(ranges):
@@ -188,7 +188,7 @@ def _range_of(prefix: str) -> Range:
 
 
 def _after(prefix: str) -> str:
-    """The first text beyond all that begin so."""
+    """The first text after all that begin with the prefix."""
     kept = prefix.rstrip(_LAST)
     if not kept:
         return _LAST * (len(prefix) + 1)

@@ -1,1 +1,1 @@
-"""The values by which people search events: read out of log objects, kept for each pack."""
+"""The values by which people search for events: extracted from log objects, kept for each pack."""

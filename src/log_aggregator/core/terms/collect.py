@@ -1,4 +1,4 @@
-"""Collects the terms of one pack while its members pass."""
+"""Collects the terms of one pack while it is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from log_aggregator.core.terms.tally import Keep, Tally, TooMany
 
 
 def hashed_by(key: SearchKey) -> Keep:
-    """What is kept of a value: a hash of its term."""
+    """Keeps a hash of each term in place of its value."""
 
     def keep(field: Field, value: str) -> tuple[Field, str]:
         term = key.hash(term_of(field, value))
@@ -25,9 +25,9 @@ def hashed_by(key: SearchKey) -> Keep:
 
 
 class Collector:
-    """One for each pack; for one thread at a time. It takes 4 MB in a pack of usual size, 8 MB at
-    most while members pass, and 25 MB at most while it finishes: four at once take 50 MB where they
-    finish one after the other, as those of a run do.
+    """One for each pack; not thread safe. It takes 4 MB for a usual pack, at most 8 MB while
+    members pass, and at most 25 MB while it finishes. Four at the same time take 50 MB if they
+    finish one after the other, as in a run.
 
     With a key, hashes are kept in place of values.
     """
@@ -40,8 +40,8 @@ class Collector:
         self._unsearched: Counter[Unsearched] = Counter()
 
     def add(self, place: int, data: bytes) -> None:
-        """A member's inflated bytes. `place` is any number that no other member has. Never raises
-        for what `data` holds: a member that cannot be read, or not to its end, is unsearched.
+        """Takes a member's inflated bytes. `place` is a number that no other member has. Never
+        raises because of `data`: a member that cannot be read completely counts as unsearched.
         """
         if self._row is None:
             self.skip(place, Unsearched.LOG_TYPE)
@@ -54,17 +54,17 @@ class Collector:
             self._unsearched[Unsearched.TOO_MANY] += 1
         except Unparsable as error:
             self._unsearched[error.reason] += 1
-        except Exception:  # noqa: BLE001 - a log must be packed, whatever stands in it
+        except Exception:  # noqa: BLE001 - a log must be packed, whatever it contains
             self._unsearched[Unsearched.UNPARSABLE] += 1
 
     def skip(self, place: int, reason: Unsearched) -> None:
-        """A member that is not looked at."""
+        """Notes a member that is not searched."""
         self._members += 1
         self._unsearched[reason] += 1
 
     def finish(self, pack_key: str, place_of: Callable[[int], int]) -> bytes:
-        """The object (`encode_terms`). `place_of` gives the place in the pack's index for every
-        number that `add` and `skip` were called with. To be called once.
+        """The bytes of the terms (`encode_terms`). `place_of` maps the numbers given to `add` and
+        `skip` to places in the pack's index. To be called once.
         """
         head = TermsHead(pack_key, self._members, self._unsearched, self._key_id)
         return encode_plain(head, self._tally.finish(place_of))

@@ -1,5 +1,5 @@
-"""The single events of a log, each with its terms: by the same readers that counted them, so that
-an event is found exactly where its terms say.
+"""Splits a log into events and finds the terms of each, with the same readers that collect terms,
+so that both agree.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from log_aggregator.core.terms.table import ROWS
 from log_aggregator.core.terms.tally import Tally, TooMany
 
 _LISTS = ("Records", "configurationItems")
-"""What a document's list of events is called."""
+"""The names of the list of events in a document."""
 _HEADED = frozenset({"vpcflowlogs"})
-"""Log types whose first line names the columns."""
+"""Log types whose first line has the names of the columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class LogEvent:
     text: str
     is_json: bool
     document: bytes
-    """A log of this event alone, which the readers can read."""
+    """A log with only this event, for the readers."""
 
 
 def split_events(log_type: str, data: bytes) -> Iterator[LogEvent]:
-    """The events of a log, inflated, in their order."""
+    """The events of an inflated log, in their order."""
     document = _parse(data)
     if document is None:
         yield from _split_lines(log_type, data)
@@ -47,16 +47,16 @@ def split_events(log_type: str, data: bytes) -> Iterator[LogEvent]:
 
 
 def terms_of(log_type: str, event: LogEvent) -> list[Term]:
-    """What the event would be found by; none where it cannot be read."""
+    """The terms by which the event can be found; none if it cannot be parsed."""
     tally = Tally()
     tally.begin_member(0)
-    with contextlib.suppress(Unparsable, TooMany):  # what was read before stands
+    with contextlib.suppress(Unparsable, TooMany):  # terms that were read before it are kept
         ROWS[log_type].read(event.document, tally)
     return [Term(Field(field), value) for field, value, *_ in tally.finish(int)]
 
 
 def _parse(data: bytes) -> dict[str, Any] | None:
-    """None for what is no single document, which has one event a line."""
+    """None if it is not a single document; then there is one event in each line."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

@@ -1,10 +1,10 @@
-"""Values kept as keyed hashes: whoever reads a pack's terms learns no value, and whoever has the
-key can look up a value that they know, and nothing else.
+"""Values kept as keyed hashes: a reader of a pack's terms learns no values, and the owner of the
+key can only look up values that they know already.
 
-HMAC-SHA-256, because a hash without a key hides nothing: there are only 4 billion IPv4 addresses,
-and fewer names of roles. It is computed over field and value, so that the same value in two fields
-is not seen to be the same, and 16 bytes of it are kept: with a billion values, two of them share a
-hash with a chance of one in 10^21.
+HMAC-SHA-256 is used because a hash without a key hides nothing: there are only 4 billion IPv4
+addresses, and fewer names of roles. It covers field and value, so that the same value in two fields
+has different hashes. 16 bytes of it are kept: among a billion values, the chance that two have the
+same hash is one in 10^21.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from log_aggregator.core.terms.model import Term
 from log_aggregator.errors import SettingsError
 
 SEARCH_KEY_CHARS_MIN = 32
-"""As hexadecimal digits, 128 bits."""
+"""128 bits, if they are hexadecimal digits."""
 
 _HASH_BYTES = 16
 _ID_CHARS = 8
@@ -26,14 +26,14 @@ _ID_LABEL = b"log-aggregator search key id\0"
 
 @dataclass(frozen=True, slots=True)
 class SearchKey:
-    """The secret that values are hashed with. Its own text never shows it."""
+    """The secret with which values are hashed. `repr` does not show it."""
 
     secret: bytes = field(repr=False)
 
     @property
     def id(self) -> str:
-        """What the terms of a pack say of the key that they were made with: 8 hex digits, from
-        which nobody finds the key. A look-up with another key is refused, not answered.
+        """8 hex digits in the terms of a pack that identify the key but do not reveal it, so that
+        a look-up with another key is refused and not answered wrongly.
         """
         return hashlib.sha256(_ID_LABEL + self.secret).hexdigest()[:_ID_CHARS]
 
@@ -45,7 +45,7 @@ class SearchKey:
 
 
 def parse_search_key(name: str, text: str) -> SearchKey:
-    """The key out of a text that `name` holds. Raises SettingsError, which does not quote it."""
+    """The key in the text of the setting `name`. Raises SettingsError, which does not quote it."""
     secret = text.strip()
     if len(secret) < SEARCH_KEY_CHARS_MIN or len(set(secret)) < SEARCH_KEY_CHARS_MIN // 4:
         raise SettingsError(

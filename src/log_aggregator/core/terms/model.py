@@ -1,4 +1,4 @@
-"""The nouns of search: a term, where it was seen, and what a pack's terms say of the pack."""
+"""The nouns of search: a term, its sightings, and the head of a pack's terms."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from enum import StrEnum
 class Field(StrEnum):
     """What kind of value a term is, the same for all log types."""
 
-    PRINCIPAL = "principal"  # who acted: ARN, user or role name, service, requester
+    PRINCIPAL = "principal"  # the caller: ARN, user or role name, service, requester
     SESSION = "session"  # the name of a role's session
     ACCESS_KEY = "access-key"
-    ADDRESS = "address"  # IPv4 or IPv6, of whoever called or of either end of a flow
+    ADDRESS = "address"  # IPv4 or IPv6, of the caller or of either end of a flow
     EVENT = "event"  # `<source>:<name>`, as in IAM: "s3:PutObject"
     RESOURCE = "resource"  # an ARN or an id
     NAME = "name"  # a name in request parameters, or of a Config item
@@ -23,12 +23,12 @@ class Field(StrEnum):
     RULE = "rule"
     FINDING = "finding"
 
-    __hash__ = str.__hash__  # that of Enum is written in Python, and ten times as slow
+    __hash__ = str.__hash__  # Enum's is written in Python and ten times slower
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Term:
-    """A value as it is kept: normalised (`normalise`), never longer than `VALUE_CHARS_MAX`."""
+    """A value as it is kept: normalised (`normalise`), at most `VALUE_CHARS_MAX` long."""
 
     field: Field
     value: str
@@ -36,8 +36,8 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A term in one pack. `first` and `last` are event times in seconds since 1970, UTC; None where
-    the events tell none. `members` are places in the pack's index, ascending.
+    """A term in one pack. `first` and `last` are event times in seconds since 1970, UTC; None if
+    the events have none. `members` are places in the pack's index, ascending.
     """
 
     term: Term
@@ -48,13 +48,15 @@ class Sighting:
 
 
 PlainSighting = tuple[Field, str, int, int | None, int | None, Sequence[int]]
-"""The same as (field, value, count, first, last, members), where there are so many that objects
-would take most of the time.
+"""The same as (field, value, count, first, last, members), for loops in which making objects would
+take most of the time.
 """
 
 
 class Unsearched(StrEnum):
-    """Why a member, or a whole pack, was not looked at; an answer names them."""
+    """Why a member, or a whole pack, was not searched. Answers name these reasons, also as JSON
+    fields, so the texts must not change.
+    """
 
     LOG_TYPE = "log type without terms"
     UNPARSABLE = "cannot be parsed"
@@ -72,9 +74,9 @@ class Unsearched(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TermsHead:
-    """What a pack's terms say before the first of them. `unsearched` counts members by reason; they
-    and the searched ones are all members of the pack. `search_key`: values are kept as hashes, made
-    with the key of this id (`SearchKey.id`); empty: they are kept as they are.
+    """The head of a pack's terms. `unsearched` counts members by reason; together with the searched
+    ones they are all members of the pack. If `search_key` is not empty, values are hashed with the
+    key of this id (`SearchKey.id`).
     """
 
     pack_key: str

@@ -1,4 +1,4 @@
-"""One way to write each value, for what stands in events and for what a user types alike."""
+"""One form for each value, whether it comes from an event or is typed by a user."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ from collections.abc import Callable, Mapping
 from log_aggregator.core.terms.model import Field, Term
 
 VALUE_CHARS_MAX = 512
-"""Longer values are cut, those of users too, so that they are found all the same. What is longer is
-mostly the ARN of an S3 object.
+"""Longer values are cut, both in events and in searches, so that they are still found. Most longer
+ones are ARNs of S3 objects.
 """
 
 
 def normalise(field: Field, value: str) -> str:
-    """The value as it is kept: short enough, and in one way where AWS knows several. Doing it twice
-    changes nothing.
-    """
-    value = value[:VALUE_CHARS_MAX]  # first, too: events are cut before they are normalised
+    """The value as it is kept: short enough, and in one form if AWS uses several. Idempotent."""
+    value = value[:VALUE_CHARS_MAX]  # events are also cut before they are normalised
     normal = _NORMALISERS.get(field)
     return normal(value)[:VALUE_CHARS_MAX] if normal else value
 
 
 def to_keep(field: Field, value: str) -> tuple[Field, str]:
-    """What is kept of a value that an event has in this field. Where an address was expected and a
-    service stands ("cloudformation.amazonaws.com", "AWS Internal"), it is a host.
+    """The field and value to keep. CloudTrail's sourceIPAddress may be a service instead of an
+    address ("cloudformation.amazonaws.com", "AWS Internal"); then it is a host.
     """
     if field is Field.ADDRESS and not is_address(value):
         field = Field.HOST
@@ -46,7 +44,7 @@ _IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}\Z")
 
 
 def _address(value: str) -> str:
-    """IPv6 as RFC 5952 writes it; an IPv4 address that was mapped into IPv6 as IPv4."""
+    """IPv6 in the form of RFC 5952; IPv4 mapped into IPv6 becomes IPv4."""
     parsed = _parse_ipv6(value)
     if parsed is None:
         return value.lower()
@@ -63,7 +61,7 @@ def _parse_ipv6(value: str) -> ipaddress.IPv6Address | None:
 
 
 def _event(value: str) -> str:
-    """IAM does not tell upper from lower case in the names of actions."""
+    """IAM ignores case in the names of actions."""
     return _AMAZON.sub(":", value.lower(), count=1)
 
 

@@ -1,5 +1,5 @@
 """The terms of one pack as an object: JSON Lines in xz. A line for the pack, then blocks of terms,
-then a line that ends it. docs/internals/terms-format.md has it byte by byte.
+then a final line. docs/internals/terms-format.md specifies it byte by byte.
 """
 
 from __future__ import annotations
@@ -25,28 +25,30 @@ from log_aggregator.limits import KIB, MIB
 FORMAT = "log-aggregator-terms"
 VERSION = 1
 BLOCK_TERMS_MAX = 4_000
-"""Terms in one line. Columns of more hardly compress better, and whoever reads holds one."""
+"""Terms in one line. Longer columns hardly compress better, and a reader holds a whole line."""
 BLOCK_PLACES_MAX = 1_000_000
-"""From so many numbers of members on a line is full: thousands of terms that are each in most of a
-hundred thousand members would make one of 1 GB.
+"""A line is full with this many numbers of members: thousands of terms that are each in most of a
+hundred thousand members would make a line of 1 GB.
 """
 LINE_BYTES_MAX = 16 * MIB
-"""None of ours is longer."""
+"""None of our lines is longer."""
 MEMBERS_MAX = 2_000_000
-"""No pack of ours has more members; a damaged line could ask for memory for any number."""
+"""None of our packs has more members. Without a limit, a damaged line could make us allocate any
+amount of memory.
+"""
 TIME_MAX = 253_402_300_799
 """The last second of the year 9999."""
 
 
 def encode_terms(head: TermsHead, sightings: Iterable[Sighting]) -> bytes:
-    """The object. The sightings come sorted by term, each term once; they are taken one by one. The
-    same ones give the same bytes (with the same liblzma).
+    """The object's bytes. Sightings must be sorted by term, each term once; they are consumed one
+    by one. The same sightings give the same bytes (with the same liblzma).
     """
     return encode_plain(head, map(_plain, sightings))
 
 
 def encode_plain(head: TermsHead, sightings: Iterable[PlainSighting]) -> bytes:
-    """As `encode_terms`."""
+    """Like `encode_terms`."""
     encoder = lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=_FILTERS)
     clock = _Clock(head.members)
     pieces = [encoder.compress(_line(_encode_head(head)))]
@@ -59,8 +61,8 @@ def encode_plain(head: TermsHead, sightings: Iterable[PlainSighting]) -> bytes:
 
 
 def decode_terms(data: bytes) -> tuple[TermsHead, Iterator[Sighting]]:
-    """The inverse: the sightings are read while they are taken. Raises BadTerms, also while they
-    are: not terms, cut short, another version, out of order.
+    """The inverse. Sightings are decoded as they are iterated. Raises BadTerms, also during
+    iteration: not terms, cut short, another version, out of order.
     """
     lines = _inflate_lines(data)
     head = _decode_head(next(lines, b""))
@@ -108,11 +110,11 @@ _FILTERS = [
         "pb": 0,
     }
 ]
-"""Two thirds of gzip's size in the same time, and 4 MB of memory. Slower ones save a tenth more,
-and take twice the time.
+"""Two thirds of gzip's size in the same time, with 4 MB of memory. Slower filters save another
+tenth and take twice the time.
 """
 _INFLATER_BYTES_MAX = 64 * MIB
-"""Memory for reading, whatever the object's head asks for."""
+"""The limit of memory for reading, whatever size of dictionary the xz header demands."""
 _PIECE_BYTES = 64 * KIB
 _ENCODER = msgspec.json.Encoder()
 _FORMATS = msgspec.json.Decoder(_Format)
@@ -135,7 +137,7 @@ def _plain(sighting: Sighting) -> PlainSighting:
 
 
 def _cut_blocks(sightings: Iterable[PlainSighting]) -> Iterator[list[PlainSighting]]:
-    """Sightings of one field, at most so many."""
+    """Blocks of sightings of one field each, within the limits."""
     block: list[PlainSighting] = []
     places = 0
     for sighting in sightings:
@@ -166,8 +168,9 @@ def _encode_block(block: Sequence[PlainSighting], clock: _Clock) -> dict[str, ob
 
 
 class _Clock:
-    """Times as differences. Nearly all terms of a member are seen within minutes, so a time is told
-    from the one before it of a term with the same first member, or else from the one before it.
+    """Times as differences. Nearly all terms of a member are seen within minutes, so a time is
+    encoded relative to that of the last term with the same first member, or if there is none, to
+    that of the last term.
     """
 
     def __init__(self, members: int) -> None:
@@ -186,7 +189,7 @@ class _Clock:
             return None
         time = self._start(member) + difference
         if not 0 <= time <= TIME_MAX:
-            raise BadTerms("the terms hold a time that cannot be")
+            raise BadTerms("the terms have an impossible time")
         self._set(member, time)
         return time
 
@@ -199,8 +202,8 @@ class _Clock:
 
 
 def _encode_places(places: Sequence[int]) -> int | list[int]:
-    """Of one its number. Of several the differences, and for a run of neighbours the number of
-    those that follow, below zero: 5, 6, 7, 8, 20 are [5, -3, 12].
+    """One place as its number; several as their differences, in which a run of neighbours is one
+    negative number, their count: 5, 6, 7, 8, 20 become [5, -3, 12].
     """
     if len(places) == 1:
         return places[0]
@@ -248,7 +251,7 @@ def _decode_head(line: bytes) -> TermsHead:
         raise _unreadable(error) from error
     counts = [head.members, *unsearched.values()]
     if min(counts) < 0 or sum(unsearched.values()) > head.members or head.members > MEMBERS_MAX:
-        raise BadTerms("the terms count members that cannot be")
+        raise BadTerms("the terms have an impossible count of members")
     return TermsHead(head.pack, head.members, unsearched, head.search_key)
 
 
@@ -271,7 +274,7 @@ def _decode_blocks(head: TermsHead, lines: Iterator[bytes]) -> Iterator[Sighting
             before = sighting.term
             terms += 1
             yield sighting
-    raise BadTerms("the terms are cut short, or not as many as they say")
+    raise BadTerms("the terms are cut short, or their number is wrong")
 
 
 def _decode_block(block: _Block, members: int, clock: _Clock) -> Iterator[Sighting]:
@@ -283,20 +286,20 @@ def _decode_block(block: _Block, members: int, clock: _Clock) -> Iterator[Sighti
             begin = clock.decode(places[0], first)
             end = None if begin is None or last is None else begin + last
             if count < 1 or (begin is None) != (last is None) or not 0 <= (last or 0) <= TIME_MAX:
-                raise BadTerms("the terms hold a count or a time that cannot be")
+                raise BadTerms("the terms have an impossible count or time")
             yield Sighting(Term(field, value), count, begin, end, places)
     except ValueError as error:
         raise _unreadable(error) from error
 
 
 def _inflate_lines(data: bytes) -> Iterator[bytes]:
-    """One at a time, none longer than any of ours."""
+    """Lines, one at a time, up to the longest of ours."""
     rest = b""
     for piece in _inflate(data):
         *lines, rest = (rest + piece).split(b"\n")
         yield from lines
         if len(rest) > LINE_BYTES_MAX:
-            raise BadTerms("the terms have a longer line than any of ours")
+            raise BadTerms("the terms have a line that is too long")
     if rest:
         raise BadTerms("the terms are cut short")
 
@@ -313,7 +316,7 @@ def _inflate(data: bytes) -> Iterator[bytes]:
     except (lzma.LZMAError, EOFError) as error:
         raise _unreadable(error) from error
     if inflater.unused_data:
-        raise BadTerms("something follows the terms")
+        raise BadTerms("there are bytes after the terms")
 
 
 def _unreadable(error: Exception) -> BadTerms:

@@ -1,4 +1,4 @@
-"""What terms each log type has, and who reads them: one row for each."""
+"""The terms of each log type, and their reader: one row for each type."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from log_aggregator.core.terms.readers.json_lines import read_findings, read_que
 from log_aggregator.core.terms.tally import Tally
 
 Reader = Callable[[bytes, Tally], None]
-"""Counts the terms of one member. Raises Unparsable where parts of it, or all of it, cannot be
-read; whatever else was read is counted.
+"""Counts the terms of one member. Raises Unparsable if it, or parts of it, cannot be parsed; the
+rest is counted.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class TermRow:
     """`places`: where each field is read, in the words of the log's own documentation. `left_out`:
-    what somebody may expect to find, and does not.
+    what users may expect to find, but will not.
     """
 
     read: Reader
@@ -44,14 +44,14 @@ def _listed(columns: Iterable[str]) -> str:
 _CLOUDTRAIL = TermRow(
     read_cloudtrail,
     {
-        Field.PRINCIPAL: "userIdentity: arn, userName, principalId where there is no arn, "
+        Field.PRINCIPAL: "userIdentity: arn, userName, principalId if there is no arn, "
         "invokedBy, onBehalfOf.userId; sessionContext: sessionIssuer.arn, sessionIssuer.userName, "
         "sourceIdentity",
         Field.SESSION: "the session's name in userIdentity.arn; roleSessionName in the parameters",
         Field.ACCESS_KEY: "userIdentity.accessKeyId; accessKeyId in the parameters and the answer",
-        Field.ADDRESS: "sourceIPAddress, where it is an address; publicIp, privateIpAddress and "
+        Field.ADDRESS: "sourceIPAddress, if it is an address; publicIp, privateIpAddress and "
         "the like in requestParameters and responseElements",
-        Field.HOST: "sourceIPAddress, where it is none",
+        Field.HOST: "sourceIPAddress, if it is not an address",
         Field.EVENT: "eventSource without `.amazonaws.com`, and eventName",
         Field.RESOURCE: "resources[].ARN; ARNs and ids in requestParameters, responseElements, "
         "additionalEventData and serviceEventDetails, as names below",
@@ -102,8 +102,8 @@ ROWS: Mapping[str, TermRow] = {
     "CloudFront": TermRow(
         read_cloudfront,
         {field: _listed(columns) for field, columns in CLOUDFRONT_COLUMNS.items()},
-        "x-forwarded-for, paths, queries, referrers, user agents, cookies; files without a line "
-        "`#Fields:` that are no JSON, and files in Parquet",
+        "x-forwarded-for, paths, queries, referrers, user agents, cookies; files that have no line "
+        "`#Fields:` and are not JSON, and files in Parquet",
     ),
     "S3AccessLogs": TermRow(
         read_s3_access,
@@ -122,7 +122,7 @@ ROWS: Mapping[str, TermRow] = {
         {
             Field.ADDRESS: "httpRequest.clientIp",
             Field.HOST: "httpRequest.host; the header Host",
-            Field.RULE: "terminatingRuleId, nonTerminatingMatchingRules[].ruleId; of "
+            Field.RULE: "terminatingRuleId, nonTerminatingMatchingRules[].ruleId; in "
             "ruleGroupList[] the same and terminatingRule, excludedRules",
         },
         "paths, arguments, other headers, labels, matched data, countries, fingerprints (JA3, JA4)",

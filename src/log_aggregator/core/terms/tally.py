@@ -1,7 +1,7 @@
-"""What was seen in one pack so far, in memory that is bounded.
+"""Counts the values in one pack, in bounded memory.
 
-Values are kept as they stand in the events until they are frozen: what costs time by the value
-(normalising, sorting, compressing) is done once a pack, and not once an event.
+Values are kept as they are in the events until they are frozen, so that slow work (normalising,
+sorting, compressing) is done once for each value of a pack and not for each event.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ from log_aggregator.core.terms.normalise import VALUE_CHARS_MAX, to_keep
 from log_aggregator.limits import KIB, MIB
 
 Times = Sequence[int] | None
-"""Of events, in their order; None: they tell none."""
+"""The times of events, in their order; None if they have none."""
 
 Keep = Callable[[Field, str], tuple[Field, str]]
-"""Makes what is kept of a field and of the value that an event has in it."""
+"""(field, value of an event) -> (field, value to keep)."""
 
 WEIGHT_MAX = 3 * MIB
-"""From this size on what was seen is frozen: sorted and compressed."""
+"""When counted values take this much memory, they are frozen: sorted and compressed."""
 FROZEN_BYTES_MAX = 3 * MIB
-"""All frozen terms of a pack; no more are taken then. About 200,000 random ones."""
+"""The limit of frozen terms in a pack, about 200,000 random ones; no more are taken then."""
 MEMBER_TERMS_MAX = 100_000
-"""Different terms that one member may bring which no other had before."""
+"""The limit of new terms in one member, that is terms that no earlier member had."""
 
 _ENTRY_WEIGHT = 360
-"""Bytes of memory that one value takes, besides its text. 230 were measured; sorting takes more."""
+"""Bytes of memory for one value, without its text. 230 were measured; sorting takes more."""
 _GROUP_WEIGHT = 1_000
-"""Of its tuple and texts; and of its terms, while it is frozen."""
+"""Bytes for its tuple and texts, and for its terms while it is frozen."""
 _MARK_WEIGHT = 64
 _PLACE_WEIGHT = 4
 _ARRAY_WEIGHT = 96
 
 Group = tuple[str | None, ...]
-"""Values of one event that come together again and again: all that is known of a caller."""
+"""Values of one event that often come together, such as everything that is known about a caller."""
 
 Expand = Callable[[Group], Iterable[tuple[Field, str]]]
 """The terms of a group, each once."""
 
 Entry = list[Any]
 """[count, first, last, place, places]: a list, because it is changed in place for each event.
-`place` is the newest member's; `places` an array of all, None as long as there is one only.
+`place` is that of the newest member, `places` an array of all, or None while there is only one.
 """
 Row = tuple[Field, str, int, int, int, list[int]]
-"""(field, value, count, first, last, places), as the frozen terms are sorted and merged."""
+"""(field, value, count, first, last, places), the form in which terms are frozen and merged."""
 
 
 _ROWS = msgspec.json.Encoder()
@@ -59,7 +59,7 @@ _FROZEN_ROWS = msgspec.json.Decoder(Row)
 
 
 class Span(NamedTuple):
-    """So many events, and the times of the first and the last."""
+    """A number of events, and the times of the first and the last."""
 
     events: int
     first: int
@@ -67,7 +67,9 @@ class Span(NamedTuple):
 
 
 NO_TIME = Span(1, 1 << 62, -1)
-"""Of an event that tells no time: any other begins earlier, and ends later."""
+"""An event without a time. Its `first` is later and its `last` earlier than any time, so that it
+changes neither minimum nor maximum.
+"""
 
 
 class TooMany(Exception):
@@ -82,7 +84,7 @@ class Tally:
         self._seen: dict[Field, dict[str, Entry]] = {field: {} for field in Field}
         self._groups: dict[Expand, dict[Group, Entry]] = {}
         self._once: set[int] = set()
-        """Hashes of groups that came, all that is kept of the first time."""
+        """Hashes of groups that came once."""
         self._place = 0
         self._weight = 0
         self._new = 0
@@ -96,15 +98,15 @@ class Tally:
         self.make_room()
 
     def make_room(self) -> None:
-        """To be called now and then within large members. Raises TooMany."""
+        """Freezes if needed; to be called now and then within large members. Raises TooMany."""
         if self._weight >= WEIGHT_MAX:
             self._freeze()
         if self._frozen_bytes >= FROZEN_BYTES_MAX:
             raise TooMany
 
     def count(self, field: Field, values: Sequence[str | None], times: Times) -> None:
-        """Values of one field, one of each event, and the events' times beside them. An empty value
-        is none. Raises TooMany.
+        """Counts values of one field, one for each event, with the events' times. Empty values are
+        ignored. Raises TooMany.
         """
         if not any(values):
             return
@@ -131,9 +133,9 @@ class Tally:
         self._charge(new, chars)
 
     def count_groups(self, expand: Expand, groups: Sequence[Group], times: Times) -> None:
-        """As `count`, for one group of each event. From the second time on that it comes it is
-        counted as a whole, and becomes terms when it is frozen: what comes once only would take
-        twice the time. Raises TooMany.
+        """Like `count`, for one group of each event. From its second appearance on, a group is
+        counted as a whole and only becomes terms when it is frozen. (For groups that come only once
+        that would take twice the time.) Raises TooMany.
         """
         seen, place = self._groups.setdefault(expand, {}), self._place
         new, chars, get = 0, 0, seen.get
@@ -163,7 +165,7 @@ class Tally:
         self._charge(new, chars)
 
     def add(self, field: Field, value: str | None, span: Span) -> None:
-        """As `count`, for a value of several events."""
+        """Like `count`, for a value of several events."""
         if not value:
             return
         value = value[:VALUE_CHARS_MAX]
@@ -179,8 +181,8 @@ class Tally:
             self._add_place(entry)
 
     def finish(self, place_of: Callable[[int], int]) -> Iterator[PlainSighting]:
-        """All sightings, sorted by term; `place_of` translates the places of members. The tally is
-        empty then.
+        """All sightings, sorted by term; `place_of` translates the places of members. Empties the
+        tally.
         """
         runs: list[Iterable[Row]] = [_read_run(run) for run in self._runs]
         runs.append(self._drain())
@@ -213,7 +215,7 @@ class Tally:
         self._frozen_bytes += len(run)
 
     def _drain(self) -> list[Row]:
-        """What was seen, by term as it is kept, sorted; and forgets it."""
+        """Everything counted so far, by the term to keep, sorted. Empties the counts."""
         rows: list[Row] = []
         keep = self._keep
         for field, seen in self._seen.items():
@@ -222,7 +224,8 @@ class Tally:
             seen.clear()
         for (field, value), (count, first, last, members) in self._expand().items():
             rows.append((*keep(field, value), count, first, last, list(dict.fromkeys(members))))
-        for groups in self._groups.values():  # whoever is counting goes on with these
+        # Cleared and not replaced, because a running `count_groups` holds the dictionary.
+        for groups in self._groups.values():
             groups.clear()
         self._once.clear()
         self._weight = 0
@@ -230,7 +233,7 @@ class Tally:
         return rows
 
     def _expand(self) -> dict[tuple[Field, str], list[Any]]:
-        """The terms of all groups, with count, first, last and places, of which some come twice."""
+        """The terms of all groups, with count, first, last and places (with duplicates)."""
         terms: dict[tuple[Field, str], list[Any]] = {}
         for expand, groups in self._groups.items():
             for group, entry in groups.items():
@@ -246,7 +249,7 @@ class Tally:
 
 
 def _places(entry: Entry) -> list[int]:
-    """A list of its own."""
+    """The places of an entry, as a new list."""
     _, _, _, place, places = entry
     return [place] if places is None else places.tolist()
 
@@ -258,7 +261,7 @@ def _translate(seen_in: Sequence[int], place_of: Callable[[int], int]) -> Sequen
 
 
 def _join(rows: Iterable[Row]) -> Iterator[Row]:
-    """Rows of the same term, which follow one another, become one."""
+    """Joins consecutive rows of the same term."""
     joined: Row | None = None
     for row in rows:
         if joined is None or joined[1] != row[1] or joined[0] != row[0]:

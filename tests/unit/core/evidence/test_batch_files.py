@@ -68,7 +68,7 @@ def test_keys_are_url_encoded() -> None:
 
 
 def test_versions_stand_in_all_rows_or_in_none() -> None:
-    with pytest.raises(ValueError, match="no version"):
+    with pytest.raises(ValueError, match="expected a version id"):
         encode_manifest("dest", [TASK, PLAIN])
 
 

@@ -54,7 +54,7 @@ def test_what_cannot_be_is_refused() -> None:
     for confidence, share in ((0, 0.1), (1, 0.1), (0.9, 0), (0.9, 1)):
         with pytest.raises(ValueError, match="between 0 and 1"):
             plan_sample_size(confidence, share)
-    with pytest.raises(ValueError, match="3 bad of 2"):
+    with pytest.raises(ValueError, match="expected at most 2 bad of 2 checked, not 3"):
         bound_bad_share(2, 3, 0.95)
     assert bound_bad_share(0, 0, 0.95) == bound_bad_share(3, 3, 0.95) == 1.0
 
@@ -63,8 +63,7 @@ def test_the_proof_is_a_sentence_that_does_not_exaggerate() -> None:
     assert DRILL.proof == "95% sure that fewer than 1% of all members are bad"
     assert replace(DRILL, bad=1).proof == "95% sure that fewer than 1.6% of all members are bad"
     assert (
-        replace(DRILL, population=299).proof
-        == "all 299 members were brought back; 0 of them are bad"
+        replace(DRILL, population=299).proof == "all 299 members were read back; 0 of them are bad"
     )
     assert "nothing is proven" in replace(DRILL, members=0).proof
     about = replace(DRILL, population=299, is_counted=False)

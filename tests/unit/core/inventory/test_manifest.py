@@ -98,10 +98,10 @@ def test_an_inventory_of_current_versions() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": "2030-01-01"}, "another version than 2016-11-30"),
+        ({"version": "2030-01-01"}, "another version: expected 2016-11-30"),
         (
             {"fileFormat": "ORC", "fileSchema": "struct<bucket:string>"},
-            "ORC; read are CSV and Parquet",
+            "ORC: expected CSV or Parquet",
         ),
         ({"fileSchema": "Bucket, Key, Size, LastModifiedDate, StorageClass"}, "lacks ETag"),
         ({"fileSchema": "Bucket, Key"}, "lacks ETag, LastModifiedDate, Size, StorageClass"),

@@ -52,7 +52,7 @@ def test_one_that_is_dated_by_the_listing() -> None:
     ("key", "certainty", "reason"),
     [
         ("x/2025-04-03/app.log", "hint", 'pattern = "x/{YYYY-MM-DD}/app.log"'),
-        ("x/app.log", "none", "nothing in it is certainly a date"),
+        ("x/app.log", "none", "nothing in the key is clearly a date"),
         ("release-2024-12-01/logs/2025/04/03/app.log", "hint", "disagree"),
         ("x/2025-04-03/manifest.json", "hint", "manifest"),
         ("x/", "none", "folder marker"),

@@ -116,7 +116,7 @@ def test_two_ways_to_read() -> None:
         ("{*}{**}{YYYYMMDD}", "between two wildcards"),
         ("{**}/{**}/{**}/{YYYYMMDD}", "at most 2 times"),
         ("/".join(["{*}"] * 13) + "{YYYYMMDD}", "12 wildcards"),
-        ("{account}/{account}/{YYYYMMDD}", "stands twice"),
+        ("{account}/{account}/{YYYYMMDD}", "is there twice"),
     ],
 )
 def test_a_wrong_pattern_gets_one_line(pattern: str, message: str) -> None:

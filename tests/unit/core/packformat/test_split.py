@@ -81,10 +81,10 @@ ONE, TWO = member_of(b"one" * 100), member_of(NOISE[:1000])
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"plain text\n" + ONE, "what begins at byte 0 is no gzip"),
-        (ONE + b"plain text\n" + TWO, f"what begins at byte {len(ONE)} is no gzip"),
-        (ONE + TWO + b"x", f"what begins at byte {len(ONE + TWO)} is no gzip"),
-        (ONE + bytes(7) + b"PK\x03\x04" + TWO, f"what begins at byte {len(ONE) + 7} is no gzip"),
+        (b"plain text\n" + ONE, "the data at byte 0 is not gzip"),
+        (ONE + b"plain text\n" + TWO, f"the data at byte {len(ONE)} is not gzip"),
+        (ONE + TWO + b"x", f"the data at byte {len(ONE + TWO)} is not gzip"),
+        (ONE + bytes(7) + b"PK\x03\x04" + TWO, f"the data at byte {len(ONE) + 7} is not gzip"),
         (ONE + TWO[:-1], f"the gzip member at byte {len(ONE)} is cut short"),
         (ONE + TWO[:-9], f"the gzip member at byte {len(ONE)} is cut short"),
         (ONE + TWO[:12], f"the gzip member at byte {len(ONE)} is cut short"),
@@ -94,7 +94,7 @@ ONE, TWO = member_of(b"one" * 100), member_of(NOISE[:1000])
             "the gzip member at byte 0 is damaged",
         ),
         (TWO[:-5] + bytes([TWO[-5] ^ 1]) + TWO[-4:], "the gzip member at byte 0 is damaged"),
-        (ONE + zlib.compress(b"zlib, not gzip"), f"what begins at byte {len(ONE)} is no gzip"),
+        (ONE + zlib.compress(b"zlib, not gzip"), f"the data at byte {len(ONE)} is not gzip"),
     ],
 )
 def test_anything_else_is_refused_with_its_place(data: bytes, message: str, size: int) -> None:

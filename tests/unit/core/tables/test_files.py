@@ -160,7 +160,7 @@ def test_a_count_of_packs_that_is_wrong_is_told() -> None:
     short = zlib.compress(b"".join([lines[0], b'["one"]\n', *lines[2:]]))
     end = b"\0\0\0\0PAR1"  # of a file whose footer is empty
     assert list(decode_directory(whole + end).packs) == packs
-    with pytest.raises(BadTerms, match="names 1 packs and counts members of 2"):
+    with pytest.raises(BadTerms, match="has 1 names of packs and 2 counts"):
         decode_directory(short + len(short).to_bytes(4, "little") + whole[-8:] + end)
 
 

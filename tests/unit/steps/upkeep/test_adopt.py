@@ -154,9 +154,9 @@ def test_padding_is_counted(whole: bool) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (PARTS[0] + b"plain text\n" + PARTS[2], f"what begins at byte {len(PARTS[0])} is no gzip"),
+        (PARTS[0] + b"plain text\n" + PARTS[2], f"the data at byte {len(PARTS[0])} is not gzip"),
         (PARTS[0] + PARTS[2][:-3], f"the gzip member at byte {len(PARTS[0])} is cut short"),
-        (b"a,b,c\n", "what begins at byte 0 is no gzip"),
+        (b"a,b,c\n", "the data at byte 0 is not gzip"),
         (bytes(100), "there is no gzip member in it"),
         (b"", "there is no gzip member in it"),
     ],
@@ -439,7 +439,7 @@ def test_no_adopted_aggregate_can_be_verified_as_a_pack() -> None:
         TARGET.index_key(pack_key),
         store.get_object("dest", adopted.aggregate.index_key(TARGET)).data,
     )
-    with pytest.raises(BadPack, match="of another format"):
+    with pytest.raises(BadPack, match="another format or version"):
         read_index(store, TARGET, pack_key).decode()
 
 

@@ -39,8 +39,8 @@ def read_s3_access(data: bytes, tally: Tally) -> None:
 
 
 def read_cloudfront(data: bytes, tally: Tally) -> None:
-    """Counts the terms of a standard log of either version: as text with a line `#Fields:`, or as
-    JSON Lines. Raises Unparsable, TooMany.
+    """Counts the terms of a standard log of either version: text with a line `#Fields:`, or JSON
+    Lines. Raises Unparsable, TooMany.
     """
     if data.startswith(b"{"):
         read_json_lines(data, _VIEWS, partial(_count_views, tally=tally))
@@ -75,7 +75,7 @@ _S3_GROUPS = {
     Field.ERROR: "error",
 }
 _QUOTES = 6
-"""Of request, referrer and user agent; a `-` may stand without."""
+"""Quotation marks of request, referrer and user agent. A `-` may come without."""
 _HOST_WORD = 5
 """After the last quotation mark: version id, host id, signature, cipher, kind, host."""
 _HOST_WORD_UNQUOTED = 11
@@ -93,7 +93,9 @@ def _given(text: str | None) -> str | None:
 
 
 def _host_of(match: re.Match[str]) -> str | None:
-    """Older lines end before it. A user agent may hold quotation marks; nothing after it may."""
+    """The host header. Older lines end before it. A user agent may contain quotation marks, but
+    nothing after it does.
+    """
     line = match.string
     if line.count('"') < _QUOTES:
         words, place = _WORD.findall(line, match.end()), _HOST_WORD_UNQUOTED
@@ -104,7 +106,7 @@ def _host_of(match: re.Match[str]) -> str | None:
 
 @lru_cache(maxsize=8_192)
 def _parse_clf(text: str) -> int | None:
-    """Of `06/Feb/2019:00:00:38 +0000`."""
+    """Parses `06/Feb/2019:00:00:38 +0000`. Cached, because neighbouring lines share a time."""
     match = _CLF_TIME.match(text)
     if match is None or match["month"] not in _MONTHS:
         return None
@@ -135,7 +137,7 @@ CLOUDFRONT_COLUMNS: Mapping[Field, tuple[str, ...]] = {
 
 
 class _View(msgspec.Struct, gc=False):
-    """One line of JSON; a time in seconds may stand in place of date and time."""
+    """One line of JSON. It may have a time in seconds instead of date and time."""
 
     date: str | None = None
     time: str | None = None

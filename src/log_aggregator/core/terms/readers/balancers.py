@@ -1,5 +1,5 @@
-"""Access logs of load balancers: application (and its connection logs), network, classic. They lie
-under one name; how a line begins says which it is.
+"""Access logs of load balancers: application (and its connection logs), network, classic. All have
+the same service name in their keys; the beginning of a line says which kind it is.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html,
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html,
@@ -37,7 +37,7 @@ def read_balancers(data: bytes, tally: Tally) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """Where in a line its parts stand; None where there is none."""
+    """The positions of the parts in a line; None for a part that this kind does not have."""
 
     words_min: int
     time: int
@@ -55,7 +55,7 @@ _FORMS = {
     "tls": _NETWORK,
 }
 _TARGET_GROUP = 16
-"""Of an application load balancer; its ARN."""
+"""The position of the target group's ARN, in a line of an application load balancer."""
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _URL_HOST = re.compile(r"\S+ [a-z0-9]+://(\[[^\]]*\]|[^/:?# ]*)")
 
@@ -69,7 +69,7 @@ def _read_line(line: str) -> _Request | None:
     if form is None or len(words) < form.words_min:
         return None
     if form is _APPLICATION and not words[_TARGET_GROUP].startswith(("arn:", "-")):
-        return None  # quotation marks within a text have moved the words
+        return None  # a quotation mark inside a text has shifted the words
     request = None if form.request is None else _URL_HOST.match(words[form.request])
     domain = None if form.domain is None else words[form.domain]
     return (
@@ -95,13 +95,15 @@ def _words_of(line: str) -> list[str]:
 def _form_of(words: Sequence[str]) -> _Form | None:
     form = _FORMS.get(words[0]) if words else None
     if form is None and len(words) > 3 and seconds_of(words[0]) is not None:
-        # A connection log names the client's port in a word of its own.
+        # A connection log has the client's port as a separate word.
         return _CONNECTION if words[2].isdigit() else _CLASSIC
     return form
 
 
 def _address(client: str) -> str | None:
-    """Without its port: `192.0.2.1:443`, `[2001:db8::1]:443`; a connection log has none."""
+    """The address without its port: `192.0.2.1:443`, `[2001:db8::1]:443`. A connection log has no
+    port here.
+    """
     if client.count(":") > 1 and not client.startswith("["):
         front, _, port = client.rpartition(":")
         return front if len(front.split(":")) == 8 and port.isdigit() else client

@@ -94,7 +94,7 @@ _ONE_BY_ONE = Records(
     msgspec.json.Decoder(_ShellLog),
     msgspec.json.Decoder(_Record),
 )
-"""For a log that is large, or in which anything is not as it should be: what can be read."""
+"""For a log that is large or damaged: decodes event by event and counts what can be read."""
 _NOBODY = _Identity()
 _NO_ISSUER = _Issuer()
 _NO_CONTEXT = _Context()
@@ -117,7 +117,7 @@ def _count_columns(records: Sequence[_Record], times: Times, tally: Tally) -> No
 
 
 def _caller_of(i: _Identity) -> Group:
-    """The same few call again and again."""
+    """All that is known about a caller, as a group: the same few callers come again and again."""
     context = i.session_context or _NO_CONTEXT
     issuer = context.session_issuer or _NO_ISSUER
     behalf = i.on_behalf_of
@@ -151,8 +151,8 @@ def _event_terms(group: Group) -> Iterator[tuple[Field, str]]:
 
 
 def session_of(arn: str | None, principal_id: str | None) -> str | None:
-    """The name of a session: `arn:aws:sts::111111111111:assumed-role/role/session`; of whoever has
-    no ARN, `AROAEXAMPLE:session`.
+    """The name of a session, from `arn:aws:sts::111111111111:assumed-role/role/session`; without an
+    ARN, from the principal id `AROAEXAMPLE:session`.
     """
     if not arn:
         return principal_id.partition(":")[2] if principal_id else None
@@ -179,7 +179,7 @@ _FOUND_FIELDS = (
 
 
 def _found_in(record: _Record) -> Iterable[tuple[Field, str]]:
-    """Each once."""
+    """The terms in the parameters of an event, each once."""
     found: Found = []
     if record.request_parameters:
         gather(record.request_parameters, found)
@@ -198,7 +198,7 @@ _OWN_FIELDS = frozenset((Field.ACCESS_KEY, Field.SESSION, Field.ADDRESS))
 
 
 def _own_value(record: _Record, field: Field) -> str | None:
-    """What is counted of the event's own fields, and not again."""
+    """The value from the event's own fields, which is counted already."""
     identity = record.user_identity or _NOBODY
     if field is Field.ADDRESS:
         return record.source_address

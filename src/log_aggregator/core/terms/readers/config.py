@@ -64,7 +64,7 @@ _RAW_LOGS = msgspec.json.Decoder(_RawLog)
 
 
 def _items_of(data: bytes) -> list[_Item]:
-    """Raises Unparsable where it has none."""
+    """Raises Unparsable if it has none."""
     log = _LOGS.decode(data)
     if log.configuration_items is None and log.configuration_item is None:
         raise Unparsable
@@ -83,7 +83,7 @@ def _raws_of(data: bytes) -> list[msgspec.Raw]:
 
 _NOTHING = (b"", b"null")
 _ONE_BY_ONE = Records(_raws_of, msgspec.json.Decoder(_ShellLog), msgspec.json.Decoder(_Item))
-"""For a log that is large, or in which anything is not as it should be: what can be read."""
+"""For a log that is large or damaged: decodes item by item and counts what can be read."""
 
 
 def _count(items: Sequence[_Item], tally: Tally) -> None:

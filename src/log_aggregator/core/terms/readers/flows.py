@@ -1,4 +1,4 @@
-"""VPC and transit gateway flow logs as text, of any format: their first line names the columns.
+"""VPC and transit gateway flow logs as text, in any format: their first line names the columns.
 
 https://docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html,
 https://docs.aws.amazon.com/vpc/latest/tgw/tgw-flow-logs.html.
@@ -26,7 +26,7 @@ _NONE = "-"
 def read_flows(data: bytes, tally: Tally) -> None:
     """Counts the terms of a log. Raises Unparsable, TooMany."""
     end = data.find(b"\n", 0, PIECE_BYTES) + 1 or len(data)
-    if end > PIECE_BYTES or not data[:end].isascii():  # with a mark of byte order, too
+    if end > PIECE_BYTES or not data[:end].isascii():  # a byte order mark is not ASCII either
         raise Unparsable
     header = data[:end].decode("ascii").split()
     if not header:

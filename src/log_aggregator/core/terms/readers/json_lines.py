@@ -1,4 +1,4 @@
-"""Logs of one JSON document a line: WAF, Route 53 Resolver, GuardDuty.
+"""Logs with one JSON document in each line: WAF, Route 53 Resolver, GuardDuty.
 
 https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html,
 https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/resolver-query-logs-format.html,
@@ -19,7 +19,7 @@ from log_aggregator.core.terms.tally import Tally
 
 
 def read_waf(data: bytes, tally: Tally) -> None:
-    """Raises Unparsable, TooMany, as the other readers here."""
+    """Raises Unparsable, TooMany, like the other readers here."""
 
     def count(events: Sequence[_Request]) -> None:
         times = [None if e.timestamp is None else within(e.timestamp // 1000) for e in events]
@@ -124,7 +124,7 @@ def _host_header(request: _HttpRequest) -> str | None:
 
 
 def _rules(event: _Request) -> set[str | None]:
-    """What terminated the request, and what matched."""
+    """The rules that terminated the request or matched."""
     rules = {event.terminating_rule_id}
     rules.update(rule.rule_id for rule in event.non_terminating_matching_rules or ())
     for group in event.rule_group_list or ():

@@ -1,4 +1,4 @@
-"""Times of events, as logs write them, in seconds since 1970."""
+"""Parses times of events into seconds since 1970."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TIME_MAX = 253_402_300_799
 
 
 def seconds_of(text: str | None) -> int | None:
-    """Of `2026-03-14T01:59:26.5Z` and the like; None where it is no time, or none since 1970. What
-    names no zone is UTC.
+    """Parses `2026-03-14T01:59:26.5Z` and the like; None if it is not a time, or before 1970.
+    Without a zone it is UTC.
     """
     return None if text is None or len(text) > TIME_CHARS_MAX else _parse(text)
 
 
 TIME_CHARS_MAX = 64
-"""Longer texts are none; a cache of them would have no bound."""
+"""Longer texts are not times. Without the limit, the cache's memory would have none either."""
 
 
 @lru_cache(maxsize=8_192)
@@ -43,7 +43,7 @@ def within(seconds: int) -> int | None:
 def by_time(
     events: Sequence[_Event], times: Sequence[int | None]
 ) -> Iterator[tuple[Sequence[_Event], Times]]:
-    """The events that have a time, with their times, and then the others."""
+    """First the events with a time, and their times; then the others."""
     known = [time for time in times if time is not None]
     if len(known) == len(events):
         yield events, known

@@ -1,5 +1,5 @@
-"""Names, ids, ARNs and access keys in the parameters of an API call and in its answer, by a rule on
-their keys. Only texts are taken; policies, documents, bodies and the like are never looked into.
+"""Finds names, ids, ARNs and access keys in the parameters of an API call and in its answer, by a
+rule about their keys. Only texts are taken; policies, documents, bodies and the like are skipped.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from log_aggregator.core.terms.model import Field
 
 
 class Closed(Enum):
-    """Nothing below such a key is looked at."""
+    """The kind of a key below which nothing is read."""
 
     CLOSED = 0
 
 
 Kind = Field | Closed | None
-"""What stands under a key: a term, something that is closed, or anything else."""
+"""What is under a key: a term, something closed, or anything else."""
 
 Found = list[tuple[Field, str]]
-"""As often as they were found."""
+"""Terms that were found, with duplicates."""
 
 
 def gather(parameters: Any, found: Found) -> None:
-    """Adds what `parameters`, a decoded JSON value of a CloudTrail event, holds."""
+    """Adds the terms in `parameters`, a decoded JSON value of a CloudTrail event."""
     _gather(parameters, found, _KINDS)
 
 
 def gather_finding(resource: Any, found: Found) -> None:
-    """The same of a resource or an action in a finding of GuardDuty."""
+    """The same for a resource or an action in a GuardDuty finding."""
     _gather(resource, found, _FINDING_KINDS)
 
 
 def _gather(parameters: Any, found: Found, kinds: _Kinds) -> None:
-    """No recursion: whoever decoded the value has decided how deep it may be."""
+    """Without recursion, because the value may be nested as deep as the decoder allows."""
     stack = [parameters]
     while stack:
         node = stack.pop()
@@ -61,8 +61,8 @@ def _look_into(node: dict[str, Any], found: Found, kinds: _Kinds, stack: list[An
 
 
 def kind_of(key: str) -> Kind:
-    """By the last word of the key: `roleArn`, `KeyId`, `instanceIds`, `DBInstanceIdentifier`,
-    `bucketName`, `aws:s3:arn`, `name`.
+    """Decides by the last word of the key: `roleArn`, `KeyId`, `instanceIds`,
+    `DBInstanceIdentifier`, `bucketName`, `aws:s3:arn`, `name`.
     """
     plain = key.lower()
     if plain in _NEVER or len(key) > _KEY_CHARS_MAX:
@@ -77,7 +77,7 @@ def kind_of(key: str) -> Kind:
 
 
 def kind_words() -> list[tuple[str, str]]:
-    """The rule as a table: (keys, what stands under them)."""
+    """The rule as a table: (keys, the field of their values)."""
     exact: dict[Field, list[str]] = {}
     for key, field in EXACT.items():
         exact.setdefault(field, []).append(f"`{key}`")
@@ -111,7 +111,7 @@ CLOSED_WORDS = (
     *("tagging", "tag", "tags", "tagset", "metadata", "header", "headers", "userdata", "password"),
     *("environment", "variables", "parameters", "arguments", "attributes"),
 )
-"""Last words of keys that hold contents, whose own keys mean nothing to us."""
+"""Last words of keys with free content, in which keys have no known meaning."""
 _NEVER = frozenset(
     (
         *("requestid", "x-amz-request-id", "eventid", "sharedeventid", "versionid", "uploadid"),
@@ -124,7 +124,7 @@ _NEVER = frozenset(
 
 
 class _Kinds(dict[str, Kind]):
-    """Kinds of keys that were met; there are a few thousand in all of AWS."""
+    """A cache of the kinds of keys; there are a few thousand in all of AWS."""
 
     def __init__(self, exact: Mapping[str, Field]) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class _Kinds(dict[str, Kind]):
 
 
 class _Terms(dict[str, Field | None]):
-    """Of a text under a key: the field of its term, or None."""
+    """A cache of the field for a text under a key, or None."""
 
     def __init__(self, kinds: _Kinds) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""Logs of one event a line, piece by piece: what is made of a line takes several times its size."""
+"""Reads logs with one event in each line, piece by piece, because parsed lines take several times
+their size in memory.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ from log_aggregator.limits import KIB
 
 PIECE_BYTES = 64 * KIB
 LINE_BYTES_MAX = 256 * KIB
-"""No log has longer lines; of a line of short words or empty lists much more would be made."""
+"""No log has longer lines. A long line of short words or empty lists would take a lot of memory."""
 _Event = TypeVar("_Event")
 
 
 class Pieces:
-    """Whole lines of a log, about so many bytes at a time; without those that are too long."""
+    """Whole lines of a log, about PIECE_BYTES at a time, without lines that are too long."""
 
     def __init__(self, data: bytes, start: int = 0) -> None:
         self._data, self._start = data, start
@@ -39,7 +41,7 @@ class Pieces:
             start = end
 
     def check(self) -> None:
-        """When all were taken. Raises TooLarge where lines were left out."""
+        """To be called after the last piece. Raises TooLarge if lines were left out."""
         if self._has_long:
             raise TooLarge
 
@@ -47,7 +49,9 @@ class Pieces:
 def read_json_lines(
     data: bytes, decoder: msgspec.json.Decoder[_Event], count: Callable[[Sequence[_Event]], None]
 ) -> None:
-    """Counts the events, piece by piece. Raises Unparsable when all others were counted."""
+    """Counts the events, piece by piece. If some cannot be decoded, raises Unparsable after the
+    others were counted.
+    """
     damaged = False
     pieces = Pieces(data)
     for piece in pieces:
@@ -71,7 +75,7 @@ def _decode_each(piece: bytes, decoder: msgspec.json.Decoder[_Event]) -> Iterato
 
 
 def once(*columns: Sequence[str | None]) -> Iterator[Sequence[str | None]]:
-    """The columns, in which a value stands once in each row."""
+    """The columns, with each value only once in a row."""
     for number, column in enumerate(columns):
         earlier = columns[:number]
         yield (
@@ -87,7 +91,7 @@ def once(*columns: Sequence[str | None]) -> Iterator[Sequence[str | None]]:
 def count_sets(
     field: Field, each: Sequence[Iterable[str | None]], times: Times, tally: Tally
 ) -> None:
-    """Counts any number of values of each event."""
+    """Counts any number of values for each event."""
     values: list[str | None] = []
     moments: list[int] = []
     for some, time in zip(each, times or repeat(0), strict=False):

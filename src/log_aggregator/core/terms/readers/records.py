@@ -1,7 +1,8 @@
-"""Logs that are one JSON document with a list of events, in bounded memory whatever they hold.
+"""Reads logs that are one JSON document with a list of events, in bounded memory whatever they
+contain.
 
-Decoded, a value takes up to 200 bytes, and up to 70 times of what it takes as JSON: `[]`. So a log
-is decoded at once only where it has few values, and event by event otherwise.
+A decoded value takes up to 200 bytes, up to 70 times its size in JSON (`[]`). So a log is only
+decoded as a whole if it has few values, and event by event otherwise.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ _Event = TypeVar("_Event")
 _Log = TypeVar("_Log")
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
-"""What decoding raises for what is not as it should be."""
+"""What decoding raises for bad data."""
 
 SMALL_BYTES_MAX = 128 * KIB
-"""Decoded without further ado; also, so much is decoded together of a larger one."""
+"""Smaller logs are decoded without counting values; larger ones in batches of this size."""
 AT_ONCE_BYTES_MAX = 2 * MIB
 EVENT_BYTES_MAX = 1 * MIB
-"""CloudTrail's events are at most 256 KB, or 1 MB where larger ones are asked for
+"""CloudTrail's events have at most 256 KB, or 1 MB if larger ones are enabled
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html).
 """
 VALUES_MAX = 64_000
-"""In what is decoded together. Real logs have one in 20 bytes."""
+"""The limit of values that are decoded together. Real logs have one in 20 bytes."""
 EVENTS_MAX = 250_000
-"""In one log: 16 MiB of the smallest events that AWS writes have a tenth of it."""
+"""The limit of events in one log, ten times as many as in 16 MiB of AWS's smallest ones."""
 
 
 def has_few_values(data: bytes, bytes_max: int = AT_ONCE_BYTES_MAX) -> bool:
@@ -44,9 +45,9 @@ def has_few_values(data: bytes, bytes_max: int = AT_ONCE_BYTES_MAX) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Records(Generic[_Log, _Event]):
-    """How to find the list in a document, as raw JSON, and how to decode an event of it.
+    """How to find the list in a document, as raw JSON, and how to decode an event.
 
-    `shells` finds it as objects of which nothing is kept.
+    `shells` decodes the list as objects without fields.
     """
 
     raws: Callable[[bytes], Sequence[msgspec.Raw]]
@@ -54,8 +55,8 @@ class Records(Generic[_Log, _Event]):
     events: msgspec.json.Decoder[_Event]
 
     def read(self, data: bytes, count: Callable[[Sequence[_Event]], None]) -> None:
-        """Counts the events that can be read, some at a time. Raises Unparsable when they are
-        counted; TooLarge for what would take too much memory.
+        """Counts the events that can be decoded, some at a time. If some cannot, raises Unparsable
+        after the others were counted; TooLarge if they would take too much memory.
         """
         self._check_count(data)
         try:
@@ -80,7 +81,9 @@ class Records(Generic[_Log, _Event]):
             raise Unparsable
 
     def _check_count(self, data: bytes) -> None:
-        """Each event has a brace, unless it is no object; that alone costs another look."""
+        """Every event has a brace unless it is not an object, so only a list with very many commas
+        needs to be decoded to find out.
+        """
         if data.count(b"{") > EVENTS_MAX:
             raise TooLarge
         if data.count(b",") > EVENTS_MAX:
@@ -91,7 +94,7 @@ class Records(Generic[_Log, _Event]):
 
 
 class Shell(msgspec.Struct, gc=False):
-    """An event of which nothing is kept."""
+    """An event of which no field is kept."""
 
 
 def _cut_batches(raws: Sequence[msgspec.Raw]) -> Iterator[list[bytes]]:

@@ -1,4 +1,4 @@
-"""What a reader says where it cannot read."""
+"""The errors of readers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from log_aggregator.core.terms.model import Unsearched
 
 
 class Unparsable(Exception):
-    """Parts of a member, or all of it, cannot be read as its log type. What could was counted."""
+    """A member, or parts of it, cannot be parsed as its log type. The rest was counted."""
 
     reason: ClassVar[Unsearched] = Unsearched.UNPARSABLE
 
 
 class TooLarge(Unparsable):
-    """Parts of it are larger than what AWS writes, and would take much memory. The others were
-    counted.
+    """Parts of a member are larger than anything that AWS writes, and would take much memory. The
+    rest was counted.
     """
 
     reason = Unsearched.TOO_LARGE

@@ -93,7 +93,7 @@ def test_all_members_of_a_small_archive_come_back() -> None:
     assert found.warm.members == 7
     assert found.warm.p95_seconds > 0
     assert found.frozen is None
-    assert found.proof == "all 7 members were brought back; 0 of them are bad"
+    assert found.proof == "all 7 members were read back; 0 of them are bad"
     assert outcome.failures == []
 
 
