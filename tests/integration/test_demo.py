@@ -166,7 +166,7 @@ def test_each_loss_is_on_the_terminal_and_on_the_page(demo: Demo) -> None:
         assert lost in parts.by_part["coverage"]
     assert "brought back 154 of 159 members" in demo.text
     assert "brought back 154 of 159 members" in parts.by_part["drills"]
-    assert "All three losses were found, and nothing else was." in demo.text
+    assert "All three losses were found, and nothing else." in demo.text
 
 
 def test_each_loss_can_be_read_in_a_browser(demo: Demo, tmp_path: Path) -> None:

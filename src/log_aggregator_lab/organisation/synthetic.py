@@ -32,7 +32,7 @@ class Purpose(StrEnum):
 
 
 class Oddity(StrEnum):
-    """What is out of the ordinary about an object, so that every kind can be counted."""
+    """The oddity of an object, so that every kind can be counted."""
 
     NONE = ""
     VERSIONS = "versions"  # one of several versions of a live key
@@ -56,7 +56,7 @@ class SyntheticObject:
     key: str
     make: Callable[[], bytes]
     source: str
-    """Which kind of log this is, in the lab's own words: `cloudtrail`, `digest`, `flow`, ..."""
+    """The kind of log, in the lab's own words: `cloudtrail`, `digest`, `flow`, ..."""
     purpose: Purpose
     day: date | None
     """The log date that the key names."""

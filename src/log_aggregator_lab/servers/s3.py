@@ -45,8 +45,8 @@ PREFIX = "log-aggregator-s3-"
 ATTEMPTS_MAX = 3
 START_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 3.0
-"""Stopping takes 1.2 s, or 30 s while a client still holds a connection. Then it is killed: its
-data goes anyway.
+"""Stopping takes 1.2 s, or 30 s while a client still holds a connection. Then it is killed, because
+its data is removed anyway.
 """
 LOG_TAIL_BYTES = 2_000
 
@@ -62,8 +62,8 @@ PORT_FLAGS = (
     "admin.port",
     "admin.port.grpc",
 )
-"""Every port that the server opens; without these flags they would be fixed numbers, some of them
-on all interfaces.
+"""Every port that the server opens. Without these flags they would have fixed numbers, and some
+would listen on all interfaces.
 """
 
 FLAGS = {
@@ -164,7 +164,7 @@ class EmbeddedS3:
         return self._directory / "data"
 
     def start(self) -> None:
-        """Returns when the server creates buckets. Another program may take a port in between,
+        """Returns once the server can create buckets. Another program may take a port in between,
         hence the attempts.
         """
         for attempt in range(1, ATTEMPTS_MAX + 1):
@@ -226,7 +226,7 @@ class EmbeddedS3:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            # a Ctrl-C in the terminal is for us; we stop the server when we are done
+            # ctrl-C in the terminal is for us; we stop the server when we are done
             start_new_session=True,
         )
         if process.stdin is None or process.stdout is None:
@@ -254,7 +254,7 @@ class EmbeddedS3:
         return json.dumps({"identities": [identity]}).encode() + b"\n"
 
     def _environment(self, directory: Path) -> dict[str, str]:
-        """Nothing of the caller's: no credentials, no proxies, no configuration from a home
+        """Takes over nothing from the caller: no credentials, proxies, or configuration in a home
         directory.
         """
         return {
@@ -276,7 +276,7 @@ class EmbeddedS3:
                     lines=self._log_tail().split("\n"),
                 )
             with suppress(OSError, http.client.HTTPException):
-                # a conflict: an earlier request made it, whose answer took too long
+                # a conflict: an earlier request, whose answer took too long, made it
                 if self._request("PUT", "ready") in (http.HTTPStatus.OK, http.HTTPStatus.CONFLICT):
                     self._request("DELETE", "ready")
                     return
@@ -336,7 +336,7 @@ def find_program() -> Path:
 
 
 def find_free_ports(count: int) -> list[int]:
-    """All of them are held open until the last one is known, so that no two are the same."""
+    """Holds all of them open until the last one is known, so that no two are the same."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
