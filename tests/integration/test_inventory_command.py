@@ -83,7 +83,7 @@ def test_what_is_refused(site: Site) -> None:
                 first,
             ],
             2,
-            "neither in",
+            "expected one of a bucket in",
         ),
     ):
         failed = site.call(*arguments, code=code)
