@@ -113,7 +113,7 @@ class _Guard:
             self.own.flush()
 
     def isatty(self) -> bool:
-        """Standard error is no terminal to those that show bars, where bars are not wanted."""
+        """False for standard error where bars are not wanted, so that nothing shows them."""
         is_out = self.own is own_stream(sys.stdout)
         return (is_out or _speech.has_bars) and self.own.isatty()
 

@@ -58,7 +58,9 @@ from log_aggregator.wiring import open_job
 
 _FOLDER_OPTION = "--then-extract"
 _HOURS_UNKNOWN = 48.0
-"""For a restore that was under way already: S3 does not tell its tier."""
+"""For a restore that was under way already: HeadObject does not report its tier
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+"""
 
 
 @click.command()

@@ -78,7 +78,7 @@ def _find_target(job: Job) -> Target:
 
 
 def _write(job: Job, target: Target, found: Report, described: Mapping[str, Any]) -> str:
-    """The key of the page. It is written last, so that whoever sees it finds the JSON as well."""
+    """The key of the page. The page is written last, so that where it exists the JSON does too."""
     options = replace(job.rules.group.combine.index, content_encoding=None)
     text = json.dumps(described, indent=1, ensure_ascii=False)
     for suffix, content_type, data in (

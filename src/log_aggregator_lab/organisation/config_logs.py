@@ -1,8 +1,8 @@
-"""What else lies in the Control Tower bucket: AWS Config's history, snapshots and oversized
+"""The other logs in the Control Tower bucket: AWS Config's history, snapshots and oversized
 notifications, and CloudTrail Insights.
 
-Config writes its key with month and day unpadded, and names resource types with `::`. Its keys hold
-the organisation id once.
+Config's keys have month and day unpadded, resource types with `::`, and the organisation id only
+once.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What the synthetic organisation looks like: its size, its buckets, its oddities. And three that
-are ready-made.
+"""What the synthetic organisation looks like: its size, its buckets, its oddities; and three
+ready-made ones.
 
-Everything follows from the specification. The same one gives the same keys, documents, metadata and
-order on every machine and every Python from 3.11 on, whatever PYTHONHASHSEED is. The compressed
-bytes also depend on the build of zlib (zlib and zlib-ng choose other matches);
-`compression_level=0` writes stored blocks by hand and so is free of that, at the price of size.
-Within one machine the bytes are always the same.
+Everything is derived from the specification. The same one gives the same keys, documents, metadata
+and order on every machine and every Python from 3.11 on, whatever PYTHONHASHSEED is. The compressed
+bytes also depend on the build of zlib (zlib and zlib-ng choose different matches).
+`compression_level=0` writes stored blocks itself and avoids that, but is larger. On one machine the
+bytes are always the same.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ DescribeJob and UpdateJobStatus of S3 Control.
     with BatchOperations(store) as server:
         ... AWS_ENDPOINT_URL_S3_CONTROL=server.endpoint_url ...
 
-Requests are read by botocore's own model of the service and judged by its validation. A job really
-hashes what its manifest names, whatever its storage class, and writes its completion report into
-the bucket, in the form in which S3 writes it. A job takes a step each time that it is asked for:
-New, Preparing, Active, Complete.
+Requests are parsed with botocore's model of the service, and checked by its validation. A job
+really hashes what its manifest names, in any storage class, and writes its completion report to the
+bucket in S3's form. A job moves on each time its state is asked for: New, Preparing, Active,
+Complete.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-compute-checksums.html

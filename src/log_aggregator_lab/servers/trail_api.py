@@ -1,5 +1,5 @@
-"""A stand-in for the three calls of CloudTrail and Organizations with which signatures are checked:
-what it says fits the organisation.
+"""A stand-in for the three calls of CloudTrail and Organizations that are needed to check
+signatures. Its answers match the organisation.
 
 `aws cloudtrail validate-logs` finds it by AWS_ENDPOINT_URL_CLOUDTRAIL and
 AWS_ENDPOINT_URL_ORGANIZATIONS; requests are not checked.

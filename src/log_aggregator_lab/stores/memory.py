@@ -1,13 +1,13 @@
-"""S3 in memory: for tests, of this package and of programs that use it. It passes the same suite as
-the real ones.
+"""S3 in memory, for tests of this package and of programs that use it. It passes the same
+conformance suite as the real stores.
 
     store = MemoryStore()
     store.create_bucket("logs", versioning="Enabled")
     source = store.put("logs", "2025/01/01/a.json.gz", b"...")
 
-It keeps what S3 keeps: versions, null versions, delete markers, conditions, parts of at least 5
-MiB, checksums of whole objects, archive classes, order by UTF-8 bytes. Version ids, upload ids and
-times come from a counter, so a run is the same every time.
+It behaves like S3 in versions, null versions, delete markers, conditions, parts of at least 5 MiB,
+checksums of whole objects, archive classes, and order by UTF-8 bytes. Version ids, upload ids and
+times come from a counter, so every run is the same.
 """
 
 from __future__ import annotations
