@@ -83,7 +83,7 @@ def test_what_is_refused(site: Site) -> None:
                 first,
             ],
             2,
-            "expected one of a bucket in",
+            "neither in",
         ),
     ):
         failed = site.call(*arguments, code=code)

@@ -232,17 +232,17 @@ def _show_next(
             f"search {LEAKED_KEY} {packed}",
             f"verify {day}",
             f"validate-cloudtrail {day}",
+            f"custody verify {packed}",
             f"coverage --date {spec.first_day} {sources}",
             f"drill --sample 50 {packed}",
             f"report --from {spec.first_day} --to {spec.first_day} {sources}",
-            f"custody verify {packed}",
         ):
             print_line(f"    {program} {command}")
     else:
         print_line(
             f"  `{program} demo --keep` leaves the server running, and prints commands to try on "
-            "it: find, extract, search, verify, validate-cloudtrail, coverage, drill, report, "
-            "custody."
+            "it: find, extract, search, verify, validate-cloudtrail, custody, coverage, drill, "
+            "report."
         )
     print_line(
         f"  For your own buckets start with `{program} init`, which looks at your account, changes "
