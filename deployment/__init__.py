@@ -1,3 +1,3 @@
-"""What stands behind ./deploy and `sam build`: the functions' artifact, and the checks before
-sam is called.
+"""The program behind ./deploy and `sam build`: the functions' artifact, and the checks before sam
+is called.
 """

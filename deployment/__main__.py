@@ -1,4 +1,4 @@
-"""The entry point: turns every error into lines that say what to do, and into the exit code."""
+"""The entry point: turns every error into lines that say what to do, and an exit code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main() -> NoReturn:
         sys.exit(_fail(Interrupted("stopped; nothing was changed")))
     except LogAggregatorError as error:
         sys.exit(_fail(error))
-    except (BotoCoreError, ClientError) as error:  # it says what was asked, and who may not
+    except (BotoCoreError, ClientError) as error:  # names the request, and who lacks permission
         sys.exit(_fail(CheckFailed(str(error))))
     sys.exit(0)
 

@@ -5,16 +5,16 @@ src/requirements.txt for Lambda's Python.
     build/lambda \
         --python-version 3.12 --architecture arm64 ARTIFACTS_DIR
 
-`sam build --parallel` starts this once for each function, all at the same time. So the wheels are
-fetched by the first, behind a lock, into `<cache>/<key>`, and every function's folder gets hard
-links. The key is a hash of all that the folder depends on, this module included.
+`sam build --parallel` starts this once for each function, all at the same time. So the first one
+fetches the wheels, under a lock, into `<cache>/<key>`, and every function's folder gets hard links.
+The key is a hash of everything that the folder depends on, including this module.
 
 Two builds of the same sources give the same names, bytes and modes, so that sam uploads one zip for
-all functions, and no second one when nothing has changed (it names the zip by a hash of names and
+all functions, and no new one when nothing has changed (it names the zip by a hash of names and
 contents).
 
-Only the standard library, and nothing newer than Python 3.8 (but for annotations): whatever
-`python3` the machine has runs this.
+It uses only the standard library, and nothing newer than Python 3.8 (except annotations), because
+it runs with the machine's `python3`.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ARCHITECTURES = {"arm64": "aarch64", "x86_64": "x86_64"}
-"""Lambda's names of processors, and those of wheels."""
+"""Lambda's names of processors, and the names that wheels use."""
 
 GLIBC_MINOR_MAX = 34
-"""Lambda's Python 3.12 and newer run on Amazon Linux 2023, whose glibc is 2.34; for an older Python
-the package is built to be tried on a machine of one's own. pip does not know that a wheel for an
-older glibc will do as well, so all are named. (pycurl's wheels ask for 2.28.)
+"""Lambda's Python 3.12 and newer run on Amazon Linux 2023, whose glibc is 2.34. For an older Python
+the package is built only to try it on your own machine. pip does not know that wheels for an older
+glibc work as well, so all versions are named. (pycurl's wheels need 2.28.)
 https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html
 """
 
 BOTOCORE_SERVICES = frozenset(
     {"cloudtrail", "iam", "kms", "lambda", "s3", "signin", "sso", "sso-oidc", "sts"}
 )
-"""S3, CloudTrail (its public keys), what may be needed to get credentials and their account, and
-what the nightly examination asks: roles, keys, the quota.
-botocore describes some 400 services, in 24 MB.
+"""S3, CloudTrail (its public keys), services that may be needed for credentials and their account,
+and those that the nightly examination asks: roles, keys, the quota. botocore describes about 400
+services, in 24 MB.
 """
 
 NOT_FOR_LAMBDA = frozenset({"__main__.py", "cli"})
-"""The command line, of which a function has no use."""
+"""The command line, which a function does not need."""
 
 PYTHON_MINOR_MIN = 11
-"""What log_aggregator needs."""
+"""The oldest Python that log_aggregator supports."""
 
 LOCK_SECONDS_MAX = 600
 PIP_SECONDS_MAX = 540
@@ -68,7 +68,7 @@ class BuildFailed(Exception):
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a folder of wheels depends on."""
+    """Everything that a folder of wheels depends on."""
 
     requirements: str
     python_version: str
@@ -88,8 +88,8 @@ class Recipe:
 
     @property
     def key(self) -> str:
-        """Names the folder. This module's own text is part of it: another pruning is another
-        folder.
+        """Names the folder. This module's text is part of it, because pruning differently makes
+        another folder.
         """
         own = Path(__file__).read_text(encoding="utf-8")
         text = f"{self.requirements}\n{self.python_version}\n{self.architecture}\n{own}"
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         package = options.source / "log_aggregator"
         build(recipe, package, options.requirements, options.cache, options.artifacts)
     except (BuildFailed, OSError) as error:
-        print(f"build: {error}", file=sys.stderr)  # noqa: T201 - this is a program of its own
+        print(f"build: {error}", file=sys.stderr)  # noqa: T201 - this is a separate program
         return 1
     return 0
 
@@ -129,7 +129,7 @@ def build(
 
 
 def provide_wheels(recipe: Recipe, requirements: Sequence[Path], cache: Path) -> Path:
-    """The folder of unpacked wheels, fetched if nobody did before. Raises BuildFailed."""
+    """The folder of unpacked wheels, fetched if it is not there yet. Raises BuildFailed."""
     cache.mkdir(parents=True, exist_ok=True)
     wanted = cache / recipe.key
     with _lock(cache / f"{recipe.key}.lock"):
@@ -144,7 +144,7 @@ def provide_wheels(recipe: Recipe, requirements: Sequence[Path], cache: Path) ->
 
 
 def copy_package(package: Path, target: Path) -> None:
-    """log_aggregator without what no handler needs."""
+    """Copies log_aggregator without what no handler needs."""
 
     def ignore(folder: str, names: list[str]) -> list[str]:
         place = Path(folder).relative_to(package)
@@ -160,7 +160,7 @@ def copy_package(package: Path, target: Path) -> None:
 
 
 def prune(folder: Path) -> None:
-    """Takes out what is never read in Lambda: 52 MB become 33, the zip of 27 MB one of 11."""
+    """Removes what is never read in Lambda: 52 MB become 33, and the zip of 27 MB becomes 11."""
     for service in (folder / "botocore" / "data").iterdir():
         if service.is_dir() and service.name not in BOTOCORE_SERVICES:
             shutil.rmtree(str(service))
@@ -176,15 +176,15 @@ def prune(folder: Path) -> None:
 
 
 def set_modes(folder: Path) -> None:
-    """The same ones whatever the umask and the wheel say; sam puts them into the zip. Shared
-    libraries need no execute permission.
+    """Sets modes that do not depend on the umask or the wheel, because sam puts them into the zip.
+    Shared libraries need no execute permission.
     """
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def link_tree(source: Path, target: Path) -> None:
-    """All of `source` in `target`, by hard links where the file system can."""
+    """Puts all of `source` into `target`, as hard links where the file system can."""
     shutil.copytree(str(source), str(target), copy_function=_link_or_copy, dirs_exist_ok=True)
 
 
@@ -212,8 +212,8 @@ def _link_or_copy(source: str, target: str) -> str:
 
 
 def _fetch(recipe: Recipe, requirements: Sequence[Path], target: Path) -> None:
-    """Unpacks wheels, by pip, for another Python and processor than its own, as long as nothing has
-    to be compiled.
+    """Unpacks wheels with pip, for a Python and processor that may differ from its own, as long as
+    nothing has to be compiled.
     """
     options = (
         "--quiet --disable-pip-version-check --no-input --no-compile --no-deps --implementation=cp"
@@ -247,14 +247,14 @@ def _require_pip() -> None:
     asked = subprocess.run(command, capture_output=True, check=False)
     if asked.returncode != 0:
         raise BuildFailed(
-            f"{sys.executable} has no pip, which fetches the wheels: install it, or name a "
-            "Python that has it: PYTHON=... sam build"
+            f"{sys.executable} has no pip, which fetches the wheels: install pip, or name a "
+            "Python that has it with PYTHON=... sam build"
         )
 
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """One process at a time. The kernel lets go of it when the process dies, so it cannot be left
+    """One process at a time. The kernel releases the lock when the process dies, so none is left
     behind.
     """
     with path.open("w") as file:
@@ -266,7 +266,8 @@ def _lock(path: Path) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise BuildFailed(
-                        f"{path}: another build has held this lock for {LOCK_SECONDS_MAX} s"
+                        f"{path}: another build has held this lock for {LOCK_SECONDS_MAX} s; stop "
+                        "it, or wait and start again"
                     ) from None
                 time.sleep(0.1)
         yield
@@ -280,9 +281,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         ("--cache", "where unpacked wheels are kept for the other functions"),
     ):
         parser.add_argument(name, type=Path, required=True, help=what)
-    what = "files of what to fetch: exact versions, all of them"
+    what = "files that list all packages to fetch, with exact versions"
     parser.add_argument("--requirements", type=Path, nargs="+", required=True, help=what)
-    parser.add_argument("--python-version", required=True, help="of the runtime, such as 3.12")
+    parser.add_argument("--python-version", required=True, help="the runtime's, such as 3.12")
     parser.add_argument("--architecture", required=True, help="arm64 or x86_64")
     return parser.parse_args(arguments)
 

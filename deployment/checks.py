@@ -1,8 +1,7 @@
-"""What can be known before the build.
+"""The checks before the build.
 
-`CHECKS` lists the checks. Each is given what is about to be deployed, and gives findings, as the
-checks of `log-aggregator doctor` do. Problems end ./deploy; of the rest, it tells what is not well,
-and goes on.
+`CHECKS` lists them. Each takes what is about to be deployed, and gives findings, like the checks of
+`log-aggregator doctor`. Problems end ./deploy; warnings are printed, and it continues.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ SETTINGS = frozenset({"sizes", "find-buckets", "exists"})
 """Checks whose problems are corrected in samconfig.toml."""
 
 NOBODYS = "log-aggregator-checks-permissions"
-"""The name of a change set that there never is."""
+"""The name of a change set that never exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks, and where."""
+    """The caller, the account and the region."""
 
     connection: Connection
     session: boto3.Session = field(repr=False)
@@ -53,7 +52,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is about to be deployed. `parameters` has a value for each of the template's."""
+    """What is about to be deployed. `parameters` has a value for each parameter of the template."""
 
     account: Account
     stack: Stack
@@ -75,27 +74,29 @@ def connect_account(configuration: Configuration) -> Account:
         raise CannotStart(notebook.findings[-1].seen)
     session = boto3.Session(profile_name=configuration.profile, region_name=configuration.region)
     if session.region_name is None:
-        raise SettingsError("region: none is named; give --region, or region in samconfig.toml")
+        raise SettingsError("region: expected one; name it with --region or in samconfig.toml")
     return Account(connection, session, inspector, caller)
 
 
 def run_checks(plan: Plan) -> list[Finding]:
-    """What is not well and no problem. Raises SettingsError or CheckFailed with all problems."""
+    """The findings that are not problems and not OK. Raises SettingsError or CheckFailed with all
+    problems.
+    """
     findings = [finding for check in CHECKS for finding in check(plan)]
     problems = [each for each in findings if each.level is Level.PROBLEM]
     if problems:
         kind = SettingsError if {each.check for each in problems} <= SETTINGS else CheckFailed
         told = [(f"  {each.where}: {each.seen}", f"    {each.advice}") for each in problems]
         raise kind(
-            f"stack {plan.stack.name} cannot go to account {plan.account.caller.account}, region "
-            f"{plan.account.region}:",
+            f"stack {plan.stack.name} cannot be deployed to account "
+            f"{plan.account.caller.account}, region {plan.account.region}:",
             lines=[line for lines in told for line in lines],
         )
     return [each for each in findings if each.level is not Level.OK]
 
 
 def check_limits(plan: Plan) -> Iterator[Finding]:
-    """What AWS would refuse when half of the stack is made."""
+    """Sizes that AWS would refuse when half of the stack is made."""
     try:
         check_sizes(plan.parameters)
     except SettingsError as error:
@@ -104,8 +105,8 @@ def check_limits(plan: Plan) -> Iterator[Finding]:
 
 
 def check_permission(plan: Plan) -> Iterator[Finding]:
-    """Asks for what harms nothing, to delete a change set that is not there: so a user who may only
-    read, or not even that, need not wait for a build.
+    """Asks to delete a change set that does not exist, which is harmless: so a user without
+    permission to deploy learns it before the build.
     """
     cloudformation, name = plan.account.client("cloudformation"), plan.stack.name
     try:
@@ -114,12 +115,12 @@ def check_permission(plan: Plan) -> Iterator[Finding]:
     except ClientError as error:
         if "AccessDenied" in str(error):
             actions = "CreateChangeSet, DescribeChangeSet, ListChangeSets and DeleteChangeSet"
-            advice = f"Grant cloudformation:{actions}; a dry run needs them, too."
+            advice = f"Grant cloudformation:{actions}; a dry run needs them too."
             yield Finding(Level.PROBLEM, f"stack {name}", "permissions", str(error), advice)
 
 
 def check_buckets(plan: Plan) -> Iterator[Finding]:
-    """Every bucket that is named is there, in the stack's region, and of the account that the
+    """Every named bucket exists, in the stack's region, and belongs to the account that the
     functions will expect.
     """
     connection, own = plan.account.connection, plan.account.caller.account
@@ -144,18 +145,20 @@ def _check_bucket(inspector: AccountInspector, bucket: str) -> Iterator[Finding]
             Level.PROBLEM, where, "exists", "there is no such bucket", "Correct its name."
         )
     except RequestFailed as error:
-        seen = f"it is not of account {owner}, or may not be looked at: {error}"
-        advice = "Log in to the Log Archive account, or name the bucket's own in BucketAccounts."
+        seen = f"it does not belong to account {owner}, or access to it is denied: {error}"
+        advice = (
+            "Log in to the Log Archive account, or name the bucket's account in BucketAccounts."
+        )
         yield Finding(Level.PROBLEM, where, "owner", seen, advice)
     else:
         if region not in ("", inspector.region):
-            seen = f"it is in {region}, and the stack would be in {inspector.region}"
+            seen = f"it is in {region}, but the stack would be in {inspector.region}"
             yield Finding(Level.PROBLEM, where, "exists", seen, f"Deploy there: --region {region}.")
 
 
 def check_destination(plan: Plan) -> Iterator[Finding]:
-    """A new stack cannot make a bucket that an older one left behind. CloudFormation would find
-    out, and sam would not show which bucket it is.
+    """A new stack cannot make a bucket that an older stack left behind. CloudFormation would fail,
+    and sam would not show which bucket it is.
     """
     if not plan.stack.is_new or plan.parameters["UseCommonDestinationBucket"] != "Yes":
         return
@@ -164,15 +167,15 @@ def check_destination(plan: Plan) -> Iterator[Finding]:
     try:
         plan.account.inspector.head_bucket(bucket)
     except RequestFailed:
-        return  # there is none, or CloudFormation says what is wrong with the name
+        return  # it does not exist, or CloudFormation says what is wrong with the name
     yield Finding(
         Level.PROBLEM,
         locate(bucket),
         "destination",
-        "a new stack makes this bucket, and it is there already",
-        "Delete it if it is empty; else import it "
+        "a new stack makes this bucket, but it exists already",
+        "Delete it if it is empty; otherwise import it "
         "(https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html), or "
-        "name another in DestinationBucketName.",
+        "name another bucket in DestinationBucketName.",
     )
 
 

@@ -1,6 +1,4 @@
-"""./deploy: checks, then `sam build` and `sam deploy`. What it does is said on standard error; sam
-speaks for itself.
-"""
+"""./deploy: checks, then `sam build` and `sam deploy`. Its own messages go to standard error."""
 
 from __future__ import annotations
 
@@ -25,38 +23,44 @@ CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 
 EPILOG = """\b
 Exit codes:
-  0    deployed, or nothing to change, or not wanted, or --dry-run has shown the change set
+  0    deployed, or nothing to change, or declined, or --dry-run has shown the change set
   1    sam or CloudFormation failed; the reasons are printed, and CloudFormation rolls back
   2    a setting is wrong; nothing was touched
   3    could not start: no SAM CLI, no credentials, no permission, the wrong account; nothing
        was touched
-  130  stopped by ctrl-C or SIGTERM; what is left is said
+  130  stopped by ctrl-C or SIGTERM; it prints what is left behind
 
 \b
-Environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and whatever else AWS's tools read;
-LAMBDA_PYTHON and LAMBDA_ARCHITECTURE build for another runtime than the template names.
+Environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and the other variables of AWS's tools;
+LAMBDA_PYTHON and LAMBDA_ARCHITECTURE build for a runtime other than the template's.
 """
 
 
 @click.command(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--dry-run", is_flag=True, help="Show the change set, and deploy nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask: needed where nobody can answer.")
-@click.option("--region", help="Region of the stack, the same as the buckets'.")
-@click.option("--profile", help="AWS profile.")
-@click.option("--stack-name", help=f"Name of the stack, {STACK_NAME} unless the file names one.")
-@click.option("--config-file", type=Path, default=SETTINGS, help="Another than samconfig.toml.")
-@click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="It wins over the file's.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask; required without a terminal.")
+@click.option("--region", help="Region of the stack, which must be that of the buckets.")
+@click.option("--profile", help="AWS profile. Left out: from the AWS configuration.")
+@click.option("--stack-name", help=f"Name of the stack. Left out: the file's, or {STACK_NAME}.")
+@click.option("--config-file", type=Path, default=SETTINGS, help="Left out: samconfig.toml.")
+@click.option(
+    "--parameter",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the template; overrides the file, and may be repeated.",
+)
 def deploy(
     *, dry_run: bool, yes: bool, config_file: Path, parameter: tuple[str, ...], **named: str | None
 ) -> None:
-    """Checks the settings and the account, builds the functions, shows what would change, and
-    deploys it after a yes.
+    """Check the settings and the account, build the functions, show what would change, and deploy
+    it once you agree.
 
-    Run it with credentials of the Log Archive account. Options win over samconfig.toml.
+    Run it with credentials of the Log Archive account. Options override samconfig.toml.
     """
     if not (dry_run or yes or sys.stdin.isatty()):
         raise SettingsError(
-            "there is no terminal to ask on: --yes deploys without asking, --dry-run only shows"
+            "there is no terminal to ask on: --yes deploys without asking, --dry-run only shows "
+            "what would change"
         )
     sam = samcli.find_sam(ROOT)
     wishes = {**named, "parameters": parse_arguments(parameter)}
@@ -71,7 +75,7 @@ def deploy(
 
 
 def check(configuration: Configuration) -> Plan:
-    """All that can be known before the build. Raises SettingsError, CannotStart."""
+    """Everything that can be checked before the build. Raises SettingsError, CannotStart."""
     account = connect_account(configuration)
     caller = account.caller
     announce(f"account {caller.account}, region {account.region}, as {caller.arn}")
@@ -86,10 +90,10 @@ def check(configuration: Configuration) -> Plan:
 
 
 def change(plan: Plan, sam: str, arguments: Sequence[str]) -> None:
-    """Has sam make a change set, and execute it if that is wanted; else nothing is left of it."""
+    """Has sam make a change set, and execute it if that is wanted; otherwise removes it again."""
     cloudformation, name = plan.account.client("cloudformation"), plan.stack.name
     known = list_open(cloudformation, plan.stack)
-    # where nobody watches, the table need not fit into a window
+    # without a terminal, the table need not fit into a window
     variables = {} if sys.stdout.isatty() else {"COLUMNS": "160"}
     is_stopped = False
     try:
@@ -101,17 +105,17 @@ def change(plan: Plan, sam: str, arguments: Sequence[str]) -> None:
         is_stopped = True
     finally:
         is_removed = remove_open(cloudformation, plan.stack, known)
-    outcome = "the change set is removed again; nothing was changed" if is_removed else ""
+    outcome = "the change set was removed again; nothing was changed" if is_removed else ""
     if is_stopped:
         events = f"aws cloudformation describe-stack-events --stack-name {name}"
-        begun = f"if the deployment had begun, it goes on in CloudFormation: {events}"
+        begun = f"if the deployment had begun, it continues in CloudFormation: {events}"
         raise Interrupted(f"stopped; {outcome or begun}")
     announce(outcome or "done. See what the next run will do: docs/how-to/first-dry-run.md")
 
 
 def render_arguments(configuration: Configuration, region: str, how: str) -> list[str]:
-    """Of `sam deploy`, which reads the file as well. Parameters are in a file of their own, so that
-    no value has to be quoted as sam would have it.
+    """Arguments of `sam deploy`, which reads the configuration file as well. Parameters go into a
+    separate file, so that no value has to be quoted for sam.
     """
     name, settings = configuration.stack_name, configuration.settings
     parameters = ROOT / ".aws-sam" / f"parameters-{name}.yaml"  # JSON is YAML
@@ -129,7 +133,7 @@ def render_arguments(configuration: Configuration, region: str, how: str) -> lis
 
 
 def parse_arguments(arguments: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE, the value as it is: the shell has taken its quotes off already."""
+    """NAME=VALUE. The value is taken as it is, because the shell has removed its quotes already."""
     for argument in arguments:
         if "=" not in argument:
             raise SettingsError(f"--parameter {argument!r}: expected NAME=VALUE")

@@ -1,4 +1,4 @@
-"""samconfig.toml, as far as ./deploy must know it: [default.global.parameters], and over them
+"""The parts of samconfig.toml that ./deploy uses: [default.global.parameters], overridden by
 [default.deploy.parameters]. sam reads the same file.
 """
 
@@ -17,8 +17,8 @@ STACK_NAME = "log-aggregator"
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What to deploy, and where. `settings` is all that the file says; a region or profile of None
-    is for AWS's own configuration to say.
+    """What to deploy, and where. `settings` is everything in the file. A region or profile of None
+    comes from the AWS configuration.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class Configuration:
 
 
 def read_configuration(path: Path, wishes: Mapping[str, Any]) -> Configuration:
-    """What the command line wishes wins. Raises SettingsError, which names the file and what is
+    """The command line overrides the file. Raises SettingsError, which names the file and what is
     wrong.
     """
     try:
@@ -42,8 +42,8 @@ def read_configuration(path: Path, wishes: Mapping[str, Any]) -> Configuration:
         given = settings.get("parameter_overrides", {}).items()
     except FileNotFoundError:
         raise SettingsError(
-            f"there is no {path}: cp samconfig.toml.example samconfig.toml, and set your buckets "
-            "in it"
+            f"there is no {path}: run cp samconfig.toml.example samconfig.toml, and set your "
+            "buckets in it"
         ) from None
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
@@ -63,5 +63,5 @@ def read_configuration(path: Path, wishes: Mapping[str, Any]) -> Configuration:
 
 
 def _write(value: Any) -> str:
-    """As sam does it: a list is joined with commas, a number written out."""
+    """As sam does it: joins a list with commas, and writes a number out."""
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""What can go wrong beside log_aggregator's own errors."""
+"""Errors in addition to log_aggregator's own."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from log_aggregator.errors import CannotStart, LogAggregatorError
 
 
 class DeploymentFailed(LogAggregatorError):
-    """A step failed after it began. sam has said why."""
+    """A step failed after it began. sam has printed why."""
 
     exit_code = 1
-    advice = "Correct what was said, and start ./deploy again."
+    advice = "Correct what the messages above name, and start ./deploy again."
 
 
 class CheckFailed(CannotStart):
-    """The account, the region or a permission is not what it must be. Nothing was built."""
+    """The account, the region or a permission is wrong. Nothing was built."""
 
-    advice = "Nothing was built or changed. Correct it, or log in as somebody else (--profile)."
+    advice = "Nothing was built or changed. Correct it, or log in as another user (--profile)."

@@ -14,25 +14,25 @@ from log_aggregator.cli.printing import print_lines
 from log_aggregator.errors import CannotStart
 
 VERSION_MIN = (1, 154, 0)
-"""The first that takes parameters as a table, in samconfig.toml or in a file."""
+"""The first version that accepts parameters as a table, in samconfig.toml or in a file."""
 
 OURS = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "3"}
-"""sam asks 120 times whether a change set is ready: every half second unless told otherwise, which
-is over after a minute, and ours of some 150 resources may take longer.
+"""sam asks 120 times whether a change set is ready. By default it asks every half second and gives
+up after a minute, but ours of about 150 resources may take longer.
 """
 
 LINES_SHOWN = 20
-"""Of a build that failed: its error, without most of what had gone well before."""
+"""Lines that are shown of a failed build: its error, without most of the output before it."""
 
 
 class NoSamCli(CannotStart):
-    """None that can be used."""
+    """There is no usable SAM CLI."""
 
-    advice = "Nothing was touched. `make .venv-sam` installs one, for this folder alone."
+    advice = "Nothing was touched. `make .venv-sam` installs one, for this folder only."
 
 
 def find_sam(root: Path) -> str:
-    """The first one that is new enough: on PATH, then in this folder's own environment. Raises
+    """The first one that is new enough: on PATH, or else in this folder's environment. Raises
     NoSamCli.
     """
     found = [shutil.which("sam"), shutil.which(str(root / ".venv-sam" / "bin" / "sam"))]
@@ -45,7 +45,7 @@ def find_sam(root: Path) -> str:
 
 
 def read_version(program: str) -> tuple[int, ...]:
-    """(1, 170, 0); empty where it does not say."""
+    """(1, 170, 0); empty if it does not tell."""
     try:
         said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     except OSError:
@@ -55,8 +55,8 @@ def read_version(program: str) -> tuple[int, ...]:
 
 
 def run(program: str, root: Path, arguments: Sequence[str], **variables: str) -> None:
-    """It speaks and asks for itself; but a build is silent where it succeeds, because it would
-    advise to go on without our checks. Raises DeploymentFailed.
+    """Runs sam, which prints and asks by itself. But the output of a successful build is hidden,
+    because it advises to continue without our checks. Raises DeploymentFailed.
     """
     is_build = arguments[0] == "build"
     done = subprocess.run(
@@ -70,4 +70,4 @@ def run(program: str, root: Path, arguments: Sequence[str], **variables: str) ->
     if done.returncode != 0:
         said = (done.stdout or b"").decode(errors="replace").splitlines()
         print_lines(said[-LINES_SHOWN:], err=True)
-        raise DeploymentFailed(f"sam {arguments[0]} failed; the reasons stand above")
+        raise DeploymentFailed(f"sam {arguments[0]} failed; the reasons are shown above")

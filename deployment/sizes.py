@@ -1,8 +1,8 @@
-"""What must fit, and what only AWS would say otherwise, after it has made half of a stack: the
-policies of a role, and the environment of a function.
+"""Checks two limits that AWS would otherwise report after making half of a stack: the size of a
+role's policies, and of a function's environment.
 
-Both grow with the names that the parameters list. What is computed here is a little less than what
-AWS counts, so that nothing is refused that fits.
+Both grow with the names that the parameters list. The estimates are a little below what AWS counts,
+so that nothing that fits is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from log_aggregator.errors import SettingsError
 
 POLICIES_CHARS_MAX = 10_240
-"""Of all inline policies of one role, without blanks.
+"""The most characters in all inline policies of one role, without whitespace.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
@@ -40,12 +40,12 @@ IN_ENVIRONMENT = (
     "ObjectsMax",
     "Holds",
 )
-"""The parameters that every function gets as they are."""
+"""The parameters that every function gets unchanged."""
 
 _NAMES_OF_VARIABLES_BYTES = 670
 _STATEMENTS_CHARS = 2_500
 _STATEMENTS_IN_PLACE_CHARS = 1_800
-_ADVICE = "list fewer, or a beginning that ends in * in the place of several names"
+_ADVICE = "list fewer, or replace several names by a beginning that ends in *"
 
 
 def check_sizes(parameters: Mapping[str, str]) -> None:
@@ -54,20 +54,20 @@ def check_sizes(parameters: Mapping[str, str]) -> None:
     if chars > POLICIES_CHARS_MAX:
         raise SettingsError(
             "OtherBuckets, SourceKmsKeyArns, BucketAccounts: the policies of DeleteFunction's role "
-            f"would have some {chars:,} characters; expected at most {POLICIES_CHARS_MAX:,} (IAM): "
-            f"{_ADVICE}"
+            f"would have about {chars:,} characters; expected at most {POLICIES_CHARS_MAX:,} "
+            f"(IAM): {_ADVICE}"
         )
     size_bytes = estimate_environment(parameters)
     if size_bytes > ENVIRONMENT_BYTES_MAX:
         raise SettingsError(
-            f"OtherBuckets, Holds, BucketAccounts: the functions' environment would have some "
+            f"OtherBuckets, Holds, BucketAccounts: the functions' environment would have about "
             f"{size_bytes:,} bytes; expected at most {ENVIRONMENT_BYTES_MAX:,} (Lambda): {_ADVICE}"
         )
 
 
 def estimate_policies(parameters: Mapping[str, str]) -> int:
-    """Characters of the largest role's, DeleteFunction's. It names every source twice, as a bucket
-    and as its objects.
+    """Characters of the policies of the largest role, DeleteFunction's. They name every source
+    twice, as a bucket and as its objects.
     """
     sources = _entries(parameters, "ControlTowerBucket") + _entries(parameters, "OtherBuckets")
     keys, target = _entries(parameters, "SourceKmsKeyArns"), parameters["DestinationKmsKeyArn"]

@@ -1,4 +1,4 @@
-"""The stack before a deployment, and what sam leaves of one that was not executed."""
+"""The stack before a deployment, and what a deployment that was not executed leaves behind."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from deployment.errors import DeploymentFailed
 from log_aggregator.errors import CannotStart
 
 IN_REVIEW = "REVIEW_IN_PROGRESS"
-"""What a first change set makes: a stack without resources."""
+"""The status of a stack that has only a change set, and no resources."""
 
 MUST_BE_DELETED = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"})
 BUCKET = "AWS::S3::Bucket"
 REMOVED = "is removed from the stack"
 REPLACED = {"True": "is replaced", "Conditional": "may be replaced"}
-STAYS, GOES = "; what is there stays, but is not the stack's any more", "; what is there is deleted"
+STAYS, GOES = "; the existing one stays, outside the stack", "; the existing one is deleted"
 FATES = {"Retain": STAYS, "ReplaceAndRetain": STAYS, "Delete": GOES, "ReplaceAndDelete": GOES}
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html"""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What CloudFormation says of a stack. `status` is empty where there is none."""
+    """What CloudFormation says about a stack. `status` is empty where there is none."""
 
     name: str
     status: str = ""
@@ -33,26 +33,26 @@ class Stack:
 
     @property
     def is_new(self) -> bool:
-        """Nothing of it is there yet."""
+        """Whether it has no resources yet."""
         return self.status in ("", IN_REVIEW)
 
     def check_can_change(self) -> None:
-        """Raises CannotStart in a state that takes no change set."""
+        """Raises CannotStart in a state that allows no change set."""
         if self.status in MUST_BE_DELETED:
             raise CannotStart(
-                f"stack {self.name} is {self.status}, and has to be deleted before it can be made "
-                f"anew: aws cloudformation delete-stack --stack-name {self.name} (buckets with "
+                f"stack {self.name} is {self.status}, and must be deleted before it can be made "
+                f"again: aws cloudformation delete-stack --stack-name {self.name} (buckets with "
                 "logs are kept)"
             )
         if not self.is_new and not self.status.endswith("_COMPLETE"):
             raise CannotStart(
-                f"stack {self.name} is {self.status}: another deployment is under way, or one has "
-                f"got stuck: aws cloudformation describe-stack-events --stack-name {self.name}"
+                f"stack {self.name} is {self.status}: another deployment is under way or stuck; "
+                f"see aws cloudformation describe-stack-events --stack-name {self.name}"
             )
 
 
 def read_stack(cloudformation: Any, name: str) -> Stack:
-    """As all of these, raises botocore's errors."""
+    """Raises botocore's errors, like the other functions here."""
     try:
         found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
@@ -77,8 +77,8 @@ def list_open(cloudformation: Any, stack: Stack) -> set[str]:
 
 
 def remove_open(cloudformation: Any, before: Stack, known: Collection[str]) -> bool:
-    """Deletes change sets that were not executed, but for those that are `known`; and the stack if
-    it was not there before and holds nothing. False where there was nothing to delete. Raises
+    """Deletes change sets that were not executed, except those that are `known`; and the stack if
+    it did not exist before and is empty. False where there was nothing to delete. Raises
     DeploymentFailed.
     """
     name = before.name
@@ -91,14 +91,14 @@ def remove_open(cloudformation: Any, before: Stack, known: Collection[str]) -> b
             waiter = cloudformation.get_waiter("stack_delete_complete")
             waiter.wait(StackName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 60})
     except (BotoCoreError, ClientError) as error:
-        text = f"stack {name}: a change set that was not executed may be left: {error}"
+        text = f"stack {name}: a change set that was not executed may be left behind: {error}"
         raise DeploymentFailed(text) from error
     return bool(found)
 
 
 def read_warnings(cloudformation: Any, change_set: str) -> list[str]:
-    """A line for every resource that would be replaced or removed; buckets first, because they hold
-    logs.
+    """A line for every resource that would be replaced or removed. Buckets come first, because they
+    hold logs.
     """
     pages = cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
     changes = [each["ResourceChange"] for page in pages for each in page.get("Changes", ())]

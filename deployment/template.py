@@ -1,7 +1,7 @@
-"""The parameters of template.yaml, before CloudFormation has seen it.
+"""The parameters of template.yaml, read without CloudFormation.
 
-Its YAML has tags of its own, so a YAML library alone would not do. Our template is written in one
-style (two spaces a level, `Default:` on one line), and that is all that is read here.
+Its YAML has CloudFormation's own tags, which a YAML library alone cannot read. Our template is
+written in one style (two spaces per level, `Default:` on one line), and only that is read.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from log_aggregator.errors import SettingsError
 def choose_values(
     text: str, given: Mapping[str, str], previous: Mapping[str, str]
 ) -> dict[str, str]:
-    """The value of every parameter: as given, else the stack's, else the default.
-    Raises SettingsError for a name that is not one: sam leaves it out without a word.
+    """The value of every parameter: the given one, or else the stack's, or else the default. Raises
+    SettingsError for an unknown name, which sam would ignore silently.
     """
     defaults = parse_defaults(text)
     for name in given:
         if name not in defaults:
             raise SettingsError(
-                f"{name}: the template has no such parameter; there are "
+                f"{name}: the template has no such parameter; expected "
                 f"{', '.join(sorted(defaults))}"
             )
     values = {**defaults, **previous, **given}
@@ -30,7 +30,7 @@ def choose_values(
 
 
 def parse_defaults(text: str) -> dict[str, str]:
-    """Names and defaults of the section Parameters; a default is empty where there is none."""
+    """Names and defaults of the section Parameters; empty where there is no default."""
     section = re.search(r"^Parameters:\s*\n((?:[ #].*\n|\n)*)", text, re.MULTILINE)
     found: dict[str, str] = {}
     name = ""

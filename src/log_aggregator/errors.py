@@ -1,4 +1,4 @@
-"""Everything that can go wrong, by what the caller must do about it.
+"""Every error that this package raises, grouped by what the caller must do about it.
 
     LogAggregatorError
     ├── SettingsError          correct the settings; nothing was touched                    exit 2
@@ -11,47 +11,48 @@
     ├── NothingFound           look elsewhere: nothing of what was asked for is there        exit 1
     ├── NotAllSearched         nothing was found, but not everything was looked at           exit 4
     ├── IncompleteSearch       rebuild the named indexes: all others were searched          exit 1
-    ├── BadTerms               make the terms anew: no pack is touched by it                  exit 1
-    ├── OutputFailed           make room, or write elsewhere: what has its name is whole    exit 1
-    ├── OutOfTime              a function's time is nearly over; call it again: it goes on
+    ├── BadTerms               make the terms again: packs are not affected                   exit 1
+    ├── OutputFailed           free space, or write elsewhere: finished files are whole     exit 1
+    ├── OutOfTime              a function's time is nearly over; call it again to continue
     ├── OutOfMemory            a function has too little memory; give it more
-    ├── Unexpected             a mistake of this program: report the place that the text names
+    ├── Unexpected             a bug in this program: report the place that the text names
     ├── RunFailed              look at the list: what failed was kept, all else is done       exit 1
-    ├── SourceChanged          plan anew without these objects; they are the next run's
-    ├── RequestFailed          a request was not done; what it asked for is not known        exit 1
-    │   ├── Unreachable        S3 gave no answer at all: look at the network
-    │   │   └── OutcomeUnknown   a deletion was asked for; the next run looks what became of it
-    │   ├── NotAuthenticated   renew the credentials: AWS takes them no more
+    ├── SourceChanged          plan again without these objects; the next run takes them
+    ├── RequestFailed          a request failed; its result is not known                      exit 1
+    │   ├── Unreachable        S3 did not answer: look at the network
+    │   │   └── OutcomeUnknown   a deletion got no answer; the next run checks what is left
+    │   ├── NotAuthenticated   renew the credentials: AWS no longer accepts them
     │   │   └── WrongClock     set this machine's clock
     │   └── StoreError         (below)
-    └── GroupFailed            stop this group, keep its originals, go on with the others   exit 1
+    └── GroupFailed            stop this group, keep its originals, continue with the rest  exit 1
         ├── StoreError         S3 refused the request, after all retries
         │   ├── AccessDenied   grant the permission
-        │   ├── WrongSignature   look at the secret access key; it may be one key's own, too
+        │   ├── WrongSignature   check the secret access key; if only some keys fail, the proxy
         │   ├── NotFound       the object, version or upload is not there
-        │   ├── NoSuchBucket   look at the bucket's name: it says nothing of any object
-        │   ├── PreconditionFailed   somebody else was there first
+        │   ├── NoSuchBucket   check the bucket's name: this is no evidence about any object
+        │   ├── PreconditionFailed   another writer was there first
         │   ├── ObjectFrozen   thaw it first: it is in an archive class
-        │   └── ObjectRefused  look at this one object: it says nothing of any other
+        │   └── ObjectRefused  look at this object: the others are not affected
         ├── UnreadableSources  look at the named objects; all others can be packed
-        ├── KeyTaken           put it elsewhere: another object is there under its key
+        ├── KeyTaken           put it elsewhere: its key holds another object
         ├── ConditionsIgnored  keep the originals: this server would delete the wrong ones
         ├── OtherBytes         look at the named originals: they are not what was packed
-        ├── NoLines            take it as it is: the original is no text
+        ├── NoLines            take it as it is: the original is not text
         ├── Unsound            what is stored is not what it should be: evidence
         │   ├── VerificationError  look at the pack: it is not what was written
         │   └── BadPack        the pack or its index cannot be read as this format
         │       └── NewerFormat  install a newer release: this one does not know the format
         └── RetainedObjects    S3 keeps what was to be deleted: Object Lock, a policy, MFA delete
 
-Two questions have a branch each, so that no caller has to remember an exception to them. Does it
-say anything of this group or pack? Catch GroupFailed: Unreachable says nothing of any, and passes;
-NotAuthenticated ends everything, because no other request would do better.
-Is it evidence against what is stored? Catch Unsound, and NotFound; no refusal is, nor NoSuchBucket.
-Where it only matters that the request was not done, catch RequestFailed.
+Two questions have a branch each, so that callers need no exceptions to the rule.
+Does the error concern one group or pack? Catch GroupFailed. Unreachable concerns none in particular
+and passes. NotAuthenticated ends everything, because every other request would fail as well.
+Is it evidence against what is stored? Catch Unsound and NotFound. Refusals are not evidence, and
+neither is NoSuchBucket.
+Where it only matters that a request failed, catch RequestFailed.
 
-`exit_code` is what the command line ends with, `state_name` the error name that a state machine
-sees. No error's text ever holds contents of a log.
+`exit_code` is the exit code of the command line, `state_name` the error name that a state machine
+sees. An error's text never holds the contents of a log.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ from log_aggregator.escapes import escape
 class LogAggregatorError(Exception):
     """Base of everything that this package raises on purpose.
 
-    Its text is made of what comes from outside, so it is escaped here. `lines` are further lines of
-    it: no other line break is one.
+    Its text quotes input, so it is escaped here. `lines` are further lines of the text; line breaks
+    within `message` are escaped.
     """
 
     exit_code: ClassVar[int] = 1
@@ -91,178 +92,173 @@ class SettingsError(LogAggregatorError):
 
 
 class CannotStart(LogAggregatorError):
-    """The run cannot begin: a bucket is missing, a permission, the network, the credentials."""
+    """The run cannot begin: a bucket, a permission, the network or the credentials are missing."""
 
     exit_code = 3
     advice = "Nothing was touched. Check bucket names, credentials, region and permissions."
 
     @classmethod
     def because(cls, error: RequestFailed, what: str = "") -> CannotStart:
-        """Of a request that failed before anything was touched: with what helps against that, and
-        nothing else.
+        """From a request that failed before anything was touched. The advice is that request's
+        remedy alone.
         """
         first, *more = str(error).split("\n")
         return cls(f"{what}: {first}" if what else first, lines=more).with_remedy(error.remedy)
 
     def with_remedy(self, remedy: str) -> Self:
-        """With another advice, unless it is empty."""
+        """With this advice instead, unless it is empty."""
         if remedy:
             self.advice = f"Nothing was touched. {remedy}"
         return self
 
 
 class BadConfiguration(CannotStart):
-    """Something in the AWS configuration cannot be used: an endpoint, a Region, a profile, a
-    source of credentials, a CA bundle, a proxy. The text names the setting.
+    """Part of the AWS configuration cannot be used: an endpoint, a Region, a profile, a source of
+    credentials, a CA bundle, a proxy. The text names the setting.
     """
 
     advice = "Nothing was touched. Correct what the message names, and start again."
 
 
 class BadInventory(CannotStart):
-    """An S3 Inventory is not whole, is of another bucket, or does not have what is needed of every
-    object.
+    """An S3 Inventory is incomplete, is of another bucket, or lacks a field that is needed for
+    every object.
     """
 
     advice = (
-        "Nothing was touched. Name another inventory, or run without one: the buckets are listed "
-        "then."
+        "Nothing was touched. Name another inventory, or run without one, which lists the buckets."
     )
 
 
 class NotInstalled(CannotStart):
-    """A package is missing that few need, so that it does not come with the rest."""
+    """An optional package is not installed."""
 
     advice = "Nothing was touched. Install it and start again."
 
     @classmethod
     def of(cls, what: str, extra: str) -> NotInstalled:
-        """Names what is missing, and the extra of our package that brings it."""
+        """Names what is missing, and the extra of our package that installs it."""
         return cls(f"{what} is not installed: pip install 'control-tower-log-aggregator[{extra}]'")
 
 
 class LimitExceeded(LogAggregatorError):
-    """More would be touched than the limits allow, so nothing is."""
+    """The limits allow less than the run would touch, so nothing was touched."""
 
     exit_code = 3
     advice = "Nothing was touched. Raise the limit, or run fewer dates or buckets at a time."
 
 
 class NoSuchOriginal(LogAggregatorError):
-    """No pack holds a log object of this key (and version)."""
+    """No pack holds a log object with this key (and version)."""
 
     advice = (
-        "Check key, bucket and dates, character by character; or it may still be where it was "
-        "delivered, not packed yet."
+        "Check key, bucket and dates, character by character. It may also still be where it was "
+        "delivered, and not packed yet."
     )
 
 
 class NothingFound(LogAggregatorError):
-    """Nothing of what was asked for is there."""
+    """Nothing that was asked for is there."""
 
     advice = "Check the name, and the bucket that packs go to; `--config` names the settings file."
 
 
 class NotAllSearched(LogAggregatorError):
-    """Nothing was found by a search that could not look at everything, so it may be there all the
+    """Nothing was found, but the search could not look at everything, so it may be there all the
     same. The text says how much was not looked at, and why.
     """
 
     exit_code = 4
     advice = (
-        "`log-aggregator index terms` makes terms of packs that have none and can be read; what "
-        "stays unsearched can be extracted and read by other means."
+        "`log-aggregator index terms` makes terms for readable packs that have none. Extract what "
+        "stays unsearched, and search it by other means."
     )
 
 
 class IncompleteSearch(LogAggregatorError):
-    """Some indexes are damaged or missing, so that members of their packs may be missing from what
-    was found.
+    """Some indexes are damaged or missing, so members of their packs may be missing from the
+    result.
     """
 
     advice = (
-        "Everything else was found. `log-aggregator index rebuild` makes a lost index anew; a "
-        "damaged one has to be removed first."
+        "Everything else was found. `log-aggregator index rebuild` makes a lost index again; "
+        "remove a damaged one first."
     )
 
 
 class BadTerms(LogAggregatorError):
-    """The terms of a pack cannot be read as their format says. It is no evidence against the pack,
-    on which nothing but searching depends: hence it is not Unsound.
+    """The terms of a pack do not follow their format. Only searching depends on terms, so this is
+    no evidence against the pack, and not Unsound.
     """
 
     advice = (
-        "No pack is touched by this. `log-aggregator index terms` makes the terms anew; see "
+        "No pack is affected. `log-aggregator index terms` makes the terms again; see "
         "docs/internals/terms-format.md."
     )
 
 
 class OutputFailed(LogAggregatorError):
-    """What came out of the packs cannot be written here: no space, no permission, or nobody reads
-    it any more.
-    """
+    """Output cannot be written: no space, no permission, or its reader is gone."""
 
     advice = (
-        "Make room, or write elsewhere, and start again. Every file that has its final name is "
-        "whole and was checked."
+        "Free some space, or write elsewhere, and start again. Every file that has its final name "
+        "is whole and was checked."
     )
 
 
 class OutOfTime(LogAggregatorError):
-    """A Lambda function's time is nearly over. Uploads were aborted; packs that are written stay,
-    and are found again.
+    """A Lambda function's time is nearly over. Uploads were aborted; finished packs stay, and are
+    found again.
     """
 
     advice = (
-        "The state machine calls the function again, and it goes on where it was. Where that "
-        "does not help: less at a time."
+        "The state machine calls the function again, which resumes where it stopped. If that does "
+        "not help, run fewer dates or buckets at a time."
     )
 
 
 class OutOfMemory(LogAggregatorError):
-    """A Lambda function has no more memory. It is called again, in a new process; the text names
-    the place where it noticed.
+    """A Lambda function ran out of memory. It is called again, in a new process; the text names
+    the place where the memory ran out.
     """
 
     advice = (
-        "Nothing went that is not in a verified pack, and the next run takes it up again. Where "
-        "that does not help, give the function more memory: CombineMemorySize for the combining "
-        "one, MemorySize in template.yaml for any other."
+        "Nothing was deleted that is not in a verified pack, and the next run tries again. If that "
+        "does not help, give the function more memory: CombineMemorySize for the combine function, "
+        "MemorySize in template.yaml for any other."
     )
 
 
 class Unexpected(LogAggregatorError):
-    """Something that this program did not foresee: a mistake of its own. The text names the kind
-    of exception and where it arose. What the exception itself says is not told: it may quote a log.
+    """A bug in this program. The text names the kind of exception and where it was raised. The
+    exception's own text is left out, because it may quote a log.
     """
 
     advice = (
-        "Nothing went that is not in a verified pack. Report it, with the place that the message "
-        "names; the function's log has the lines that led there."
+        "Nothing was deleted that is not in a verified pack. Report it, with the place that the "
+        "message names; the function's log shows what led there."
     )
 
 
 class RunFailed(LogAggregatorError):
-    """The end of a run in which something failed. The text begins with how many, and holds the
-    first of them.
+    """The end of a run in which something failed. The text begins with the number of failures, and
+    holds the first of them.
     """
 
     advice = (
-        "Nothing went that is not in a verified pack; the next run takes up what failed. The whole "
-        "list is in the run's result."
+        "Nothing was deleted that is not in a verified pack; the next run tries again what failed. "
+        "The whole list is in the run's result."
     )
 
 
 class GroupFailed(LogAggregatorError):
     """A group could not be finished. Its originals are where they were."""
 
-    advice = (
-        "Nothing was deleted because of it. The same command, or the next run, takes it up again."
-    )
+    advice = "Nothing was deleted because of it. The same command, or the next run, tries it again."
 
 
 class RequestFailed(LogAggregatorError):
-    """A request to AWS was not done, after all retries. `code` is AWS's own error code."""
+    """A request to AWS failed, after all retries. `code` is AWS's own error code."""
 
     remedy: ClassVar[str] = ""
     """What to do about it, whether or not anything was touched before."""
@@ -275,37 +271,37 @@ class RequestFailed(LogAggregatorError):
 
 
 class Unreachable(RequestFailed):
-    """S3 gave no answer at all, after all retries. It says nothing of any object."""
+    """S3 did not answer, after all retries. This is no evidence about any object."""
 
-    remedy = "Look at the network and the endpoint, and start the same command again."
+    remedy = "Check the network and the endpoint, and start the same command again."
     advice = f"{remedy} Nothing was deleted because of it."
 
 
 class OutcomeUnknown(Unreachable):
-    """Originals of a verified pack were to be deleted; S3 did not say whether it did so, nor which
-    of them are still there.
+    """Originals of a verified pack were to be deleted, and S3 did not say which of them are still
+    there.
     """
 
     advice = (
-        "All of them are in a verified pack. Start the same command again: it looks which "
-        "of them are still there, and goes on."
+        "All of them are in a verified pack. Start the same command again: it checks which of them "
+        "are still there, and continues."
     )
 
 
 class NotAuthenticated(RequestFailed):
-    """AWS does not take the credentials: they have expired and cannot be renewed, or are not known.
-    It says nothing of any object, and every other request would end the same way.
+    """AWS does not accept the credentials: they have expired and cannot be renewed, or are not
+    known. This is no evidence about any object, and every other request would fail the same way.
     """
 
     remedy = "Renew the credentials (log in again), and start the same command again."
     advice = (
-        "Renew the credentials (log in again), and start the same command again: it goes on where "
-        "this one ended. Nothing was deleted because of it."
+        "Renew the credentials (log in again), and start the same command again: it resumes where "
+        "this one stopped. Nothing was deleted because of it."
     )
 
 
 class WrongClock(NotAuthenticated):
-    """AWS takes no request whose time is more than 15 minutes off its own."""
+    """AWS refuses requests whose time is more than 15 minutes off its own."""
 
     remedy = "Set the clock of this machine, and start the same command again."
     advice = f"{remedy} Nothing was deleted because of it."
@@ -325,13 +321,14 @@ class AccessDenied(StoreError):
 
 
 class WrongSignature(StoreError):
-    """S3 computed another signature than the request has. If it says so of every request the secret
-    access key is wrong; if of one key only, a proxy or the server writes that key in another way.
+    """S3 computed a signature that differs from the request's. If every request fails like this,
+    the secret access key is wrong. If only some keys do, a proxy or the server encodes them
+    differently.
     """
 
     remedy = (
-        "Look at the secret access key: it does not belong to the access key. Where only some keys "
-        "are refused, look at the proxy or the server between."
+        "Check the secret access key: it does not belong to the access key. If only some keys are "
+        "refused, check the proxy or the server in between."
     )
     advice = f"{remedy} Nothing was deleted because of it."
 
@@ -339,50 +336,48 @@ class WrongSignature(StoreError):
 class NotFound(StoreError):
     """The object, version or upload is not there."""
 
-    advice = "Look at the name, and whether it should be there. Nothing was deleted because of it."
+    advice = "Check the name, and whether it should be there. Nothing was deleted because of it."
 
 
 class NoSuchBucket(StoreError):
-    """The bucket is not there, which says nothing of the objects that should be in it."""
+    """There is no bucket of this name. This is no evidence about the objects it should hold."""
 
-    remedy = "Look at the bucket's name."
+    remedy = "Check the bucket's name."
     advice = f"{remedy} Nothing was deleted because of it."
 
 
 class PreconditionFailed(StoreError):
-    """A conditional request met another state than it asked for: somebody else was there first."""
+    """The condition of a request did not hold: another writer was there first."""
 
 
 class ObjectFrozen(StoreError):
     """The object is in an archive class and must be thawed before it can be read."""
 
     advice = (
-        "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again. Of what is in an "
-        "archive tier of Intelligent-Tiering `thaw` says how."
+        "Thaw it (`log-aggregator thaw`, or S3's RestoreObject), and try again. For an archive "
+        "tier of Intelligent-Tiering, `thaw` says how."
     )
 
 
 class ObjectRefused(StoreError):
-    """S3 refuses to give this one object (SSE-C, a KMS key that is pending deletion), or its answer
-    cannot be used (a header, a body that breaks off). It says nothing of any other object.
+    """S3 refuses to return this one object (SSE-C, a KMS key that is pending deletion), or its
+    answer cannot be used (a bad header, a truncated body). Other objects are not affected.
     """
 
-    advice = (
-        "Look at the named object and at what S3 says of it. Nothing was deleted because of it."
-    )
+    advice = "Look at the named object and at S3's answer. Nothing was deleted because of it."
 
 
 class UnreadableSources(GroupFailed):
-    """Some log objects cannot be read; they were left where they are, and their group's others were
-    packed.
+    """Some log objects cannot be read. They were left where they are, and the rest of their group
+    was packed.
     """
 
     advice = "Look at the named objects: permission, encryption, headers, body. They were kept."
 
 
 class KeyTaken(GroupFailed):
-    """There is another object under the key that an original was to be put back under. It was left
-    as it is.
+    """The key that an original was to be put back under holds another object, which was left as it
+    is.
     """
 
     advice = (
@@ -392,48 +387,49 @@ class KeyTaken(GroupFailed):
 
 
 class ConditionsIgnored(GroupFailed):
-    """The server does not keep to the conditions of a request, or it could not be shown that it
-    does, so nothing is deleted by ETag.
+    """The server ignores the conditions of requests, or could not be shown to obey them, so nothing
+    is deleted by ETag.
     """
 
     advice = (
         "All is packed, and the originals were kept. Enable versioning on the source bucket, so "
-        "that originals are deleted by version id, or use a server that keeps to conditions; where "
-        "a permission is missing, grant it for probes/."
+        "that originals are deleted by version id, or use a server that obeys conditions. If a "
+        "permission is missing, grant it for probes/."
     )
 
 
 class OtherBytes(GroupFailed):
-    """Originals that look as if they were packed before are not what was packed. They were kept."""
+    """Originals look as if they were packed before, but their bytes are not what was packed. They
+    were kept.
+    """
 
     advice = (
-        "Look at the named originals: they have key, time, size and ETag of a member of a pack, "
-        "and other bytes. They were kept, and are not packed; what is copied to another key is."
+        "Look at the named originals: they have the key, time, size and ETag of a member of a "
+        "pack, but other bytes. They were kept, and are not packed. To have them packed, copy them "
+        "to other keys."
     )
 
 
 class NoLines(GroupFailed):
-    """The original is no text and no gzip of text, so it has no lines."""
+    """The original is neither text nor gzipped text, so it has no lines."""
 
     advice = "Extract it without --lines: it comes back byte for byte."
 
 
 class Unsound(GroupFailed):
-    """What is stored is not what it should be: evidence, whatever else may be wrong."""
+    """What is stored is not what it should be. This is evidence against a pack or its index."""
 
     advice = "Nothing was deleted. Look at what the message names."
 
 
 class VerificationError(Unsound):
-    """What S3 stores is not what was written, or it cannot be shown that it is. Nothing is
-    deleted.
-    """
+    """What S3 stores is not what was written, or could not be shown to be. Nothing is deleted."""
 
     advice = "Nothing was deleted. Look at the named pack."
 
 
 class BadPack(Unsound):
-    """The pack or its index cannot be read as the pack format says."""
+    """The pack or its index does not follow the pack format."""
 
     advice = "Nothing was deleted. Look at the named pack; see docs/internals/pack-format.md."
 
@@ -455,14 +451,14 @@ class RetainedObjects(GroupFailed):
     """
 
     advice = (
-        "The originals are packed and verified, but S3 keeps them. Check Object Lock, MFA delete "
-        "and policies."
+        "The originals are packed and verified, but S3 refused to delete them. Check Object Lock, "
+        "MFA delete and policies."
     )
 
 
 class SourceChanged(LogAggregatorError):
-    """Objects changed or vanished between listing and reading. Plan anew without them: they are the
-    next run's.
+    """Objects changed or vanished between listing and reading. Plan again without them; the next
+    run takes them.
     """
 
 
@@ -471,7 +467,8 @@ class Interrupted(LogAggregatorError):
 
     exit_code = 130
     advice = (
-        "What was finished stays, and nothing is half done. Start the same command again to go on."
+        "What was finished stays, and nothing is half done. Start the same command again to "
+        "continue."
     )
 
 
@@ -486,17 +483,17 @@ class Failure:
 
     @classmethod
     def of(cls, where: str, error: LogAggregatorError, advice: str | None = None) -> Failure:
-        """With the error's own advice, unless there is a better one here."""
+        """With the error's own advice, unless the caller has a better one."""
         return cls(where, error.state_name, str(error), error.advice if advice is None else advice)
 
 
 _PACKAGE = __file__.removesuffix("errors.py")
-"""As text: the core imports this module, and knows no file system."""
+"""As text: the core imports this module, and must not touch the file system."""
 
 
 def name_place(error: BaseException) -> str:
-    """`KeyError at log_aggregator/core/lines.py:12 in split`: the last line of ours on the way of
-    an exception that is not. What it says itself may quote a log.
+    """`KeyError at log_aggregator/core/lines.py:12 in split`: the innermost line of this package in
+    the traceback. The exception's own text is left out, because it may quote a log.
     """
     name = type(error).__name__
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
@@ -509,7 +506,7 @@ def name_place(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def cannot_start(what: str) -> Iterator[None]:
-    """Without its listing a run does nothing."""
+    """Turns a failed request into CannotStart. A run does nothing without its listing."""
     try:
         yield
     except RequestFailed as error:

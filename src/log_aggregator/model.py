@@ -4,9 +4,9 @@ A state is a type. A log object goes through
 
     LogObject  ->  PackPlan  ->  WrittenPack  ->  VerifiedPack  ->  (deleted)
 
-and each step accepts only what the step before it made. `VerifiedPack` checks its own evidence when
-it is made, so one that exists is one whose stored bytes were found to be right; it is the only
-thing that deletion accepts.
+and each step accepts only what the step before it made. Originals are deleted only by a
+`VerifiedPack`, and that cannot be made unless S3's own checksum of the stored pack, or every byte
+read back, matches what was written.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ from enum import StrEnum
 from log_aggregator.errors import VerificationError
 
 NULL_VERSION = "null"
-"""The version id of what was written, or deleted, while the bucket had no versions or while
-versioning was suspended.
+"""The version id that S3 gives to objects and delete markers written before versioning was enabled,
+or while it was suspended
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/versioning-workflows.html).
 """
 
 NO_ACCOUNT = "all"
-"""Stands in a pack's key where the sources' keys name no account."""
+"""The account in a pack's key where the sources' keys name none."""
 
 
 class ContentKind(StrEnum):
-    """What a log object's key promises about its bytes; the bytes themselves are looked at when
-    they are read.
-    """
+    """What a log object's key promises about its bytes. Reading them checks it."""
 
     GZIP_DOCUMENT = (
         "gzip-document"  # gzip of one JSON document without a final newline: CloudTrail, Config
@@ -46,10 +45,10 @@ class ContentKind(StrEnum):
 
 
 class Stage(StrEnum):
-    """How far a run goes with originals."""
+    """What a run does with originals."""
 
-    PACK = "pack"  # they are packed, and stay
-    DELETE = "delete"  # they go once their pack is verified, and as old as the settings say
+    PACK = "pack"  # packs them, and keeps them
+    DELETE = "delete"  # deletes them once their pack is verified, and as old as the settings say
 
 
 class PackFormat(StrEnum):
@@ -57,13 +56,13 @@ class PackFormat(StrEnum):
 
     GZIP = "gzip"
     TAR = "tar"
-    COPY = "copy"  # one very large object, copied alone, byte for byte
+    COPY = "copy"  # one very large object, copied by itself, byte for byte
 
 
 @dataclass(frozen=True, slots=True)
 class LogObject:
-    """One version of one object, exactly as it was listed: the identity by which it is read, copied
-    and deleted.
+    """One version of one object, exactly as it was listed: its identity for reading, copying and
+    deleting.
 
     `version_id` is None in a bucket that never had versioning; "null" is a real version id in S3.
     `etag` is without its quotes.
@@ -85,15 +84,15 @@ class LogObject:
 
 
 Identity = tuple[str, str | None, str, int, datetime | None]
-"""(key, version id, ETag, size in bytes, last modified), inside one bucket. The last is None where
-the version id alone tells one object from another.
+"""(key, version id, ETag, size in bytes, last modified), within one bucket. Last modified is None
+where the version id alone identifies an object.
 """
 
 
 def is_fixed(version_id: str | None) -> bool:
-    """Whether S3 will ever show one object only under a key and this version id. Without one, or
-    under "null", another object of the same ETag may take its place: an ETag is an MD5, and MD5
-    has twins.
+    """Whether a key and this version id always mean the same object. Without a version id, or with
+    "null", an object can be replaced by another one with the same ETag, because an ETag is an MD5,
+    and MD5 collisions can be made.
     """
     return version_id not in (None, NULL_VERSION)
 
@@ -111,7 +110,7 @@ class DeleteMarker:
 
 @dataclass(frozen=True, slots=True)
 class ListedKey:
-    """Everything that a bucket holds under one key, newest first. `versions` is empty where only
+    """Everything that a bucket holds under one key, newest first. `versions` is empty if only
     delete markers are left.
     """
 
@@ -121,10 +120,11 @@ class ListedKey:
 
     @property
     def is_deleted(self) -> bool:
-        """Its newest entry is a delete marker: somebody deleted the key, and it is left alone.
+        """Whether its newest entry is a delete marker: someone deleted the key, so it is left
+        alone.
 
-        S3 always says of one entry that it is the newest. SeaweedFS may forget to where a deletion
-        is broken off: without a marker such a key is not deleted.
+        S3 always marks one entry as the newest. SeaweedFS may fail to when a deletion is
+        interrupted: a key without any marker does not count as deleted.
         """
         return not self.versions or (
             bool(self.markers) and not any(version.is_latest for version in self.versions)
@@ -133,7 +133,7 @@ class ListedKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """What a key says by its layout."""
+    """What a key says, according to its layout."""
 
     log_type: str
     date: date
@@ -159,8 +159,8 @@ class Group:
 
     @property
     def path(self) -> str:
-        """`<source bucket>/<log type>/<account>/<YYYY>/<MM>/<DD>/`: no two groups share it, none is
-        a prefix of another.
+        """`<source bucket>/<log type>/<account>/<YYYY>/<MM>/<DD>/`. Each group has its own, and
+        none is a prefix of another.
         """
         return f"{self.bucket}/{self.log_type}/{self.account}/{self.date:%Y/%m/%d}/"
 
@@ -192,8 +192,8 @@ OWN_FOLDERS = (
 
 @dataclass(frozen=True, slots=True, order=True)
 class Target:
-    """Where packs and indexes go: a bucket, and in front of their keys `root` ("" or something that
-    ends in a slash).
+    """Where packs and indexes go: a bucket, and `root`, the prefix of their keys ("" or something
+    that ends in a slash).
     """
 
     bucket: str
@@ -201,12 +201,12 @@ class Target:
 
     @property
     def probes_prefix(self) -> str:
-        """Beside the root, under which nobody may delete anything."""
+        """Next to the root and not under it, because policies forbid deleting anything there."""
         return f"{self.root.removesuffix('/')}_probes/" if self.root else "probes/"
 
     @property
     def own_prefixes(self) -> tuple[str, ...]:
-        """Of all that this program writes, and that it therefore never takes for logs."""
+        """The prefixes of everything that this program writes, and so never takes for logs."""
         return (*(f"{self.root}{folder}" for folder in OWN_FOLDERS), self.probes_prefix)
 
     def packs_prefix(self, group: Group) -> str:
@@ -216,8 +216,8 @@ class Target:
         return f"{self.root}indexes/{group.path}"
 
     def index_key(self, pack_key: str) -> str:
-        """The key of a pack's index. Raises ValueError where `pack_key` is not a pack's key of this
-        target.
+        """The key of a pack's index. Raises ValueError where `pack_key` is not the key of a pack in
+        this target.
         """
         packs = f"{self.root}packs/"
         if not pack_key.startswith(packs):
@@ -229,7 +229,7 @@ class Target:
 
     def terms_key(self, pack_key: str) -> str:
         """The key of a pack's terms; never longer than that of its index. Raises ValueError where
-        `pack_key` is not a pack's key of this target.
+        `pack_key` is not the key of a pack in this target.
         """
         packs = f"{self.root}packs/"
         if not pack_key.startswith(packs):
@@ -253,7 +253,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class PackPlan:
-    """One pack to be written: its members, in their order, and its key, which follows from their
+    """One pack to write: its members, in order, and its key, which is derived from their
     identities.
     """
 
@@ -263,11 +263,11 @@ class PackPlan:
     format: PackFormat
     sources: tuple[LogObject, ...]
     document_keys: frozenset[str] = frozenset()
-    """Keys whose members hold one document without a final newline; matters only for members that
-    are copied unread.
+    """Keys whose members hold one document without a final newline. This matters only for members
+    that S3 copies unread.
     """
     markers: tuple[DeleteMarker, ...] = ()
-    """Old delete markers of the members' keys, which go together with the members."""
+    """Old delete markers of the members' keys, which are deleted together with the members."""
 
     def __post_init__(self) -> None:
         if not self.sources:
@@ -287,17 +287,17 @@ class PackPlan:
 
 
 class Encoding(StrEnum):
-    """How a member's bytes lie in its pack."""
+    """How a member's bytes are stored in its pack."""
 
-    RAW = "raw"  # its own bytes, at offset, length of them
+    RAW = "raw"  # its own bytes, `length_bytes` from `offset`
     BLOCK = "block"  # text, inside the gzip block at offset; `inner_offset` counts inflated bytes
-    # bytes that no reader may inflate, carried in the extra fields of empty gzip members
+    # bytes that no reader must inflate, carried in the extra fields of empty gzip members
     SEALED = "sealed"
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One line of an index: what the original was, and where its bytes lie."""
+    """One line of an index: what the original was, and where its bytes are."""
 
     key: str
     version_id: str | None
@@ -309,8 +309,8 @@ class Member:
     encoding: Encoding = Encoding.RAW
     inner_offset: int = 0
     sha256: str | None = None
-    """Hex SHA-256 of the original bytes. None for a member that S3 copied unread: `crc64nvme`
-    stands for it.
+    """Hex SHA-256 of the original bytes. None for a member that S3 copied unread, which has
+    `crc64nvme` instead.
     """
     crc64nvme: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -318,12 +318,12 @@ class Member:
     content_type: str | None = None
     content_encoding: str | None = None
     is_latest: bool = True
-    """It was the newest version of its key when it was listed."""
+    """Whether it was the newest version of its key when it was listed."""
     flags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.sha256 is None and self.crc64nvme is None:
-            raise ValueError("a member carries a hash of its bytes")
+            raise ValueError("a member must have a hash of its bytes")
 
     @property
     def identity(self) -> Identity:
@@ -342,9 +342,9 @@ class Index:
     """Length of everything before the tail."""
     content_crc64nvme: int
     members: Sequence[Member]
-    """In their order. A tuple, or what reads them out of a stored index each time."""
+    """In order. A tuple, or a sequence that reads them from a stored index each time."""
     markers: tuple[tuple[str, str], ...] = ()
-    """(key, version id) of old delete markers that go together with the members."""
+    """(key, version id) of old delete markers that are deleted together with the members."""
     tool: str = ""
 
 
@@ -372,9 +372,9 @@ class WrittenPack:
     source_bytes: int
     size_bytes: int
     terms_error: str = ""
-    """Why its terms were not written; empty where they were, and where none are wanted."""
+    """Why its terms were not written; empty if they were, or if none are wanted."""
     sha256: str | None = None
-    """Hex, of the whole pack; None where S3 copied a member unread."""
+    """Hex SHA-256 of the whole pack; None if S3 copied a member unread."""
 
     @property
     def index_key(self) -> str:
@@ -383,20 +383,20 @@ class WrittenPack:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """A copy that S3 makes of an object in an archive class, so that it can be read for some days.
+    """The temporary copy that S3 makes of an object in an archive class, to be read for some days.
 
-    HeadObject's x-amz-restore
+    From HeadObject's x-amz-restore
     (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
     """
 
     is_ongoing: bool
     expires: datetime | None = None
-    """When the copy goes; None while it is being made, and where the store does not say."""
+    """When S3 deletes the copy; None while it is being made, or if the store does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What S3 says of an object that it holds (HeadObject)."""
+    """What S3 reports about a stored object (HeadObject)."""
 
     bucket: str
     key: str
@@ -406,29 +406,29 @@ class StoredObject:
     storage_class: str
     crc64nvme: int | None
     """CRC64NVME of the whole object, or None where S3 has none (or only one composed of the
-    parts').
+    checksums of its parts).
     """
     has_md5_etag: bool = False
-    """The ETag is the MD5 of the bytes: written in one piece, and not encrypted with KMS or a
-    customer's key.
+    """Whether the ETag is the MD5 of the bytes: the object was written in one piece, and is not
+    encrypted with KMS or a customer-provided key.
     """
     restore: Restore | None = field(default=None, compare=False)
-    """Only of an object in an archive class that was asked for. It comes and goes while the object
-    stays the same.
+    """Only for an object in an archive class whose restore was requested. It comes and goes while
+    the object stays the same.
     """
     archive_tier: str | None = field(default=None, compare=False)
-    """Only of an object that Intelligent-Tiering has moved to ARCHIVE_ACCESS or
-    DEEP_ARCHIVE_ACCESS: it cannot be read, whatever its class is.
+    """Only for an object that Intelligent-Tiering has moved to ARCHIVE_ACCESS or
+    DEEP_ARCHIVE_ACCESS: it cannot be read, although its class is not an archive class.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPack:
-    """A pack of which it was seen that S3 stores the very bytes that its index describes.
+    """A pack that is proven to be stored as its index describes it. Only its originals are deleted.
 
-    It checks its evidence itself. `read_back_crc64nvme` is what the bytes gave when all of them
-    were read back and every member was compared; it must be there where S3 reports no checksum of
-    the whole object.
+    It checks its evidence itself. `read_back_crc64nvme` is the checksum of the bytes when all of
+    them were read back and every member was compared. It is required where S3 reports no checksum
+    of the whole object.
 
     Raises VerificationError.
     """
@@ -440,19 +440,19 @@ class VerifiedPack:
     expected_crc64nvme: int
     read_back_crc64nvme: int | None = None
     index_sha256: str = ""
-    """Hex SHA-256 of the index as it is stored; for the record of custody."""
+    """Hex SHA-256 of the index as it is stored, for the custody record."""
 
     def __post_init__(self) -> None:
         where = f"s3://{self.stored.bucket}/{self.stored.key}"
         if (self.stored.bucket, self.stored.key) != (self.target.bucket, self.index.pack_key):
-            raise VerificationError(f"{where}: the index is that of {self.index.pack_key}")
+            raise VerificationError(f"{where}: its index describes {self.index.pack_key}")
         if not self.stored.key.startswith(self.target.packs_prefix(self.index.group)):
             raise VerificationError(
-                f"{where}: the index is that of another group, {self.index.group}"
+                f"{where}: its index describes another group, {self.index.group}"
             )
         if self.stored.size_bytes != self.expected_size_bytes:
             raise VerificationError(
-                f"{where}: {self.stored.size_bytes} bytes are stored, "
+                f"{where}: {self.stored.size_bytes} bytes are stored, but "
                 f"{self.expected_size_bytes} were written"
             )
         seen = [crc for crc in (self.stored.crc64nvme, self.read_back_crc64nvme) if crc is not None]
@@ -462,7 +462,7 @@ class VerifiedPack:
             )
         if any(crc != self.expected_crc64nvme for crc in seen):
             raise VerificationError(
-                f"{where}: the checksum of what is stored differs from that of what was written"
+                f"{where}: the stored pack's checksum differs from that of the written pack"
             )
 
     @property

@@ -1,4 +1,4 @@
-"""What a rehearsal works with: the wiring of `rehearse`, which nothing else has to import."""
+"""The wiring of `rehearse`, in its own module so that nothing else has to import it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from log_aggregator.wiring import SystemClock, make_rules, make_workers, told_of
 
 
 def make_rehearsal_settings() -> Settings:
-    """Those of a life; nothing of them is the user's."""
+    """The settings of a rehearsed life; none of them is the user's."""
     return read_settings(
         None,
         {

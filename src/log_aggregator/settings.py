@@ -1,7 +1,7 @@
 """The settings: one TOML file, every value overridable on the command line, read once at the edge.
 
-The rows of `SETTINGS` are the whole truth about them: name, default, what is allowed, what it
-means. The reference page of the docs and the command line's options are made from the same rows.
+The rows of `SETTINGS` define them: name, expected value, meaning. The reference page of the docs
+and the command line's options are made from the same rows.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class Settings:
 
     @property
     def bucket_owners(self) -> tuple[tuple[str, str], ...]:
-        """The accounts of those buckets that need not be the caller's own: (name, or beginning of
-        names followed by *, account).
+        """The accounts that buckets must belong to, where that is not the caller's own: (name, or
+        beginning of names followed by *, account).
         """
         if self.destination_bucket is None or self.destination_account is None:
             return self.bucket_accounts
@@ -98,8 +98,8 @@ class Settings:
 
     @property
     def days_kept(self) -> int:
-        """How far beyond `look_back_days` a run looks for originals that may go by now. Where none
-        are deleted there is nothing to look for.
+        """How far beyond `look_back_days` a run looks for originals that have become old enough to
+        delete. 0 where a run deletes none.
         """
         return self.keep_originals_days if self.delete_originals else 0
 
@@ -114,7 +114,7 @@ class Setting:
     meaning: str
     on_command_line: bool = True
     is_flag: bool = False
-    """True or false, as an option of its own and one with `no-` before it."""
+    """True or false: an option, and its opposite with `no-` before the name."""
 
 
 def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:
@@ -126,18 +126,17 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any]) -> Settings:
     rows = {row.name: row for row in SETTINGS}
     unknown = sorted(set(values) - set(rows))
     if unknown:
-        raise SettingsError(f"{unknown[0]}: there is no such setting; there are {', '.join(rows)}")
+        raise SettingsError(f"{unknown[0]}: there is no such setting; expected {', '.join(rows)}")
     settings = Settings(**{name: _parse(rows[name], value) for name, value in values.items()})
     _check_together(settings)
     return settings
 
 
 def check_sources(settings: Settings) -> None:
-    """For those who take logs from somewhere. Raises SettingsError where no bucket is named."""
+    """For commands that take logs from buckets. Raises SettingsError where no bucket is named."""
     if not settings.control_tower_bucket and not settings.other_buckets:
         raise SettingsError(
-            "control_tower_bucket, other_buckets: at least one bucket to take logs from must "
-            "be named"
+            "control_tower_bucket, other_buckets: expected at least one bucket to take logs from"
         )
 
 
@@ -153,7 +152,7 @@ def read_toml(path: Path, option: str) -> Mapping[str, Any]:
 
 
 def parse_layouts(data: bytes, file: str) -> Layouts:
-    """The declarations of a file that holds nothing else; `file` is what errors call it. Raises
+    """The declarations of a file that holds nothing else; `file` names it in errors. Raises
     SettingsError, in one line.
     """
     values = _parse_toml(data, file)
@@ -169,7 +168,7 @@ def parse_layouts(data: bytes, file: str) -> Layouts:
 
 
 def _parse_toml(data: bytes, file: str) -> Mapping[str, Any]:
-    import tomllib  # noqa: PLC0415 - most functions read no file, and pay for what they import
+    import tomllib  # noqa: PLC0415 - most Lambda functions read no file; importing costs cold start
 
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
@@ -180,7 +179,7 @@ def _parse_toml(data: bytes, file: str) -> Mapping[str, Any]:
     except (
         ValueError,
         RecursionError,
-    ) as error:  # besides its own, tomllib lets out that a number or a nesting is too large
+    ) as error:  # tomllib passes these on where a number is too large or a nesting too deep
         raise SettingsError(f"{file}: not a TOML file: {error}") from None
 
 
@@ -196,7 +195,7 @@ def _parse(row: Setting, value: Any) -> Any:
 
 IN_QUOTES = '; write it in quotes: "{}"'
 _BARE_ACCOUNT = re.compile(r"[=\[,]\s*(0\d{11})\b")
-"""TOML knows no number that begins with a zero, so it does not even read such a file."""
+"""TOML has no numbers that begin with a zero, so it refuses the whole file."""
 _UNFIT = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
@@ -209,9 +208,7 @@ def _fits(row: Setting, value: Any) -> bool:
 
 
 def _quote(value: Any) -> Any:
-    """The same, with its numbers as text: what an account id is, which TOML takes for a number
-    without its quotes.
-    """
+    """The same, with its numbers as text: TOML reads an account id without quotes as a number."""
     if isinstance(value, Mapping):
         return {name: _quote(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -228,18 +225,18 @@ def _check_together(settings: Settings) -> None:
     if not (settings.control_tower_bucket or settings.other_buckets or settings.destination_bucket):
         raise SettingsError(
             "control_tower_bucket, other_buckets, destination_bucket: no bucket is named; "
-            "see aggregator.toml.example"
+            "`log-aggregator init` writes a settings file"
         )
     _check_accounts(settings)
     if settings.other_regions == "delete" and not settings.aggregation_regions:
         raise SettingsError(
-            "other_regions = 'delete': allowed only together with aggregation_regions, which "
-            "says what the others are"
+            "other_regions = 'delete': expected aggregation_regions too, which says what the "
+            "other regions are"
         )
     if settings.verify == "read-back" and settings.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
         raise SettingsError(
-            "verify = 'read-back': expected 'checksum' with storage_class = "
-            f"{settings.storage_class!r}, which cannot be read"
+            "verify = 'read-back': expected 'checksum', because packs in storage_class = "
+            f"{settings.storage_class!r} cannot be read back"
         )
     if settings.time_stamp_url is not None and settings.sign_with is None:
         raise SettingsError(
@@ -290,7 +287,7 @@ def _count(low: int, high: int) -> Callable[[Any], int]:
 
 
 def _flag(value: Any) -> bool:
-    """Text is what the command line and the environment have."""
+    """Text comes from the command line and the environment."""
     return value if isinstance(value, bool) else {"true": True, "false": False}[value]
 
 
@@ -407,22 +404,22 @@ SETTINGS: tuple[Setting, ...] = (
         "other_regions",
         _choice("keep", "delete"),
         '"keep" or "delete"',
-        "What becomes of logs of regions that are not in aggregation_regions. `delete` "
+        "What happens to logs of regions that are not in aggregation_regions. `delete` "
         "deletes them without packing them.",
     ),
     Setting(
         "destination_bucket",
         _optional(_word(_BUCKET)),
         "a bucket name",
-        "Where packs and indexes go. Left out: each source bucket keeps its own, under "
-        "final_aggregation_prefix.",
+        "The bucket that packs and indexes go to. Left out: they stay in their source bucket, "
+        "under final_aggregation_prefix.",
     ),
     Setting(
         "destination_account",
         _optional(_word(_ACCOUNT)),
         "an account id of 12 digits",
-        "The account that destination_bucket must belong to. Left out: as bucket_accounts says, "
-        "else that of the credentials.",
+        "The account that destination_bucket must belong to. Left out: the one in bucket_accounts, "
+        "or else that of the credentials.",
     ),
     Setting(
         "bucket_accounts",
@@ -430,14 +427,14 @@ SETTINGS: tuple[Setting, ...] = (
         "a table of bucket names, or beginnings ending in *, and account ids of 12 digits; on the "
         "command line NAME=ACCOUNT with commas",
         "The accounts that buckets must belong to: S3 refuses every request to a bucket of another "
-        "one. A bucket that is not named must belong to the account of the credentials; with an "
-        "S3 server that is not AWS's nothing is expected of it.",
+        "account. A bucket that is not named must belong to the account of the credentials. With "
+        "an S3 server that is not AWS's, it may belong to any.",
     ),
     Setting(
         "final_aggregation_prefix",
         _prefix,
         "a key prefix",
-        "In front of packs/ and indexes/ where there is no destination_bucket.",
+        "Prefix of packs/ and indexes/ where there is no destination_bucket.",
     ),
     Setting(
         "storage_class",
@@ -449,13 +446,13 @@ SETTINGS: tuple[Setting, ...] = (
         "kms_key_id",
         _optional(_word(r"[A-Za-z0-9:/_-]{1,2048}")),
         "a KMS key id, alias or ARN",
-        "Key for packs and indexes. Left out: the bucket's default.",
+        "KMS key for packs and indexes. Left out: the bucket's default.",
     ),
     Setting(
         "search",
         _choice("plain", "hashed", "off"),
         '"plain", "hashed" or "off"',
-        "Whether the values by which people search events are kept beside each pack: as they are, "
+        "Whether the values that people search events for are kept next to each pack: as they are, "
         "as keyed hashes (LOG_AGGREGATOR_SEARCH_KEY), or not at all; see "
         "docs/how-to/choose-what-search-keeps.md.",
     ),
@@ -463,14 +460,14 @@ SETTINGS: tuple[Setting, ...] = (
         "search_kms_key_id",
         _optional(_word(r"[A-Za-z0-9:/_-]{1,2048}")),
         "a KMS key id, alias or ARN",
-        "Key for what is kept for searching, under terms/ and tables/. Left out: as kms_key_id.",
+        "KMS key for what is kept for searching, under terms/ and tables/. Left out: kms_key_id.",
     ),
     Setting(
         "sign_with",
         _optional(
             _word(r"kms:arn:aws[a-z-]*:kms:[A-Za-z0-9:/_-]{1,2048}|(?!kms:)[^\x00-\x1f]{1,4096}")
         ),
-        "kms: and the ARN of an RSA key in KMS, or the path of a file with one as PEM",
+        "kms: and the ARN of an RSA key in KMS, or the path of a PEM file with one",
         "Key that custody records are signed with at the end of each run; see "
         "docs/how-to/sign-custody-records.md. Left out: they are not signed.",
     ),
@@ -478,20 +475,20 @@ SETTINGS: tuple[Setting, ...] = (
         "time_stamp_url",
         _optional(_word(r"https?://[^\s\x00-\x1f]{1,2048}")),
         "a URL that begins with http:// or https://",
-        "With sign_with: the time-stamping authority (RFC 3161) that says when a record was "
-        "signed. Left out: nobody but the signer says it.",
+        "With sign_with: the time-stamping authority (RFC 3161) that confirms when a record was "
+        "signed. Left out: only the signer says when.",
     ),
     Setting(
         "glacier_object_size",
         _size(128 * 1024, 5 * 1024 * GIB),
         "a size from 128 KiB to 5 TiB",
-        "Objects of this size or more are copied alone, by S3, instead of packed.",
+        "Objects of this size or more are not packed: S3 copies each one by itself.",
     ),
     Setting(
         "pack_size_max",
         _size(5 * MIB, 100 * GIB),
         "a size from 5 MiB to 100 GiB",
-        "A pack ends here; a busy day becomes several.",
+        "A pack ends at this size; a busy day becomes several packs.",
     ),
     Setting(
         "members_max",
@@ -503,7 +500,7 @@ SETTINGS: tuple[Setting, ...] = (
         "look_back_days",
         _count(0, 366),
         "a number of days from 0 to 366",
-        "Days before yesterday that are looked at again for late logs.",
+        "How many days before yesterday a run checks again for late logs.",
     ),
     Setting(
         "verify",
@@ -515,14 +512,14 @@ SETTINGS: tuple[Setting, ...] = (
         "delete_originals",
         _flag,
         "true or false",
-        "Delete originals whose pack is verified. Without it a run packs and keeps them.",
+        "Delete originals whose pack is verified. Without it, a run packs them and keeps them.",
         is_flag=True,
     ),
     Setting(
         "keep_originals_days",
         _count(0, 3660),
         "a number of days from 0 to 3660",
-        "With delete_originals: when their pack is this many days old.",
+        "With delete_originals: originals are deleted once their pack is this many days old.",
     ),
     Setting(
         "holds",
@@ -534,7 +531,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "layouts",
         read_declarations,
-        "tables with name, pattern, and perhaps buckets, kind, date",
+        "tables with name, pattern, and optionally buckets, kind, date",
         "Layouts of free keys, which are left alone unless they are declared; see "
         "docs/how-to/declare-your-logs.md.",
         on_command_line=False,
@@ -543,13 +540,13 @@ SETTINGS: tuple[Setting, ...] = (
         "objects_max",
         _count(1, 10**9),
         "a number from 1 to 1000000000",
-        "A run that would touch more log objects touches none.",
+        "A run that would touch more log objects than this touches none.",
     ),
     Setting(
         "part_size",
         _size(5 * MIB, GIB),
         "a size from 5 MiB to 1 GiB",
-        "Size of a pack's parts. Memory is about this times 2 x groups_at_once.",
+        "Size of a pack's parts. Memory use is about 2 x groups_at_once of them.",
     ),
     Setting(
         "copy_size_min",
@@ -557,8 +554,11 @@ SETTINGS: tuple[Setting, ...] = (
         "a size from 10 MiB to 5 GiB",
         "Members of this size or more are copied by S3 into the pack.",
     ),
-    Setting("readers", _count(1, 512), "a number from 1 to 512", "GET requests at once."),
+    Setting("readers", _count(1, 512), "a number from 1 to 512", "GET requests at the same time."),
     Setting(
-        "groups_at_once", _count(1, 64), "a number from 1 to 64", "Groups, and listings, at once."
+        "groups_at_once",
+        _count(1, 64),
+        "a number from 1 to 64",
+        "Groups, and listings, at the same time.",
     ),
 )

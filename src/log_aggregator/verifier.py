@@ -1,11 +1,11 @@
 """Verifies an evidence bundle of log-aggregator: python3 verify.py evidence.zip
 
-Needs nothing but Python 3.9 or newer, asks no network and changes nothing. BUNDLE is the zip, or
-the folder that it was unpacked into. Exit code 0: nothing contradicts; 1: something does, or bytes
-were changed; 2: it cannot be read.
+Needs only Python 3.9 or newer and no network, and changes nothing. BUNDLE is the zip, or the folder
+that it was unpacked into. Exit code 0: no contradiction found; 1: a contradiction, or changed
+bytes; 2: the bundle cannot be read.
 
-This is one file on purpose: it lies in every bundle as verify.py. A bundle that somebody changed
-may hold a changed verify.py, too, so take the file from elsewhere where that matters:
+This is one file on purpose: every bundle contains it as verify.py. Whoever changed a bundle may
+have changed its verify.py too, so where that matters take the file from elsewhere:
 `log-aggregator evidence --verifier` prints it.
 """
 
@@ -57,11 +57,11 @@ _UNREADABLE = (
     struct.error,
     zlib.error,
 )
-"""What contents that are not as they should be can lead to."""
+"""Errors that malformed contents can cause."""
 
 
 class Entry(NamedTuple):
-    """A file of the bundle: where its bytes begin in the zip, and what the manifest says."""
+    """A file of the bundle: where its bytes begin in the zip, and its line in the manifest."""
 
     path: str
     size: int
@@ -70,7 +70,7 @@ class Entry(NamedTuple):
 
 
 class Result:
-    """What was found: contradictions, what was proved, and what nobody can say."""
+    """What was found: contradictions, what was proved, and what could not be proved."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -83,8 +83,8 @@ class Result:
 
 
 def verify(path: str, public_keys: tuple[bytes, ...] = (), sha256: str = "") -> Result:
-    """Everything about one bundle. `public_keys` are the DER of those whose signatures under
-    custody records count. Raises OSError.
+    """Checks everything in one bundle. `public_keys` are the DER of the keys that are trusted to
+    sign custody records. Raises OSError.
     """
     result = Result()
     with ExitStack() as stack:
@@ -105,7 +105,7 @@ def verify(path: str, public_keys: tuple[bytes, ...] = (), sha256: str = "") -> 
         )
         if sha256 and sha256.lower() != result.sha256:
             result.complain(
-                f"the SHA-256 of the bundle is {result.sha256 or 'not known'}; {sha256} was expected"
+                f"the SHA-256 of the bundle is {result.sha256 or 'not known'}; expected {sha256}"
             )
         try:
             _check_contents(bundle, public_keys, result)
@@ -117,8 +117,8 @@ def verify(path: str, public_keys: tuple[bytes, ...] = (), sha256: str = "") -> 
 
 
 class Bundle:
-    """Files by the manifest. Originals are walked, as there may be millions; others are known by
-    path.
+    """Files by the manifest. Originals are iterated, because there may be millions; others are kept
+    by path.
     """
 
     def __init__(self) -> None:
@@ -156,15 +156,15 @@ class Bundle:
             self.small[entry.path] = entry
 
     def parse_manifest(self, lines: Iterator[bytes]) -> Iterator[tuple[str, int, str]]:
-        """(path, size, SHA-256) of each file. Raises Changed where a byte is other than as it is
-        written.
+        """(path, size, SHA-256) of each file. Raises Changed where any byte differs from what this
+        format writes.
         """
         first = next(lines, b"")
         try:
             self.about = json.loads(first[len(b'{"about":') : -len(b',"files":[\n')])
             expected = b'{"about":' + _canonical(self.about) + b',"files":[\n'
             if first != expected or self.about["format"] != "log-aggregator-evidence":
-                raise Changed(f"the beginning of {MANIFEST} is not as it is written")
+                raise Changed(f"the beginning of {MANIFEST} is not as log-aggregator writes it")
             _check_version(MANIFEST, self.about["version"])
             line, count = next(lines), 0
             while line != b"]}\n":
@@ -173,18 +173,20 @@ class Bundle:
                 following = next(lines)
                 end = b"\n" if following == b"]}\n" else b",\n"
                 if _canonical(fields) + end != line or sorted(fields) != ["path", "sha256", "size"]:
-                    raise Changed(f"line {count + 1} of {MANIFEST} is not as it is written")
+                    raise Changed(
+                        f"line {count + 1} of {MANIFEST} is not as log-aggregator writes it"
+                    )
                 yield _text(fields["path"]), _number(fields["size"]), _text(fields["sha256"])
                 line = following
         except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
             raise Changed(f"{MANIFEST} cannot be read") from None
         if next(lines, None) is not None:
-            raise Changed(f"there is more in {MANIFEST} than a manifest")
+            raise Changed(f"{MANIFEST} has more lines after its end")
 
 
 class Zip(Bundle):
-    """Stored entries, one after the other, nothing between them. From names, sizes and contents
-    alone follows every other byte of the file, and with that it is compared.
+    """Stored entries, one after the other, with nothing between them. Names, sizes and contents
+    determine every other byte of the file, so every byte is compared.
     """
 
     def __init__(self, path: str, stack: ExitStack) -> None:
@@ -216,10 +218,10 @@ class Zip(Bundle):
             offset = entry.offset + size
             seen += 1
         if offset != start or seen != count:
-            raise Changed("there is more, or less, in the zip than the manifest says")
+            raise Changed("the zip holds more or fewer files than the manifest names")
         end = self._central.tell()
         if self._central.read() != _encode_end(count, start, end - start):
-            raise Changed("the end of the zip is not as it is written")
+            raise Changed("the end of the zip is not as log-aggregator writes it")
 
     def hash_whole(self) -> str:
         whole = Entry("", self._size, "", 0)
@@ -254,22 +256,22 @@ class Zip(Bundle):
             crc = zlib.crc32(piece, crc)
             hashed.update(piece)
         if hashed.hexdigest() != entry.sha256:
-            raise Changed(f"{entry.path} has another SHA-256 than {MANIFEST} says")
+            raise Changed(f"the SHA-256 of {entry.path} is not the one in {MANIFEST}")
         header = b"".join(self.pieces(Entry("", entry.offset - offset, "", offset)))
         if header != _encode_local(entry.path, crc, entry.size):
-            raise Changed(f"the zip's header of {entry.path} is not as it is written")
+            raise Changed(f"the zip's header of {entry.path} is not as log-aggregator writes it")
         central = _encode_central(entry.path, crc, entry.size, offset)
         if self._central.read(len(central)) != central:
-            raise Changed(f"the zip's directory has another line for {entry.path}")
+            raise Changed(f"the zip's directory has a wrong entry for {entry.path}")
 
     def _find_central(self) -> tuple[int, int]:
         """(where the directory begins, how many entries it has)."""
         if self._size < 22:
-            raise Changed("it is no zip")
+            raise Changed("it is not a zip")
         self._central.seek(self._size - 22)
         end = self._central.read(22)
         if end[:4] != b"PK\x05\x06":
-            raise Changed("the zip does not end as one that was made here")
+            raise Changed("the zip does not end as log-aggregator writes it")
         count, start = struct.unpack("<H", end[10:12])[0], struct.unpack("<I", end[16:20])[0]
         if self._size >= 98 and (count == _MAX16 or start == _MAX32):
             self._central.seek(self._size - 98)
@@ -284,7 +286,7 @@ class Zip(Bundle):
         return start, count
 
     def _find_manifest(self, start: int, count: int) -> tuple[int, int]:
-        """(its size, where it begins): the last but one of the directory."""
+        """(its size, where it begins). It is the last but one in the directory."""
         self._central.seek(start)
         found = None
         for _ in range(count):
@@ -331,18 +333,18 @@ class Folder(Bundle):
             b"".join(self.pieces(Entry(MANIFEST_HASH, 0, "", 0)))
             != f"{hashed}  {MANIFEST}\n".encode()
         ):
-            raise Changed(f"{MANIFEST} has another SHA-256 than {MANIFEST_HASH} says")
+            raise Changed(f"the SHA-256 of {MANIFEST} is not the one in {MANIFEST_HASH}")
         count = 2
         for entry in self._walk():
             if ".." in entry.path.split("/") or entry.path.startswith("/"):
                 raise Changed(f"{entry.path} leads out of the bundle")
             if _hash_pieces(self.pieces(entry)).hexdigest() != entry.sha256:
-                raise Changed(f"{entry.path} has another SHA-256 than {MANIFEST} says")
+                raise Changed(f"the SHA-256 of {entry.path} is not the one in {MANIFEST}")
             self.take(entry)
             count += 1
         found = sum(len(files) for _, _, files in os.walk(self._root))
         if found != count:
-            raise Changed(f"there are {found} files, and {MANIFEST} names {count}")
+            raise Changed(f"there are {found} files, but {MANIFEST} names {count}")
 
     def pieces(self, entry: Entry) -> Iterator[bytes]:
         try:
@@ -382,7 +384,7 @@ def _check_own(bundle: Bundle, result: Result) -> None:
     except OSError:
         return
     if "verify.py" in bundle.small and bundle.read("verify.py") != own:
-        result.unproved.append("the verify.py in the bundle is another one than the one that runs")
+        result.unproved.append("the verify.py in the bundle differs from the one that is running")
 
 
 # Originals against their indexes
@@ -424,7 +426,7 @@ def _check_listed(bundle: Bundle, digests: _Digests, result: Result) -> None:
             result.complain(f"{name}: its index does not name it")
             continue
         if member.get("sha256") != fields["sha256"]:
-            result.complain(f"{name}: its index names another SHA-256 than {ORIGINALS}")
+            result.complain(f"{name}: its index and {ORIGINALS} name different SHA-256 hashes")
         listed += 1
         if entry is not None:
             there += 1
@@ -439,10 +441,10 @@ def _check_listed(bundle: Bundle, digests: _Digests, result: Result) -> None:
         ):
             result.complain(f"{path}: none of its members is listed in {ORIGINALS}")
     result.proved.append(f"{listed} originals are listed as {len(done)} indexes of packs name them")
-    result.proved.append(f"{there} originals are in the bundle, each with the hash of its index")
+    result.proved.append(f"{there} originals are in the bundle, each with the hash in its index")
     if there < listed:
         result.unproved.append(
-            f"{listed - there} originals are only listed: their bytes are not here"
+            f"{listed - there} originals are only listed: their bytes are not in the bundle"
         )
 
 
@@ -463,12 +465,12 @@ def _check_original(
     bundle: Bundle, name: str, member: dict[str, Any], entry: Entry, result: Result
 ) -> None:
     if entry.size != member["size"]:
-        result.complain(f"{name}: {entry.size} bytes; its index says {member['size']}")
+        result.complain(f"{name}: it has {entry.size} bytes; its index says {member['size']}")
     elif member.get("sha256") is not None:
         if member["sha256"] != entry.sha256:
-            result.complain(f"{name}: its SHA-256 is not that of its index")
+            result.complain(f"{name}: its SHA-256 is not the one in its index")
     elif _crc64nvme(bundle.pieces(entry)) != base64.b64decode(member["crc64nvme"]):
-        result.complain(f"{name}: its CRC64NVME is not that of its index")
+        result.complain(f"{name}: its CRC64NVME is not the one in its index")
 
 
 def _read_members(bundle: Bundle, path: str, bucket: str | None) -> dict[Any, Any]:
@@ -478,7 +480,7 @@ def _read_members(bundle: Bundle, path: str, bucket: str | None) -> dict[Any, An
         _check_version(path, head["version"])
     members = [json.loads(line) for line in lines[1:]]
     if head["format"] != "log-aggregator-index" or head["members"] != len(members):
-        raise ValueError(f"{path} is no index, or is cut short")
+        raise ValueError(f"{path} is not an index, or is cut short")
     if bucket is not None and head["bucket"] != bucket:
         raise ValueError(f"{path} is the index of another bucket's logs")
     return {_identity(member): member for member in members}
@@ -492,7 +494,7 @@ def _identity(fields: dict[str, Any]) -> tuple[Any, ...]:
 
 
 class _Digests:
-    """Digests, their signatures, and the logs that they name: some 300 bytes of memory a log."""
+    """Digests, their signatures, and the logs that they name: about 300 bytes of memory per log."""
 
     def __init__(self, bundle: Bundle, result: Result) -> None:
         self._bundle = bundle
@@ -516,15 +518,15 @@ class _Digests:
             if place not in self._seen:
                 if _is_within(_DIGEST_DATE, place[1], self._bundle.about, 1):
                     self._result.complain(
-                        f"s3://{'/'.join(place)}: {by} names it as the digest before it, and it is not here"
+                        f"s3://{'/'.join(place)}: {by} names it as its previous digest, but it is missing"
                     )
             elif self._seen[place] not in (None, (sha256, signature)):
                 self._result.complain(
-                    f"s3://{'/'.join(place)}: {by} names another hash or signature"
+                    f"s3://{'/'.join(place)}: {by} names a different hash or signature of it"
                 )
 
     def check_log(self, fields: dict[str, Any], entry: Entry | None) -> None:
-        """One of the originals, if a digest names it."""
+        """Checks one of the originals, if a digest names it."""
         hashes = self._named.pop((fields["bucket"], fields["key"]), None)
         if hashes is None:
             return
@@ -545,7 +547,7 @@ class _Digests:
         for bucket, key in self._named:
             if _is_within(_LOG_DATE, key, self._bundle.about, 0):
                 self._result.complain(
-                    f"s3://{bucket}/{key}: CloudTrail's digest names it, and no index here does"
+                    f"s3://{bucket}/{key}: CloudTrail's digest names it, but no index in the bundle does"
                 )
         if self._seen:
             self._result.proved.append(
@@ -570,7 +572,7 @@ class _Digests:
         digest = json.loads(document)
         sha256 = hashlib.sha256(document).hexdigest()
         if (digest["digestS3Bucket"], digest["digestS3Object"]) != place:
-            self._result.complain(f"{name}: it was at another place when CloudTrail signed it")
+            self._result.complain(f"{name}: CloudTrail signed it for another place")
             return
         signature = str(fields["metadata"].get("signature", ""))
         region = fields["key"].split("/CloudTrail-Digest/")[1].split("/")[0]
@@ -619,7 +621,7 @@ def _is_digest(key: str) -> bool:
 
 
 def _is_within(pattern: Any, key: str, about: dict[str, Any], days_more: int) -> bool:
-    """Whether a key's date is one of the bundle's; a day later, the digests of its end."""
+    """Whether a key's date is one of the bundle's; for digests, also the day after its end."""
     found = pattern.search(key)
     last = about["to_digests"] if days_more else about["to"]
     types = about["log_types"]
@@ -654,7 +656,7 @@ def _check_custody(bundle: Bundle, public_keys: tuple[bytes, ...], result: Resul
             or head["sequence"] != int(found[2])
             or head["bucket"] != path.split("/")[1]
         ):
-            result.complain(f"{path}: it is the record of another place")
+            result.complain(f"{path}: it is a record of another place")
             continue
         chains.setdefault((head["bucket"], head["root"]), []).append(
             (head["sequence"], head, entry.sha256)
@@ -664,18 +666,22 @@ def _check_custody(bundle: Bundle, public_keys: tuple[bytes, ...], result: Resul
             if place in packs and pack["index_sha256"] is not None:
                 named.add(place)
                 if pack["index_sha256"] != packs[place]:
-                    result.complain(f"{path}: it names another hash of the index of {pack['key']}")
+                    result.complain(
+                        f"{path}: it names a different hash of the index of {pack['key']}"
+                    )
     for place in sorted(chains):
         _check_chain(
             bundle, place, sorted(chains[place], key=lambda each: each[0]), public_keys, result
         )
     if not chains:
         result.unproved.append(
-            "no custody record is in the bundle: nothing vouches for the indexes"
+            "there are no custody records in the bundle: nothing vouches for the indexes"
         )
     result.proved.append(f"{len(named)} of {len(packs)} indexes are as custody records name them")
     for bucket, pack in sorted(set(packs) - named)[:PROBLEMS_MAX]:
-        result.unproved.append(f"s3://{bucket}/{pack}: no custody record here names its index")
+        result.unproved.append(
+            f"s3://{bucket}/{pack}: no custody record in the bundle names its index"
+        )
 
 
 def _check_chain(
@@ -712,19 +718,19 @@ def _check_chain(
             newest = max(newest, sequence)
             if signed.get("time_stamp"):
                 result.unproved.append(
-                    f"{path}: it has a time stamp (RFC 3161), which takes openssl ts to check"
+                    f"{path}: it has a time stamp (RFC 3161); check it with openssl ts"
                 )
     if newest < 0:
-        result.unproved.append(f"{where}: no signature: nobody vouches for the end of the chain")
+        result.unproved.append(f"{where}: no signature vouches for the end of the chain")
         return
     known = "by a key that --public-key names" if public_keys else "by the key in the bundle"
     result.proved.append(f"{where}: record {newest} and all before it are signed {known}")
     if not public_keys:
         result.unproved.append(
-            f"{where}: whose the signing key is: get it elsewhere, and name it with --public-key"
+            f"{where}: who owns the signing key: get the key elsewhere, and name it with --public-key"
         )
     if newest < records[-1][0]:
-        result.unproved.append(f"{where}: the records after {newest} are chained, not signed")
+        result.unproved.append(f"{where}: the records after {newest} are only chained, not signed")
 
 
 def _find_flaw(
@@ -734,15 +740,15 @@ def _find_flaw(
     if statement["format"] == "log-aggregator-signature":
         _check_version("a signature", statement["version"])
     else:
-        return "it is no signature of this format"
+        return "it is not a signature in this format"
     if signed["algorithm"] != "RSASSA_PKCS1_V1_5_SHA_256":
         return "its algorithm is not known"
     if (statement["bucket"], statement["sequence"]) != (bucket, sequence):
-        return "it is the signature of another place"
+        return "it is a signature of another place"
     if sequence not in hashes:
-        return f"it signs record {sequence}, which is not here: records are missing"
+        return f"it signs record {sequence}, which is not in the bundle: records are missing"
     if statement["sha256"] != hashes[sequence]:
-        return f"it signs another record {sequence}"
+        return f"it signs a different record {sequence}"
     message = json.dumps(
         statement, ensure_ascii=False, sort_keys=True, separators=(",", ":")
     ).encode()
@@ -805,7 +811,7 @@ def parse_key_file(data: bytes) -> bytes:
     return der
 
 
-# Zip, as it is written here (APPNOTE 6.3.10): stored, UTF-8, no times, zip64 only where needed
+# Zip, as log-aggregator writes it (APPNOTE 6.3.10): stored, UTF-8, no times, zip64 only where needed
 
 
 def _local_length(path: str, size: int) -> int:
@@ -895,7 +901,7 @@ def _hash_pieces(pieces: Iterator[bytes]) -> Any:
 
 
 def _inflate(data: bytes) -> bytes:
-    """One whole gzip member and nothing after it. Raises ValueError, zlib.error."""
+    """Inflates one whole gzip member with nothing after it. Raises ValueError, zlib.error."""
     inflater = zlib.decompressobj(31)
     inflated = inflater.decompress(data, SMALL_BYTES_MAX)
     if not inflater.eof or inflater.unused_data:
@@ -918,7 +924,7 @@ def _hash_inflated(pieces: Iterator[bytes]) -> str:
 
 
 def _crc64nvme(pieces: Iterator[bytes]) -> bytes:
-    """As S3 computes it, for originals that were copied unread. Slow: some 5 MB a second."""
+    """As S3 computes it, for originals that S3 copied unread. Slow: about 5 MB per second."""
     table = []
     for value in range(256):
         for _ in range(8):
@@ -942,13 +948,15 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Verify an evidence bundle, offline.")
     parser.add_argument("bundle", nargs="?", default=os.path.dirname(os.path.abspath(__file__)))
-    parser.add_argument("--sha256", default="", help="what was printed when the bundle was made")
+    parser.add_argument(
+        "--sha256", default="", help="the hash that was printed when the bundle was made"
+    )
     parser.add_argument(
         "--public-key",
         action="append",
         default=[],
         metavar="FILE",
-        help="PEM or DER, from elsewhere",
+        help="a key that signs custody records (PEM or DER), not taken from the bundle",
     )
     options = parser.parse_args(arguments)
     try:
@@ -966,7 +974,7 @@ def main(arguments: list[str] | None = None) -> int:
     _show(result.unproved, "not proved: ", sys.stdout.write)
     _show(result.problems, "WRONG:      ", sys.stdout.write)
     sys.stdout.write(
-        "The bundle is NOT in order.\n" if result.problems else "Nothing contradicts.\n"
+        "The bundle is NOT in order.\n" if result.problems else "No contradiction was found.\n"
     )
     return 1 if result.problems else 0
 

@@ -1,8 +1,8 @@
 """The only place that builds adapters, and that turns settings into the rules of the steps.
 
-An adapter is imported where it is built. AWS's clients take longer to import than all the rest of a
+Adapters are imported where they are built. AWS's clients take longer to import than the rest of a
 command, and a help text or a wrong option should not wait for them. `handlers.entry` imports them
-at once, because a function has more processor time while it is loaded than later.
+when it is loaded, because a function has more processor time then.
 """
 
 from __future__ import annotations
@@ -62,18 +62,19 @@ if TYPE_CHECKING:
     from log_aggregator.ports.signing import Signer, Signing, StampReader, TimeStamper
 
 BucketAccounts = tuple[tuple[str, str], ...]
-"""As `Settings.bucket_owners`."""
+"""In the form of `Settings.bucket_owners`."""
 
 SWITCH_SECONDS = 0.001
-"""Our threads mostly wait for S3, and each needs the interpreter for a moment in between. With
-Python's 5 ms a thread that computes makes all others wait that long: a tenth of the rate (make
-bench, combine).
+"""Our threads mostly wait for S3, and need the interpreter for a moment in between. With Python's
+default of 5 ms a thread that computes makes all others wait that long, which costs a tenth of the
+rate (make bench, combine).
 """
 
 
 GARBAGE_THRESHOLDS = (100_000, 50, 100)
-"""A run keeps hundreds of thousands of small objects and makes hardly any cycles. With Python's 700
-the collector walks over all of them again and again, and every thread waits (make bench, combine).
+"""A run keeps hundreds of thousands of small objects and makes hardly any cycles. With Python's
+default of 700 the collector walks over all of them again and again while every thread waits (make
+bench, combine).
 """
 
 
@@ -82,7 +83,7 @@ SEARCH_KEY = "LOG_AGGREGATOR_SEARCH_KEY"
 
 
 PUT_BACK_WRITERS = 16
-"""Each holds one original of up to 16 MiB."""
+"""Each writer holds one original of up to 16 MiB in memory."""
 
 
 class SystemClock:
@@ -94,7 +95,7 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach S3: what the standard AWS configuration says, unless named here."""
+    """How to reach S3: by the standard AWS configuration, except for what is given here."""
 
     profile: str | None = None
     region: str | None = None
@@ -111,10 +112,10 @@ def open_job(
     *,
     writers: int | None = None,
 ) -> Iterator[Job]:
-    """What a command works with, until it is done.
+    """The job that a command works with, until it is done.
 
-    With the window of a run there must be buckets to take logs from. `writers` upload at once;
-    left out, as many as groups are worked on. Raises SettingsError, CannotStart.
+    With the window of a run, there must be buckets to take logs from. `writers` upload at the same
+    time; by default, `groups_at_once` of them. Raises SettingsError, CannotStart.
     """
     clock = SystemClock()
     if window is not None:
@@ -132,9 +133,9 @@ def open_job(
 
 @contextmanager
 def _refusing_to_start(store: CountingStore) -> Iterator[None]:
-    """S3 that cannot be reached, or will not be asked, is no result: whoever goes by exit codes
-    must not take it for damaged packs, or for logs that are not there. Raises CannotStart as long
-    as nothing was touched.
+    """If S3 cannot be reached, or refuses, that is not a result: a script that goes by exit codes
+    must not take it for damaged packs or missing logs. Raises CannotStart as long as nothing was
+    touched.
     """
     try:
         yield
@@ -149,7 +150,7 @@ _NO_RESULT = (AccessDenied, NoSuchBucket, NotAuthenticated, Unreachable, WrongSi
 
 @contextmanager
 def told_of_stops(call: Callable[[], object]) -> Iterator[None]:
-    """Inside, this is called at a stop, by another thread."""
+    """Within the block, a stop calls this from another thread."""
     take_back = when_stopped(call)
     try:
         yield
@@ -165,8 +166,8 @@ def connect(
 
 
 def attend(store: ObjectStore) -> CountingStore:
-    """The store for one run: it gives up where S3 does not answer or does not take the credentials,
-    which says nothing of the next run, and its requests are counted.
+    """The store for one run. It counts requests, and gives up for good once S3 does not answer or
+    does not accept the credentials; the next run gets a new one.
     """
     patient = PatientStore(store)
     return CountingStore(patient if _tell is None else TellingStore(patient, _tell))
@@ -176,7 +177,7 @@ _tell: Callable[[str], object] | None = None
 
 
 def watch_requests(tell: Callable[[str], object] | None) -> None:
-    """Has every request of stores that are made from now on told."""
+    """Reports every request of all stores that are made from now on; None stops that."""
     global _tell  # noqa: PLW0603 - there is one process
     _tell = tell
 
@@ -194,19 +195,19 @@ def connect_store(
         )
     except RequestFailed as error:
         raise CannotStart.because(error) from error
-    store.find_owner()  # before anything is touched, not in mid-run
+    store.find_owner()  # so that it fails before anything is touched, not during the run
     return store
 
 
 def open_room(store: ObjectStore, name: str, bucket: str, prefix: str) -> ObjectStore:
-    """A store whose only bucket, of that name, is a prefix of a real one."""
+    """A store with one bucket of that name, which is a prefix of a real bucket."""
     from log_aggregator.adapters.rooms import Room, RoomStore
 
     return RoomStore(store, {name: Room(bucket, prefix)})
 
 
 def connect_hands(connection: Connection) -> BotoHands:
-    """What a rehearsal does past the object store. Raises CannotStart."""
+    """For what a rehearsal does outside the object store's interface. Raises CannotStart."""
     from log_aggregator.adapters.s3.scratch import BotoHands
 
     _cut_requests_at_stops()
@@ -217,7 +218,7 @@ def connect_hands(connection: Connection) -> BotoHands:
 
 
 def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = ()) -> S3Inspector:
-    """What `doctor` asks an account through. It gives up sooner than a run does. Raises
+    """For the questions that `doctor` asks an account. It gives up sooner than a run does. Raises
     CannotStart.
     """
     from log_aggregator.adapters.s3.inspection import S3Inspector
@@ -237,8 +238,8 @@ def connect_inspector(connection: Connection, bucket_accounts: BucketAccounts = 
 
 
 def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
-    """What CloudTrail's public keys are asked through; None beside an S3 server that has no
-    CloudTrail. Raises CannotStart.
+    """For CloudTrail's public keys; None with an S3 server that has no CloudTrail. Raises
+    CannotStart.
     """
     from log_aggregator.adapters.s3.trail_keys import CloudTrailKeys
 
@@ -252,7 +253,7 @@ def connect_trail_keys(connection: Connection) -> CloudTrailKeys | None:
 
 
 def connect_signing(connection: Connection, settings: Settings) -> Signing | None:
-    """What custody records are signed with; None where they are not to be. Raises CannotStart,
+    """What signs custody records; None where they are not signed. Raises CannotStart,
     SettingsError.
     """
     if settings.sign_with is None:
@@ -279,7 +280,7 @@ def connect_kms_key(connection: Connection, arn: str) -> Signer:
 
 
 def read_time_authorities(path: Path) -> StampReader:
-    """Those whose certificates are in a file. Raises SettingsError, NotInstalled."""
+    """The authorities whose certificates are in a file. Raises SettingsError, NotInstalled."""
     from log_aggregator.adapters.time_stamps import TimeAuthorities
 
     return TimeAuthorities.read_file(path)
@@ -303,7 +304,7 @@ def _connect_authority(connection: Connection, url: str) -> TimeStamper:
 
 
 def connect_executions(connection: Connection) -> StackExecutions:
-    """What a stack's executions are asked through. Raises CannotStart."""
+    """For a stack's executions. Raises CannotStart."""
     from log_aggregator.adapters.s3.executions import StackExecutions
 
     _cut_requests_at_stops()
@@ -316,7 +317,7 @@ def connect_executions(connection: Connection) -> StackExecutions:
 
 
 def connect_hash_jobs(connection: Connection) -> BatchHashJobs:
-    """What hashes packs at rest. Raises CannotStart."""
+    """For jobs that hash packs at rest. Raises CannotStart."""
     from log_aggregator.adapters.s3.hash_jobs import BatchHashJobs
 
     _cut_requests_at_stops()
@@ -328,7 +329,7 @@ def connect_hash_jobs(connection: Connection) -> BatchHashJobs:
 
 @functools.cache
 def _cut_requests_at_stops() -> None:
-    """Once for the whole process: it has one watchdog."""
+    """Once for the whole process, which has one watchdog."""
     from log_aggregator.adapters.s3.deadlines import WATCHDOG
 
     when_stopped(WATCHDOG.stop_all)
@@ -348,7 +349,7 @@ def _client_settings(connection: Connection, **limits: Any) -> ClientSettings:
 
 
 def make_workers(settings: Settings, writers: int | None = None) -> ThreadWorkers:
-    """The threads of a run. Tunes the interpreter for them, which holds for the whole process."""
+    """The threads of a run. Also tunes the interpreter for them, for the whole process."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     return ThreadWorkers(
@@ -359,7 +360,7 @@ def make_workers(settings: Settings, writers: int | None = None) -> ThreadWorker
 
 
 def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
-    """What a run over these days does. Raises SettingsError where no bucket to take logs from is
+    """The rules of a run over these days. Raises SettingsError where no bucket to take logs from is
     named.
     """
     check_sources(settings)
@@ -368,14 +369,14 @@ def make_run_rules(settings: Settings, window: DateWindow) -> RunRules:
 
 
 def find_search_key(settings: Settings) -> SearchKey | None:
-    """What hashed values are looked up with, if any are kept. Raises SettingsError."""
+    """The key that hashed values are looked up with, if any are kept. Raises SettingsError."""
     require_search_key(settings)
     return _make_terms_options(settings).key
 
 
 def require_search_key(settings: Settings) -> None:
-    """For those who make terms, or look them up. Raises SettingsError where their values are to be
-    hashed and nobody says with what.
+    """For commands that make terms, or look them up. Raises SettingsError where values are to be
+    hashed and there is no key.
     """
     if _make_terms_options(settings).lacks_key:
         raise SettingsError(
@@ -385,9 +386,9 @@ def require_search_key(settings: Settings) -> None:
 
 
 def make_rules(settings: Settings, window: DateWindow) -> RunRules:
-    """The settings, as the steps read them."""
+    """The settings, in the form that the steps use."""
     pack = WriteOptions(storage_class=settings.storage_class, kms_key_id=settings.kms_key_id)
-    # An index always lies in a class that needs no thaw.
+    # Indexes are always in a storage class that needs no thaw.
     index = WriteOptions(kms_key_id=settings.kms_key_id, content_type="application/gzip")
     return RunRules(
         main_buckets=settings.control_tower_bucket,
@@ -419,9 +420,9 @@ def make_rules(settings: Settings, window: DateWindow) -> RunRules:
 
 
 def _make_terms_options(settings: Settings) -> TermsOptions:
-    """They are stored as indexes are, and encrypted as these unless they have a key of their own.
-    What values are hashed with is no setting, because settings are files that are copied, shown and
-    committed.
+    """Terms are stored like indexes, and encrypted like them unless they have their own KMS key.
+    The key for hashing values is not a setting, because settings are files that are copied, shown
+    and committed.
     """
     write = WriteOptions(
         kms_key_id=settings.search_kms_key_id or settings.kms_key_id,

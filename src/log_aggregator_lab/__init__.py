@@ -1,1 +1,1 @@
-"""What shows and tests log_aggregator, and is never deployed: servers, stores, an organisation."""
+"""Shows and tests log_aggregator, and is never deployed: servers, stores, an organisation."""

@@ -1,5 +1,5 @@
-"""Is every original of a synthetic organisation still there, or in a pack, byte for byte? Compared
-with the manifest, not with us.
+"""Checks that every original of a synthetic organisation is still there, or in a pack, byte for
+byte. It compares with the organisation's manifest, not with what our own indexes say.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def check_originals(
         if entry.purpose in PACKED:
             return entry, _check_packed(store, entry, places, remaining)
         is_there = (entry.bucket, entry.key) in remaining or entry.purpose is Purpose.DELETED
-        return entry, None if is_there else "is gone, though it had to stay"
+        return entry, None if is_there else "is gone, but had to stay"
 
     for entry, problem in workers.read_ahead(
         check,
@@ -83,8 +83,8 @@ def check_originals(
 
 
 def list_current(store: ObjectStore, bucket: str) -> Iterator[LogObject]:
-    """All current objects of a bucket. SeaweedFS lists only versions in S3's order: of objects that
-    have versions it sorts every page by itself, and of others it lists directories.
+    """All current objects of a bucket. It lists versions, because only those come in S3's order
+    from SeaweedFS: other listings are sorted page by page, or by directory.
     """
     for page in list_pages(store.list_object_versions, bucket, ""):
         yield from (found for found in page.objects if found.is_latest)
@@ -127,8 +127,8 @@ def _check_packed(
 
 
 def read_original_back(store: ObjectStore, place: PackedMember) -> Iterator[bytes]:
-    """The original's bytes, piece by piece. They are right only once the iterator has ended without
-    an error.
+    """The original's bytes, piece by piece. They are proven right only once the iterator ends
+    without an error.
 
     Raises VerificationError, BadPack, NotFound, ObjectFrozen.
     """

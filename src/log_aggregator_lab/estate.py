@@ -1,5 +1,5 @@
-"""An estate of log buckets of which only the listing exists: hundreds of thousands of keys that are
-there to be listed, and the truth about them.
+"""An estate of log buckets that exists only as a listing: hundreds of thousands of keys, and the
+true figures about them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class EstateSpec:
     first_day: date = date(2025, 1, 1)
     last_day: date = date(2025, 6, 30)
     objects_a_day: float = 2.0
-    """CloudTrail logs of a middling account in a middling Region."""
+    """CloudTrail logs of a median account in a median Region."""
     skew: float = 1.2
     access_logs_a_day: int = 0
-    """In a flat bucket of their own, of two buckets."""
+    """In a separate flat bucket, and about two buckets."""
 
 
 def list_estate(spec: EstateSpec) -> Iterator[LogObject]:
@@ -101,7 +101,7 @@ def _each_day(first: date, last: date) -> Iterator[date]:
 
 
 def _poisson(mean: float, chance: Random) -> int:
-    """Near enough, and quick for large means."""
+    """An approximation that is quick for large means."""
     if mean > 30:
         return max(0, round(chance.gauss(mean, mean**0.5)))
     count, left = 0, chance.expovariate(1.0)
@@ -112,8 +112,8 @@ def _poisson(mean: float, chance: Random) -> int:
 
 
 class ListedStore(MemoryStore):
-    """Lists objects that nobody put: the listings of S3, by pages and by delimiter, and nothing
-    else.
+    """Lists objects that were never put: it implements S3's listings, by page and by delimiter, and
+    nothing else.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class ListedStore(MemoryStore):
             name, slash, _ = keys[place][len(prefix) :].partition("/")
             if slash:
                 prefixes.append(f"{prefix}{name}/")
-                place = bisect_left(keys, f"{prefix}{name}0")  # "0" stands right behind "/"
+                place = bisect_left(keys, f"{prefix}{name}0")  # "0" comes right after "/" in ASCII
             else:
                 objects.append(rows[place])
                 place += 1

@@ -1,7 +1,6 @@
-"""An S3 Inventory of what a bucket holds, as S3 writes one: files of rows, a manifest, and its
-checksum last.
+"""Writes an S3 Inventory of a bucket as S3 does: files of rows, a manifest, and last its checksum.
 
-S3 gives no order of the rows, so they are shuffled here.
+S3 guarantees no order of rows, so they are shuffled.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ class InventorySpec:
     destination_bucket: str
     format: Format = Format.CSV
     has_versions: bool = True
-    """Of all versions; otherwise of the current ones, without the columns that versions have."""
+    """All versions; otherwise only the current ones, without the columns about versions."""
     rows_per_file: int = 100_000
     prefix: str = "inventories"
     name: str = "daily"
@@ -104,9 +103,7 @@ def write_inventory(entries: Iterable[Entry], spec: InventorySpec, put: Put) -> 
 
 
 def _shuffle(entries: Iterable[Entry], spec: InventorySpec) -> Iterator[list[Entry]]:
-    """Files of rows, each in an order of its own; where all fit into a few files, over all of
-    them.
-    """
+    """Files of rows in random order; if all fit into a few files, shuffled over all of them."""
     random, held = Random(spec.seed), list[Entry]()
     for entry in entries:
         if spec.has_versions or (entry.is_latest and not isinstance(entry, DeleteMarker)):
@@ -149,7 +146,7 @@ def _schema(spec: InventorySpec) -> str:
 
 
 def _encode_csv(rows: Sequence[Entry], spec: InventorySpec) -> bytes:
-    """Keys are URL-encoded, all is in quotes, there is no line of names."""
+    """Keys are URL-encoded, every value is in quotes, and there is no header line."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     for entry in rows:

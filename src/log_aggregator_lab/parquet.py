@@ -18,7 +18,7 @@ _TYPES = {
     "int64 {}": _INT64,
     "int64 {} (TIMESTAMP_MILLIS)": _MILLIS,
 }
-"""By what follows `required` or `optional` in a schema."""
+"""By the type that follows `required` or `optional` in a schema."""
 
 
 def encode_columns(columns: Mapping[str, tuple[str, Sequence[Any]]]) -> bytes:

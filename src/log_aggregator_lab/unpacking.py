@@ -1,5 +1,5 @@
-"""One original out of a pack, by its member's own line of the index and nothing else: no ranges
-that are shared, no second pack that has it too.
+"""Unpacks one original from a pack, using only its member's line of the index: no shared ranges,
+and no second pack that also holds it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def unpack_member(member: Member, stored: bytes) -> bytes:
 
 
 def unpack_pieces(member: Member, stored: Iterable[bytes]) -> Iterator[bytes]:
-    """The same, piece by piece. They are right only once the iterator has ended without an error.
+    """The same, piece by piece. The pieces are proven right only once the iterator ends without an
+    error.
 
-    Raises BadPack where they cannot be read at all, VerificationError where they are not the
-    original's.
+    Raises BadPack where they cannot be read, VerificationError where they are not the original's.
     """
     check = MemberCheck(member)
     for piece in _cut(member, decode_stored(member.encoding, stored)):
@@ -31,7 +31,7 @@ def unpack_pieces(member: Member, stored: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _cut(member: Member, decoded: Iterable[bytes]) -> Iterator[bytes]:
-    """Only the member's own bytes out of what its extent decodes to."""
+    """Only the member's own bytes, from what its extent decodes to."""
     skip, left = member.inner_offset, member.size_bytes
     for piece in decoded:
         own = piece[skip : skip + left]

@@ -1,6 +1,4 @@
-"""Puts a synthetic organisation into a bucket store through its S3 endpoint, and writes down what
-it put.
-"""
+"""Uploads a synthetic organisation through an S3 endpoint, and records what it put."""
 
 from __future__ import annotations
 
@@ -36,11 +34,12 @@ _REGION = "us-east-1"
 _KEYS_PER_JOB = 8
 _JOBS_WAITING_PER_WORKER = 3
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_=:-][A-Za-z0-9_.=:-]*(/[A-Za-z0-9_=:-][A-Za-z0-9_.=:-]*)*")
-"""Keys that every client sends alike. All others go through boto3, which takes any key as it is."""
+"""Keys that every client sends alike. All others go through boto3, which sends any key unchanged.
+"""
 
 
 class Endpoint(Protocol):
-    """Where the store is, and who we are there. `EmbeddedS3` is one."""
+    """Where the store is, and the credentials for it. `EmbeddedS3` is one."""
 
     @property
     def endpoint_url(self) -> str: ...
@@ -82,8 +81,8 @@ def find_endpoint(
 
 @dataclass(frozen=True, slots=True)
 class UploadReport:
-    """What was put. `entries` are in the order of the objects; empty where the caller did not want
-    them.
+    """What was uploaded. `entries` are in the order of the objects; empty if the caller did not
+    want them.
     """
 
     entries: tuple[ManifestEntry, ...]
@@ -98,8 +97,7 @@ class UploadReport:
 
 
 Progress = Callable[[int, int], None]
-"""Is told, now and then and in the calling thread, how many steps are done and how many bytes were
-put.
+"""Is called from time to time, in the calling thread, with the number of steps done and bytes put.
 """
 
 
@@ -125,7 +123,7 @@ def create_buckets(spec: OrganisationSpec, endpoint: Endpoint, *, versioning: bo
 
 
 def create_bucket(bucket: str, endpoint: Endpoint, *, is_versioned: bool) -> None:
-    """Creates a bucket unless it is there."""
+    """Creates a bucket unless it exists."""
     _create_bucket(_client(endpoint), bucket, endpoint.region, is_versioned=is_versioned)
 
 
@@ -210,8 +208,8 @@ def _run_jobs(
 
 
 class _Uploader:
-    """Holds the clients: obstore for plain keys, which is several times faster, boto3 for all
-    else.
+    """Holds the clients: obstore for plain keys, which is several times faster, and boto3 for all
+    others.
     """
 
     def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
@@ -278,7 +276,9 @@ class _Uploader:
 
 @contextmanager
 def _obstore_errors(item: SyntheticObject) -> Iterator[None]:
-    """Obstore tells all in one text, S3's answer or what libraries said of the network."""
+    """Obstore puts everything into one text, S3's answer or what libraries report about the
+    network.
+    """
     try:
         yield
     except BaseError as error:

@@ -129,7 +129,9 @@ def test_the_whole_way(place: Place) -> None:
     policy = place.do(lines["iam-policy"])
     assert "s3:ListBucket" in policy
     assert "s3:DeleteObject" not in policy
-    assert "All that safety rests on is kept" in place.do(lines["rehearse"], ("[y/N]", "y"))
+    assert "This S3 keeps every promise that safety depends on" in place.do(
+        lines["rehearse"], ("[y/N]", "y")
+    )
     assert "pay for themselves" in place.do(lines["survey"])
     assert read(place, "survey.html").startswith("<!DOCTYPE html>")
     before = count(place)

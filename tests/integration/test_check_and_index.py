@@ -103,7 +103,7 @@ def test_a_date_with_nothing(site: Site) -> None:
         in site.call("verify", "--date", "2019-01-01", *where, code=1).stderr
     )
     assert (
-        "0 indexes made anew"
+        "0 indexes made again"
         in site.call("index", "rebuild", "--date", "2019-01-01", *where).stdout
     )
     assert (

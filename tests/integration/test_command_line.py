@@ -141,7 +141,7 @@ def test_extract_gives_the_very_bytes(packed: Site, tmp_path: Path) -> None:
     packed.call(
         "extract", f"s3://{entry.bucket}/{entry.key}", "--output", str(output), "--force", *where
     )
-    assert "no pack has it" in packed.call("extract", entry.key + "x", *where, code=1).stderr
+    assert "no pack holds it" in packed.call("extract", entry.key + "x", *where, code=1).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["out.json.gz"]
 
 

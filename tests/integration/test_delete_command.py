@@ -55,7 +55,7 @@ def test_originals_go_when_it_is_asked_for(kept: Site) -> None:
     everywhere.remove("--delete-originals")
     nothing = kept.call("delete", "--verified", "--older-than", "30d", *everywhere)
     assert "Nothing to delete" in nothing.stdout
-    assert f"{COUNT} originals of younger packs" in nothing.stdout
+    assert f"{COUNT} originals in younger packs" in nothing.stdout
     told = kept.call("delete", "--verified", "--older-than", "0d", "--yes", "--json", *everywhere)
     done = json.loads(told.stdout)
     assert (done["objects"]["packed"], done["objects"]["deleted"]) == (0, COUNT)
@@ -67,10 +67,10 @@ def test_originals_go_when_it_is_asked_for(kept: Site) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--older-than", "0d"], 2, "say --verified"),
+        (["--older-than", "0d"], 2, "expected --verified"),
         (["--verified"], 2, "--older-than"),
         (["--verified", "--older-than", "a while"], 2, "expected a number of days, such as 30d"),
-        (["--verified", "--older-than", "0d"], 2, "--yes: expected it where nobody can be asked"),
+        (["--verified", "--older-than", "0d"], 2, "--yes: expected it without a terminal"),
     ],
     ids=["unverified", "without an age", "no age", "nobody to ask"],
 )

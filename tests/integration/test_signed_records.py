@@ -157,7 +157,7 @@ def test_keys_that_were_not_named(packed: Site, keys: Keys) -> None:
     told = packed.call("custody", "verify", *place, "--public-key", keys.stranger, code=1).stdout
     assert f"it is by a key that was not named: {make_signer().name}" in told
     unnamed = packed.call("custody", "verify", *place).stdout
-    assert "which was not named: that proves nothing yet" in unnamed
+    assert "which was not named, so it proves nothing yet" in unnamed
     for wrong in ("no-such-file", keys.private):
         done = packed.call("custody", "verify", *place, "--public-key", wrong, code=2)
         assert "--public-key" in done.stderr
@@ -182,7 +182,7 @@ def test_signing_afterwards(packed: Site, keys: Keys) -> None:
     packed.client.put_object(Bucket=packed.destination, Key=key, Body=b"damaged")
     broken = packed.call(*signing, code=1).stdout
     assert "BROKEN" in broken
-    assert "Nothing was signed: look first at what is WRONG" in broken
+    assert "Nothing was signed. Look at what is WRONG first" in broken
     found = packed.client.list_objects_v2(Bucket=packed.destination, Prefix="signatures/")
     assert found["KeyCount"] == 1
 

@@ -420,7 +420,7 @@ def test_bad_input(court: Court) -> None:
         "cloudtrail",
     ]
     done = court.site.forks.call(alone, court.site.environment)
-    assert (done.code, "there is no CloudTrail" in done.err) == (3, True)
+    assert (done.code, "has no CloudTrail" in done.err) == (3, True)
     nobody = court.call(
         "validate-cloudtrail", *options, "--date", "2026-03-14", "--account", "000000000000", code=1
     )

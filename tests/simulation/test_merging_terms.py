@@ -87,7 +87,9 @@ def test_a_run_that_failed_is_merged_too_and_fails_as_it_did(clouds: MakeCloud) 
     world = two_halves()
     cloud = clouds(world)
     cloud.break_function = fail_account
-    with pytest.raises(StateError, match=r"RunFailed.*nothing went that is not in a verified pack"):
+    with pytest.raises(
+        StateError, match=r"RunFailed.*nothing was deleted that is not in a verified pack"
+    ):
         cloud.run()
     assert len(with_terms(world)) == 1
     assert set(covered(world)) == with_terms(world)

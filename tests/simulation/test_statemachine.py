@@ -262,7 +262,7 @@ def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(
 
     cloud.break_function = break_main
     with pytest.raises(
-        StateError, match=r"RunFailed.*nothing went that is not in a verified pack"
+        StateError, match=r"RunFailed.*nothing was deleted that is not in a verified pack"
     ) as raised:
         cloud.run()
     assert "main " in raised.value.cause

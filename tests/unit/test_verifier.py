@@ -107,12 +107,12 @@ def change_public_key(files: Files) -> None:
 
 REBUILT: dict[str, tuple[Callable[[Files], None], str]] = {
     "another-log": (change_log, "its index says"),
-    "a-log-of-the-same-size": (change_log_and_list, "SHA-256 is not that of its index"),
+    "a-log-of-the-same-size": (change_log_and_list, "SHA-256 is not the one in its index"),
     "no-log": (drop_log, "is not listed"),
-    "no-log-in-the-index": (drop_from_index, "no index here does"),
-    "another-index": (change_index, "names another hash of the index"),
+    "no-log-in-the-index": (drop_from_index, "no index in the bundle does"),
+    "another-index": (change_index, "names a different hash of the index"),
     "another-record": (change_record, "does not name the hash"),
-    "another-newest-record": (change_newest_record, "it signs another record"),
+    "another-newest-record": (change_newest_record, "it signs a different record"),
     "no-newest-record": (drop_newest_record, "records are missing"),
     "another-statement": (change_signature, "the signature is wrong"),
     "another-public-key": (change_public_key, "cannot be read"),
@@ -167,7 +167,7 @@ def test_without_a_signature_nobody_vouches_for_the_end(found: Trails, tmp_path:
     rebuild(path, about, drop_signature)
     result = verifier.verify(str(path))
     assert result.problems == []
-    assert any("nobody vouches for the end of the chain" in text for text in result.unproved)
+    assert any("no signature vouches for the end of the chain" in text for text in result.unproved)
 
 
 def test_a_key_from_elsewhere_must_be_the_one_that_signed(found: Trails, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_key_from_elsewhere_must_be_the_one_that_signed(found: Trails, tmp_pat
     make_bundle(found, path)
     result = verifier.verify(str(path), (b"another",))
     assert any("--public-key does not name" in text for text in result.unproved)
-    assert any("nobody vouches for the end of the chain" in text for text in result.unproved)
+    assert any("no signature vouches for the end of the chain" in text for text in result.unproved)
 
 
 def test_a_signature_of_a_record_that_was_cut_off_is_in_the_bundle(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_it_needs_nothing_but_python(found: Trails, tmp_path: Path) -> None:
         env={"PATH": os.environ.get("PATH", "")},
     )
     assert ended.returncode == 0, ended.stderr
-    assert b"Nothing contradicts." in ended.stdout
+    assert b"No contradiction was found." in ended.stdout
 
 
 @pytest.mark.parametrize(

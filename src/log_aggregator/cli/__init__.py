@@ -1,5 +1,5 @@
-"""The command line: one module for each command. Results on standard output, speech on standard
-error.
+"""The command line, one module for each command. Results go to standard output, messages to
+standard error.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from log_aggregator.signals import when_giving_up
 EXIT_CODES = """\b
 Exit codes:
   0    all done
-  1    something failed, was not found or is not valid; a run deletes nothing that is not packed
+  1    something failed, was not found or is not valid; no run deletes what is not packed
   2    a setting is wrong; nothing was touched
   3    could not start (bucket, credentials, permission, network, a limit); nothing was touched
-  4    search found nothing, but could not look at everything that was asked about
-  130  stopped by ctrl-C or SIGTERM; start the same command again to go on
+  4    not known: a search could not look at everything, or S3 is still hashing or thawing
+  130  stopped by ctrl-C or SIGTERM; start the same command again to continue
 """
 
 
@@ -35,17 +35,17 @@ Exit codes:
 )
 @click.version_option(__version__, prog_name="log-aggregator")
 def commands() -> None:
-    """Packs the small log objects of an AWS organisation into few large ones, proves that nothing
-    was lost, deletes the originals, and hands any original back, byte for byte.
+    """Packs the many small log objects of an AWS organisation into a few large ones, proves that
+    nothing was lost, deletes the originals, and gives any original back, byte for byte.
 
-    Begin with `log-aggregator demo`, on this machine only, or with `log-aggregator init`, which
-    looks at your account and changes nothing there.
+    Start with `log-aggregator demo`, which runs on this machine only, or with `log-aggregator
+    init`, which looks at your account and changes nothing there.
     """
 
 
 def main() -> NoReturn:
-    """The entry point: turns every error into a line that says what to do, into the exit code, and
-    with --json into JSON.
+    """The entry point: turns every error into a line that says what to do, an exit code, and with
+    --json a JSON document.
     """
     guard_streams()
     failing = Failing.of(sys.argv[1:])
@@ -59,7 +59,7 @@ def main() -> NoReturn:
         code = failing.fail(Interrupted("stopped"))
     except LogAggregatorError as error:
         code = failing.fail(error)
-    except Exception as error:  # a mistake of ours: its traceback follows
+    except Exception as error:  # a bug of ours: its traceback follows
         from log_aggregator.telemetry.foreign import tell_own
 
         failing.tell(tell_own(error))

@@ -1,4 +1,8 @@
-"""`verify --at-rest`: packs are hashed by S3 itself, frozen or not, without a thaw."""
+"""`verify --at-rest`: S3 itself hashes the packs, frozen or not, without a thaw.
+
+S3 Batch Operations can compute checksums of stored objects in every storage class
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-compute-checksums.html).
+"""
 
 from __future__ import annotations
 
@@ -41,12 +45,12 @@ from log_aggregator.steps.upkeep.check import PackPlace
 F = TypeVar("F", bound=Callable[..., Any])
 _ROLE = re.compile(r"arn:[a-z0-9-]+:iam::[0-9]{12}:role/.+")
 UNDER_WAY = 4
-"""The exit code where nothing is known to be wrong and not everything is known yet."""
+"""The exit code where nothing is known to be wrong, but S3 is not done yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtRestOptions:
-    """How to go about it."""
+    """The options of --at-rest."""
 
     role_arn: str | None
     dollars_max: float
@@ -57,8 +61,8 @@ class AtRestOptions:
 
 
 def at_rest_options(function: F) -> F:
-    """Gives the command `at_rest: AtRestOptions | None`. Raises SettingsError where one of the
-    others is there without --at-rest.
+    """Gives the command `at_rest: AtRestOptions | None`. Raises SettingsError where an option that
+    needs --at-rest is given without it.
     """
 
     @functools.wraps(function)
@@ -100,7 +104,7 @@ def check_at_rest(
     *,
     as_json: bool,
 ) -> int:
-    """Goes on with what is under way, or else begins. Gives the exit code."""
+    """Continues the checks that are under way, or else begins new ones. Gives the exit code."""
     if not options.dry_run:
         require_room()
     plans = _find_open(job)
@@ -129,15 +133,16 @@ def _find_open(job: Job) -> list[AtRestPlan]:
         found, unreadable = find_open(job, target)
         plans += found
         for where in unreadable:
-            say(f"passed over: {where} is no plan of a check; look who wrote it")
+            say(f"skipped: {where} is not a plan of a check; find out who wrote it")
     for plan in plans:
-        say(f"going on with check {plan.check}; for other packs call again when it is done")
+        say(f"continuing check {plan.check}; to check other packs, start again once it is done")
     return plans
 
 
 def _agree_again(job: Job, plan: AtRestPlan, options: AtRestOptions) -> AtRestPlan:
-    """What was not begun costs money yet, and whoever can write beside the packs can write a plan:
-    nobody's role and dollars are taken for it but those of this very call.
+    """A plan that was not begun will still cost money, and anyone who can write to the packs'
+    bucket can write a plan. So the role and the price limit come from this call, never from the
+    stored plan.
     """
     if is_begun(job, plan):
         return plan
@@ -156,14 +161,14 @@ def _plan(job: Job, places: Sequence[PackPlace], role_arn: str) -> list[AtRestPl
 def _check_price(plans: Sequence[AtRestPlan], options: AtRestOptions) -> None:
     if options.role_arn is None:
         raise SettingsError(
-            "--role-arn: expected the role that S3 Batch Operations works with; `log-aggregator "
-            "iam-policy --stage prove` prints what it must be allowed"
+            "--role-arn: expected the role that S3 Batch Operations assumes; `log-aggregator "
+            "iam-policy --stage hash` prints its policy"
         )
     dollars = sum(plan.dollars for plan in plans)
     if dollars > options.dollars_max and not options.is_agreed:
         raise LimitExceeded(
             f"hashing costs about {format_dollars(dollars)}, and --max-dollars is "
-            f"{format_dollars(options.dollars_max)}; --yes starts it, a higher --max-dollars too"
+            f"{format_dollars(options.dollars_max)}; to start it, raise that or add --yes"
         )
 
 
@@ -171,7 +176,7 @@ def _go_on(
     job: Job, jobs: HashJobs, plans: Sequence[AtRestPlan], options: AtRestOptions
 ) -> list[dict[str, Any]]:
     if options.waits:
-        say("S3 goes on by itself: Ctrl-C ends only the waiting, and the same command goes on.")
+        say("S3 works by itself: ctrl-C ends only the waiting, and the same command resumes it.")
     return [_go_on_with(job, jobs, plan, options) for plan in plans]
 
 
@@ -210,14 +215,14 @@ _OPTIONS = (
         "--at-rest",
         "is_at_rest",
         is_flag=True,
-        help="S3 itself hashes every byte of the packs, frozen ones too, without a thaw; what it "
-        "finds goes into custody. Calling again goes on with what is under way.",
+        help="Have S3 hash every byte of the packs, frozen ones too, without a thaw, and record "
+        "the result in custody. Started again, it continues the check that is under way.",
     ),
     click.option(
         "--role-arn",
         metavar="ARN",
-        help="With --at-rest: the role that S3 Batch Operations works with. Left out: only what is "
-        "under way goes on.",
+        help="With --at-rest: the role that S3 Batch Operations assumes. Left out: only a check "
+        "that is under way is continued.",
     ),
     click.option(
         "--max-dollars",
@@ -225,13 +230,14 @@ _OPTIONS = (
         type=click.FloatRange(min=0),
         default=1.0,
         show_default=True,
-        help="With --at-rest: nothing dearer is started without --yes.",
+        help="With --at-rest: start nothing that costs more US dollars than this, unless --yes is "
+        "given.",
     ),
     click.option(
-        "--yes", "is_agreed", is_flag=True, help="With --at-rest: start whatever it costs."
+        "--yes", "is_agreed", is_flag=True, help="With --at-rest: start, whatever it costs."
     ),
     click.option(
-        "--dry-run", is_flag=True, help="With --at-rest: only say what there is and what it costs."
+        "--dry-run", is_flag=True, help="With --at-rest: only show what there is and what it costs."
     ),
     click.option("--wait", "waits", is_flag=True, help="With --at-rest: wait until S3 is done."),
     click.option(
@@ -239,6 +245,6 @@ _OPTIONS = (
         type=click.IntRange(1, 3600),
         default=60,
         show_default=True,
-        help="With --at-rest: seconds between two looks while waiting.",
+        help="With --at-rest and --wait: seconds between two looks.",
     ),
 )

@@ -22,8 +22,8 @@ _ACCOUNT = re.compile(rf"[0-9]{{12}}|{NO_ACCOUNT}")
 _FIELD = re.compile(r"[a-z][a-z0-9-]*")
 _FOLDER = re.compile(r"(?:[A-Za-z0-9!_.*()-]+/)*[A-Za-z0-9!_.*()-]*")
 _HEAD = (
-    "-- Tables over packs and their indexes. docs/how-to/query-with-athena.md says what has been "
-    "tried, and what has not."
+    "-- Tables over packs and their indexes. docs/how-to/query-with-athena.md says what was "
+    "tested, and what was not."
 )
 
 
@@ -38,8 +38,8 @@ _HEAD = (
     default=LOG_TYPES,
     metavar="TYPE",
     help=(
-        f"As it stands in packs' keys; may be repeated. Left out: {', '.join(LOG_TYPES)}. Of "
-        "others there are raw lines."
+        f"Log type, as packs' keys spell it; may be repeated. Left out: {', '.join(LOG_TYPES)}. "
+        "Other log types become tables of raw lines."
     ),
 )
 @click.option(
@@ -47,14 +47,14 @@ _HEAD = (
     "source_buckets",
     multiple=True,
     metavar="BUCKET",
-    help="May be repeated. Left out: queries must name it.",
+    help="Bucket that the log objects were in; may be repeated. Left out: queries must name it.",
 )
 @click.option(
     "--account",
     "accounts",
     multiple=True,
     metavar="ACCOUNT",
-    help="May be repeated. Left out: queries must name it.",
+    help="Account, twelve digits; may be repeated. Left out: queries must name it.",
 )
 @click.option(
     "--from",
@@ -67,14 +67,13 @@ _HEAD = (
 @click.option(
     "--folder",
     default="",
-    help="Where each bucket keeps its own packs: the folder in front of packs/. Left out: none.",
+    help="The folder in front of packs/, where buckets keep their own packs. Left out: none.",
 )
 @click.option(
     "--flow-fields",
     default=" ".join(FLOW_FIELDS),
     metavar="FIELDS",
-    help="Of flow logs with a format of their own: its fields, in order. Left out: those of the "
-    "default format.",
+    help="The fields of a custom flow log format, in order. Left out: those of the default format.",
 )
 @target_options
 def athena_ddl(
@@ -87,23 +86,24 @@ def athena_ddl(
     folder: str,
     flow_fields: str,
 ) -> int:
-    """Print CREATE TABLE and CREATE VIEW statements for Amazon Athena. Asks nobody and changes
-    nothing.
+    """Print CREATE TABLE and CREATE VIEW statements for Amazon Athena. Connects to nothing and
+    changes nothing.
 
-    They have not been run on Athena; their queries have been run on packs, by another engine.
+    The statements have not been run on Athena; the queries were tested on packs with another
+    engine.
     """
     if settings.destination_bucket is None:
         raise SettingsError(
-            "--destination-bucket: expected the bucket that holds the packs; of its own "
-            "ones, also --folder"
+            "--destination-bucket: expected the bucket that holds the packs; where it holds those "
+            "of its own logs, also --folder"
         )
-    _check("--database", [database], _DATABASE, "small letters, digits and _")
+    _check("--database", [database], _DATABASE, "lower-case letters, digits and _")
     _check("--log-type", log_types, _NAME, "a log type, such as CloudTrail")
     _check("--source-bucket", source_buckets, _NAME, "a bucket's name")
     _check("--account", accounts, _ACCOUNT, f"an account's twelve digits, or {NO_ACCOUNT!r}")
     _check("--folder", [folder], _FOLDER, "a key prefix")
     fields = flow_fields.replace("${", "").replace("}", "").split()
-    _check("--flow-fields", fields or [""], _FIELD, "names of fields with blanks between them")
+    _check("--flow-fields", fields or [""], _FIELD, "names of fields, separated by spaces")
     root = f"{folder.rstrip('/')}/" if folder else ""
     scope = Scope(
         Target(settings.destination_bucket, root),

@@ -1,4 +1,4 @@
-"""`backfill`: a long range, window by window, which may be stopped and watched."""
+"""`backfill`: packs a long range of days, window by window."""
 
 from __future__ import annotations
 
@@ -60,40 +60,40 @@ Example:
     "--from",
     "from_",
     metavar="YYYY-MM-DD",
-    help="First log date of the range. Left out: nothing is done.",
+    help="First log date of the range. Required.",
 )
 @click.option(
     "--to",
     "to_",
     metavar="YYYY-MM-DD",
-    help="Last log date of the range. Left out: nothing is done.",
+    help="Last log date of the range. Required.",
 )
 @click.option(
     "--order",
     type=click.Choice([each.value for each in Order]),
     default=Order.OLDEST.value,
     show_default=True,
-    help="Which windows go first. Before all others go those whose log objects a lifecycle rule "
-    "of their bucket deletes within 30 days.",
+    help="Which windows go first. Windows whose log objects a lifecycle rule of their bucket "
+    "deletes within 30 days go before all others.",
 )
 @click.option(
     "--name",
     metavar="NAME",
-    help="The backfill's name, under which its ledger lies. Left out: made of the range, so that "
-    "the same range goes on where it was.",
+    help="The backfill's name, under which its ledger is kept. Left out: made from the range, so "
+    "that the same range resumes where it stopped.",
 )
 @click.option(
     "--window-days",
     type=click.IntRange(1, WINDOW_DAYS_MAX),
     default=WINDOW_DAYS_MAX,
     show_default=True,
-    help="Days of a window; fewer where a window has more than objects_max log objects.",
+    help="Days in a window; fewer where it would have more than objects_max log objects.",
 )
 @click.option(
     "--take-over",
     is_flag=True,
-    help="Do not wait for windows that another worker has claimed: it was killed, or is too slow. "
-    "Nothing can be lost, also where it is still alive; work may be done twice.",
+    help="Do not wait for windows that another worker has claimed, because it was killed or is too "
+    "slow. If it is still at work, nothing is lost, but work may be done twice.",
 )
 @settings_options
 @connection_options
@@ -111,14 +111,16 @@ def backfill(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Pack a long range of days, window by window. Each window is a run as `run` does it; which
-    ones are done, failed or to do stands in a ledger in the target.
+    """Pack a long range of days, window by window. Each window is a run as `run` does it. A ledger
+    next to the packs keeps which windows are done, failed or to do.
 
-    May be stopped at any time: the same command goes on where it was, and tries again what has
-    failed. Several may work on one backfill at the same time, each on windows of its own.
+    It may be stopped at any time: the same command resumes where it stopped, and retries what
+    failed. Several may work on one backfill at the same time, each on its own windows.
     """
     if from_ is None or to_ is None:
-        raise SettingsError("--from, --to: a backfill needs both")
+        raise SettingsError(
+            "--from, --to: expected both, such as --from 2023-01-01 --to 2023-12-31"
+        )
     check_sources(settings)
     window = make_cli_window(None, from_, to_, settings.look_back_days)
     wish = Wish(window, name or name_backfill(window), window_days, Order(order), take_over)
@@ -174,17 +176,19 @@ def do_backfill(settings: Settings, wish: Wish, connection: Connection, as_json:
         list(render_backfill(described)),
         "its work",
         as_json=as_json,
-        advice="`log-aggregator status` says the same.",
+        advice="`log-aggregator status` shows the same.",
     )
     if is_stopped:
-        raise Interrupted("stopped; how far the backfill is stands above")
+        raise Interrupted("stopped; its progress is shown above")
     return 1 if failures or state.count(State.FAILED) else 0
 
 
 def _tell_of_killed_runs(
     job: Job, settings: Settings, connection: Connection, window: DateWindow
 ) -> list[Failure]:
-    """What cannot be told is a failure, and so is a stop meanwhile: the next run tells it."""
+    """Writes the custody records that killed runs left out. What cannot be written is a failure,
+    and so is a stop in the meantime; the next run writes it.
+    """
     archive_keys = partial(archive_run_keys, job, partial(connect_trail_keys, connection))
     sign = partial(sign_after_run, job, connect=partial(connect_signing, connection, settings))
     try:
@@ -194,7 +198,7 @@ def _tell_of_killed_runs(
 
 
 def _work(worker: Worker) -> tuple[BackfillState, bool]:
-    """How far it is in the end, and whether somebody stopped it."""
+    """How far it is in the end, and whether it was stopped."""
     try:
         return worker.work(), worker.is_stopped
     except (KeyboardInterrupt, Interrupted):
@@ -204,25 +208,26 @@ def _work(worker: Worker) -> tuple[BackfillState, bool]:
 
 
 def _read_expiry(job: Job, settings: Settings, connection: Connection) -> Expiry:
-    """What could not be read is said: it is not considered."""
+    """Reports the buckets whose lifecycle could not be read; their windows cannot go first."""
     inspector = connect_inspector(connection, settings.bucket_owners)
     expiry = read_expiry(inspector, job.list_source_buckets())
     for bucket, reason in expiry.unknown.items():
         print_line(
-            f"what a lifecycle rule of {bucket} deletes soon cannot go first: {reason}", err=True
+            f"lifecycle of {bucket} unknown, so what it deletes soon cannot go first: {reason}",
+            err=True,
         )
     return expiry
 
 
 def name_worker() -> str:
-    """That no other command has, and from which one sees where it runs."""
+    """A unique name that shows on which host the worker runs."""
     host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:60]
     return f"{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 @dataclass(frozen=True, slots=True)
 class WindowRuns:
-    """Runs windows as `run` does, each with a connection of its own, and beats meanwhile."""
+    """Runs windows as `run` does, each with its own connection, and beats in the meantime."""
 
     settings: Settings
     connection: Connection
@@ -243,7 +248,7 @@ class WindowRuns:
 
 
 def make_outcome(described: Mapping[str, Any]) -> Outcome:
-    """Of what a run says that it did."""
+    """From a run's description."""
     objects = described["objects"]
     return Outcome(
         Totals(
@@ -265,12 +270,12 @@ def make_outcome(described: Mapping[str, Any]) -> Outcome:
 
 @contextmanager
 def beating(attempt: Attempt, read_totals: Callable[[], Totals]) -> Iterator[None]:
-    """Says every other minute that the window is still worked on, whatever that waits for."""
+    """Records every BEAT_SECONDS that the window is still worked on, even while the work waits."""
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(BEAT_SECONDS):
-            # Where it cannot be said, another worker may come in: work done twice, and no more.
+            # If a beat is lost, another worker may take the window over: at worst, work done twice.
             with suppress(LogAggregatorError):
                 attempt.beat(read_totals())
 

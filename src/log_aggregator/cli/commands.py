@@ -1,5 +1,5 @@
-"""The commands, each in a module of its own that is imported when the command is used. The list of
-commands takes its texts from here, so it imports none of them.
+"""The commands. Each has its own module, which is imported only when the command is used; the list
+of commands takes its texts from here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from log_aggregator.errors import NotInstalled
 
 
 class Row(NamedTuple):
-    """A command: the module and the name in it, and what the list of commands says of it."""
+    """A command: its module and the name in it, and its text in the list of commands."""
 
     place: str
     help: str
@@ -24,28 +24,27 @@ class Row(NamedTuple):
 COMMANDS = {
     "init": Row(
         "log_aggregator.cli.init:init",
-        "Look at the account, ask what cannot be known, and write a settings file with comments; "
-        "print how the bucket of the packs is made, and what to do next.",
+        "Look at the account, ask for what it cannot tell, and write a settings file with "
+        "comments; print how to make the bucket for the packs, and what to do next.",
     ),
     "run": Row(
         "log_aggregator.cli.run:run",
-        "Pack a day's log objects and verify the packs; delete the originals only where that is "
-        "asked for.",
+        "Pack a day's log objects and verify the packs; delete the originals only if told to.",
     ),
     "plan": Row(
         "log_aggregator.cli.run:plan",
-        "Show what `run` would do: which log objects it takes, by log type and bucket, and what it "
-        "leaves alone and why.",
+        "Show what `run` would do: which log objects it would take, by log type and bucket, and "
+        "what it would leave alone and why.",
     ),
     "survey": Row(
         "log_aggregator.cli.survey:survey",
-        "Estimate what log objects cost, and what packing them would save: by log type and "
+        "Estimate what log objects cost, and what packing them would save, by log type and "
         "account, from a sample of the listing.",
     ),
     "delete": Row(
         "log_aggregator.cli.delete:delete",
-        "Delete originals that are packed: shows how many, of which buckets and log types, and "
-        "wants that number typed.",
+        "Delete originals that are packed, after showing how many, in which buckets and of which "
+        "log types, and having that number typed.",
     ),
     "backfill": Row(
         "log_aggregator.cli.backfill:backfill",
@@ -54,36 +53,36 @@ COMMANDS = {
     "status": Row(
         "log_aggregator.cli.status:status",
         "Show how far backfills are: windows done, failed, under way and to do, log objects, "
-        "bytes, dollars, rate, and about how long the rest takes.",
+        "bytes, dollars, rate, and roughly how long the rest takes.",
     ),
     "verify": Row("log_aggregator.cli.verify:verify", "Check packs against their indexes."),
     "validate-cloudtrail": Row(
         "log_aggregator.cli.validate_cloudtrail:validate_cloudtrail",
-        "Validate CloudTrail's digests and every log that they name, in packs, in their own "
+        "Validate CloudTrail's digests and every log that they name, in packs, in their original "
         "buckets, or in both.",
     ),
     "coverage": Row(
         "log_aggregator.cli.coverage:coverage",
-        "Show what there is of each day, by log type and account: originals, packs, both, nothing; "
-        "and what is missing that must be there.",
+        "Show what each day has, by log type and account: originals, packs, both or nothing; and "
+        "what is missing that must be there.",
     ),
     "keep-public-keys": Row(
         "log_aggregator.cli.keep_public_keys:keep_public_keys",
-        "Keep CloudTrail's public keys of a Region that refuses the role of a run, beside the "
-        "packs.",
+        "Store CloudTrail's public keys of a Region next to the packs, where the role of a run "
+        "cannot fetch them.",
     ),
     "index": Row(
         "log_aggregator.cli.index:index",
-        "Make indexes: of packs that lost theirs, of aggregates that other tools made, of terms.",
+        "Make indexes: for packs that lost theirs, for other tools' aggregates, and for searching.",
     ),
     "find": Row(
         "log_aggregator.cli.find:find",
-        "Find packed log objects, and say which packs they are in.",
+        "Find packed log objects, and show which packs they are in.",
     ),
     "search": Row(
         "log_aggregator.cli.search:search",
         "Search the events in packs, frozen ones too, for an access key, an address, a role, a "
-        "resource, an event name.",
+        "resource or an event name.",
     ),
     "extract": Row(
         "log_aggregator.cli.extract:extract",
@@ -92,13 +91,13 @@ COMMANDS = {
     ),
     "thaw": Row(
         "log_aggregator.cli.thaw:thaw",
-        "Thaw the packs that hold what is looked for: say what it costs, start the restores, wait "
-        "for them.",
+        "Thaw the packs that hold the log objects you look for: show the price, start the "
+        "restores, and wait for them.",
     ),
     "drill": Row(
         "log_aggregator.cli.drill:drill",
-        "Bring a random sample of all packed log objects back, compare every byte, and record what "
-        "came of it in custody.",
+        "Recover a random sample of all packed log objects, compare every byte, and record the "
+        "result in custody.",
     ),
     "put-back": Row(
         "log_aggregator.cli.put_back:put_back_command",
@@ -111,37 +110,38 @@ COMMANDS = {
     ),
     "doctor": Row(
         "log_aggregator.cli.doctor:doctor",
-        "Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, "
+        "Check whether a run would work: buckets, versions, locks, lifecycle, keys, permissions, "
         "landing zone.",
     ),
     "iam-policy": Row(
         "log_aggregator.cli.iam_policy:iam_policy",
-        "Print the IAM policy of a stage, for the buckets of the settings and nothing else.",
+        "Print the IAM policy that a stage needs, for the buckets of the settings and nothing "
+        "else.",
     ),
     "rehearse": Row(
         "log_aggregator.cli.rehearse:rehearse_command",
-        "Rehearse the whole life of a few synthetic logs on this S3, and probe every promise that "
-        "the safety of your own logs rests on.",
+        "Rehearse the whole life of a few synthetic logs on this S3, and test every guarantee that "
+        "the safety of your own logs depends on.",
     ),
     "demo": Row(
         "log_aggregator_lab.cli.demo:demo",
         "Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3 "
-        "server that runs on this machine only; then see a digest, a log object and a pack being "
-        "lost, and found to be missing.",
+        "server that runs on this machine only; then see a digest, a log object and a pack get "
+        "lost, and the loss being found.",
     ),
     "generate": Row(
         "log_aggregator_lab.cli.generate:generate",
-        "Put a synthetic organisation's logs into buckets, to try things out.",
+        "Fill buckets with a synthetic organisation's logs, to try things out.",
     ),
     "custody": Row(
         "log_aggregator.cli.custody:custody",
-        "The records that runs leave beside their packs, of what was found, packed, verified and "
-        "deleted; each names the hash of the last.",
+        "Verify, sign and show the records that runs keep next to their packs, of what was found, "
+        "packed, verified and deleted; each names the hash of the one before.",
     ),
     "evidence": Row(
         "log_aggregator.cli.evidence:evidence",
-        "Make a bundle for an auditor: originals or their list, digests, keys, indexes, custody "
-        "records, signatures, and a verifier that runs offline.",
+        "Make a bundle for an auditor: originals or a list of them, digests, keys, indexes, "
+        "custody records, signatures, and a verifier that runs offline.",
     ),
     "stats": Row(
         "log_aggregator.cli.stats:stats",
@@ -150,19 +150,19 @@ COMMANDS = {
     ),
     "report": Row(
         "log_aggregator.cli.report:report",
-        "Write a page that shows an auditor what is there, that it is unaltered, and that it comes "
-        "back.",
+        "Write a page that shows an auditor what is there, that it is unaltered, and that it can "
+        "be recovered.",
     ),
     "completion": Row(
         "log_aggregator.cli.completion:completion",
-        "Print what makes a shell complete commands and options, to be read by it when it begins.",
+        "Print the script that makes a shell complete commands and options.",
     ),
     "athena-ddl": Row(
         "log_aggregator.cli.athena_ddl:athena_ddl",
         "Print CREATE TABLE and CREATE VIEW statements for Amazon Athena.",
     ),
 }
-"""By name. What is in the lab needs packages that are not installed with the rest."""
+"""By name. Commands of the lab need packages that are not installed by default."""
 
 
 class LazyCommands(click.Group):
@@ -183,7 +183,7 @@ class LazyCommands(click.Group):
         return None if row is None else _complete(cmd_name, _load(cmd_name, row.place))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """From the list alone: a shell should not wait for every command to be imported."""
+        """From the rows alone: a shell should not wait for every command to be imported."""
         found = [
             CompletionItem(name, help=row.help)
             for name, row in sorted(self._rows.items())
@@ -192,7 +192,7 @@ class LazyCommands(click.Group):
         return found if not incomplete.startswith("-") else super().shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does, by stand-ins that have nothing but their help."""
+        """As click does, with stand-ins that have only their help."""
         stand_ins = [click.Command(name, help=row.help) for name, row in self._rows.items()]
         click.Group(commands=stand_ins).format_commands(ctx, formatter)
 
@@ -216,7 +216,7 @@ def _load(name: str, place: str) -> click.Command:
 
 
 def _make_missing(name: str, package: str) -> click.Command:
-    """Stands for a command of the lab where what the lab needs is not installed."""
+    """Stands in for a command of the lab where the lab's packages are not installed."""
 
     def fail(**_: object) -> None:
         raise NotInstalled.of(package, "lab")

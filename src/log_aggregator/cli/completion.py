@@ -1,4 +1,4 @@
-"""`completion`: what a shell needs to complete commands and options."""
+"""`completion`: the script that makes a shell complete commands and options."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> int:
-    """Print what makes a shell complete commands and options, to be read by it when it begins.
-    Connects to nothing.
+    """Print the script that makes a shell complete commands and options. Connects to nothing.
 
-    For fish it goes to ~/.config/fish/completions/log-aggregator.fish; for zsh to a file
-    _log-aggregator in a folder of fpath.
+    Save it where the shell looks when it starts: for fish
+    ~/.config/fish/completions/log-aggregator.fish, for zsh a file _log-aggregator in a folder of
+    fpath.
     """
     found = get_completion_class(shell)
     if found is None:

@@ -1,4 +1,4 @@
-"""`coverage`: what there is of each day, and what is missing that must be there."""
+"""`coverage`: what each day has, and what is missing that must be there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAYS_DEFAULT = 31
     "--from",
     "from_",
     metavar="YYYY-MM-DD",
-    help=f"First log date. Left out: {DAYS_DEFAULT} days before the last one.",
+    help=f"First log date. Left out: {DAYS_DEFAULT} days, counted back from --to.",
 )
 @click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date. Left out: yesterday (UTC).")
 @click.option(
@@ -52,13 +52,13 @@ DAYS_DEFAULT = 31
     type=click.Choice([by.value for by in By]),
     default=By.ACCOUNT.value,
     show_default=True,
-    help="A row for each account, or for each of its Regions, which takes reading every index.",
+    help="A row for each account, or for each of its Regions. The latter reads every index.",
 )
 @click.option(
     "--every-digest",
     is_flag=True,
-    help="Read all digests of CloudTrail: finds single files and hours that are missing. Left "
-    "out: those of days without a log are read.",
+    help="Read all of CloudTrail's digests, which finds single missing files and hours. Left out: "
+    "only those of days without a log are read.",
 )
 @settings_options
 @connection_options
@@ -77,15 +77,16 @@ def coverage(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Show what there is of each day, by log type and account: originals, packs, both, nothing;
-    and what is missing that must be there. Changes nothing.
+    """Show what each day has, by log type and account: originals, packs, both or nothing; and what
+    is missing that must be there. Changes nothing.
 
-    Packs and originals are listed, not read. For CloudTrail the digests decide: a log file that one
-    names and that is nowhere is missing, and days (with --every-digest hours) without a digest are
-    holes. Of other log types nobody says what ought to be there, so a day without logs is unknown.
+    Packs and originals are listed, not read. For CloudTrail the digests decide: a log file that a
+    digest names and that is nowhere is missing, and a day (with --every-digest an hour) without a
+    digest is a hole. For other log types nothing says what must be there, so a day without logs is
+    unknown.
 
-    Exit code 1 where something is missing that must be there, where not everything that decides
-    could be read, and where there is nothing at all.
+    Exit code 1 if something is missing that must be there, if a digest or listing that decides this
+    could not be read, or if there is nothing at all.
     """
     query = make_query(accounts=accounts, log_types=log_types)
     today = datetime.now(UTC).date()
@@ -103,11 +104,11 @@ def coverage(
 
 
 def _say_unread(calendar: Calendar) -> Iterator[str]:
-    """A day with some logs looks whole as long as nobody reads its digests."""
+    """A day with some logs looks whole as long as its digests are not read."""
     if not calendar.has_every_digest:
         yield (
-            "Digests of days with logs were not read: --every-digest finds single files and hours "
-            "that are missing."
+            "Digests of days with logs were not read. Add --every-digest to find single files and "
+            "hours that are missing."
         )
 
 
@@ -122,7 +123,7 @@ def choose_window(date_: str | None, from_: str | None, to_: str | None, today: 
 
 
 class Bar:
-    """Counts what is listed, and then the accounts whose digests are read."""
+    """Counts the keys listed, and then the accounts whose digests are read."""
 
     def __init__(self, show: Show) -> None:
         self._show = show

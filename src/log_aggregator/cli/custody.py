@@ -51,28 +51,30 @@ _EXPECTED = re.compile(r"(?P<sequence>[0-9]{1,10}):(?P<sha256>[0-9a-f]{64})")
 
 @click.group()
 def custody() -> None:
-    """The records that runs leave beside their packs, of what was found, packed, verified and
-    deleted; each names the hash of the last.
+    """Verify, sign and show the records that runs keep next to their packs, of what was found,
+    packed, verified and deleted; each names the hash of the one before.
     """
 
 
 @custody.command("verify")
 @click.option(
-    "--last", type=click.IntRange(min=1), help="Only so many records, the newest. Left out: all."
+    "--last",
+    type=click.IntRange(min=1),
+    help="Only this many of the newest records. Left out: all.",
 )
 @click.option(
     "--oldest",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Records before this number are known to be gone.",
+    help="Number of the oldest record that must still be there; older ones may be gone.",
 )
 @click.option(
     "--expect",
     multiple=True,
     metavar="NUMBER:SHA256",
-    help="A record's hash that was kept elsewhere; may be repeated. It must be there, unchanged. "
-    "Left out: none.",
+    help="A record's hash that you kept elsewhere; may be repeated. The record must be there, "
+    "unchanged. Left out: none.",
 )
 @click.option(
     "--indexes",
@@ -96,12 +98,11 @@ def verify_custody(
     reads_indexes: bool,
     trusted: Trusted,
 ) -> int:
-    """Walk the chain, newest to oldest, and check its signatures. Changes nothing.
+    """Check the chain of custody records, newest to oldest, and their signatures. Changes nothing.
 
-    Exit code 1 where a record was changed, removed, replaced or put in between, where one does not
-    add up, where there are packs that no record can name, and where there is no record at all; and
-    where a signature does not fit its record, is by a key that was not named, or signs a record
-    that is not there.
+    Exit code 1 if a record was changed, removed, replaced or inserted, if one does not add up, if
+    there are packs that no record can name, or if there is no record at all; and if a signature
+    does not match its record, is by a key that was not named, or signs a record that is not there.
     """
     rules = WalkRules(last, oldest, dict(map(_parse_expected, expect)), reads_indexes)
     named = trusted.read_files()
@@ -123,7 +124,7 @@ def verify_custody(
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Records before this number are known to be gone.",
+    help="Number of the oldest record that must still be there; older ones may be gone.",
 )
 @signing_options
 @connection_options
@@ -136,10 +137,11 @@ def sign_custody(
     as_json: bool,
     oldest: int,
 ) -> int:
-    """Sign the newest record of the chain with the key of `sign_with`, and have that time-stamped
-    where `time_stamp_url` is set. A record that is signed already is left as it is.
+    """Sign the newest record of the chain with the key of `sign_with`, and have the signature
+    time-stamped if `time_stamp_url` is set. A record that is signed already is left as it is.
 
-    The chain is walked first. Exit code 1 where anything is wrong with it: then nothing is signed.
+    The chain is checked first. If anything is wrong with it, nothing is signed and the exit code
+    is 1.
     """
     if settings.sign_with is None:
         raise SettingsError(
@@ -163,13 +165,13 @@ def sign_custody(
     described = {**describe_signing(signed, failures), **walked}
     lines = list(render_walk(walked) if walked["findings"] else render_signing(described))
     if walked["findings"]:
-        lines.append("Nothing was signed: look first at what is WRONG, with `custody show`.")
+        lines.append("Nothing was signed. Look at what is WRONG first, with `custody show`.")
     print_lasting_report(
         described,
         lines,
         "what can be signed",
         as_json=as_json,
-        advice="`log-aggregator custody verify` says what is signed.",
+        advice="`log-aggregator custody verify` shows what is signed.",
     )
     return 1 if walked["findings"] or failures else 0
 
@@ -181,7 +183,7 @@ def sign_custody(
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="So many records, the newest.",
+    help="Show this many of the newest records.",
 )
 @target_options
 @connection_options
@@ -195,7 +197,10 @@ def show_custody(
     run: str | None,
     last: int,
 ) -> int:
-    """Show the newest records; or all that a run did, by the run's name or the record's number."""
+    """Show the newest records, or everything that one run did.
+
+    RUN is the name of a run, or the number of a record.
+    """
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         targets = job.list_targets()
         found = [
@@ -205,7 +210,7 @@ def show_custody(
         ]
     if run is not None and not found:
         raise NotFound(
-            f"{run!r}: no record of a run of that name or number; `custody show` lists the newest"
+            f"{run!r}: no record has this number or run; `custody show` lists the newest"
         )
     if not found:
         raise nothing_in(targets)
@@ -230,11 +235,11 @@ def trace_custody(
     as_json: bool,
     key: str,
 ) -> int:
-    """Tell a log object's life: its pack and index, which runs verified them, and which one deleted
+    """Show a log object's life: its pack and index, which runs verified them, and which one deleted
     the original.
 
-    Exit code 1 where no pack holds it, where its index is not what the records say, and where an
-    index could not be read: then what was found is shown first.
+    Exit code 1 if no pack holds it, if its index is not what the records say, or if an index could
+    not be read; what was found is shown first.
     """
     bucket, slash, rest = key.removeprefix("s3://").partition("/")
     if not key.startswith("s3://") or not slash or not rest:
@@ -269,13 +274,11 @@ def _newest(chains: Iterable[Walked]) -> Iterator[WrittenRecord]:
 
 def nothing_in(targets: Iterable[Target]) -> NotFound:
     places = ", ".join(f"s3://{target.bucket}/{custody_prefix(target)}" for target in targets)
-    return NotFound(
-        f"{places}: no custody records; the first run with packs or deletions writes one"
-    )
+    return NotFound(f"{places}: no custody records; the first run that packs or deletes writes one")
 
 
 def _select(job: Job, target: Target, run: str | None, last: int) -> Iterator[StoredRecord]:
-    """The newest ones, newest first; or those of a run, or of a number."""
+    """The newest records, newest first; or those of one run, or the one with this number."""
     listed = list_records(job.store, target)
     if run is None:
         listed = {sequence: listed[sequence] for sequence in sorted(listed, reverse=True)[:last]}

@@ -1,4 +1,4 @@
-"""`delete`: originals of verified packs, once somebody has seen how many they are."""
+"""`delete`: originals of verified packs, once a person has seen how many there are."""
 
 from __future__ import annotations
 
@@ -47,17 +47,18 @@ _DAYS = re.compile(r"(\d{1,4})d")
     "--verified",
     "is_verified",
     is_flag=True,
-    help="Say so: only originals whose pack is verified go. There is no other way to delete.",
+    help="Required: confirms that only originals whose pack is verified are deleted. There is no "
+    "other way to delete.",
 )
 @click.option(
     "--older-than",
     "older_than",
     metavar="DAYS",
     required=True,
-    help="Only originals whose pack was written at least so long ago: 30d, or 0d for all.",
+    help="Only originals whose pack was written at least this long ago: 30d, or 0d for all.",
 )
 @date_options
-@click.option("--yes", "is_agreed", is_flag=True, help="Do not ask. For machines.")
+@click.option("--yes", "is_agreed", is_flag=True, help="Do not ask. For scripts.")
 @settings_options
 @connection_options
 @json_option
@@ -74,16 +75,18 @@ def delete(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Delete originals that are packed: shows how many, of which buckets and log types, and wants
-    that number typed. Packs nothing.
+    """Delete originals that are packed, after showing how many, in which buckets and of which log
+    types, and having that number typed. Packs nothing.
 
-    Each pack is verified again before its originals go, and each original goes as the version, or
-    on the condition of the ETag, that is in the pack. Without days, of all days that there are
-    packs of.
+    Each pack is verified again before its originals are deleted. An original is deleted only as the
+    very version that is in the pack, or, in a bucket without versions, only while its ETag is the
+    one in the pack. Without dates it takes all days that have packs.
     """
     days = _read_days(older_than)
     if not is_verified:
-        raise SettingsError("delete: say --verified; only originals of verified packs ever go")
+        raise SettingsError(
+            "delete: expected --verified, because only originals of verified packs are deleted"
+        )
     require_room()
     began = time.perf_counter()
     connection = make_connection(profile, region, endpoint_url)
@@ -94,9 +97,9 @@ def delete(
     with open_job(connection, settings, asked or DateWindow(today, today)) as opened:
         window = asked or find_packed_days(opened)
         if window is None:
-            raise CannotStart(
-                "there are no packs, so there is nothing whose originals could go"
-            ).with_remedy("Check the bucket that packs go to, or pack with `log-aggregator run`.")
+            raise CannotStart("there are no packs, so no originals can be deleted").with_remedy(
+                "Check the bucket that packs go to, or pack with `log-aggregator run`."
+            )
         job = _narrow(opened.for_days(window), days)
         with make_progress(is_quiet=as_json, doing=PLANNING) as progress:
             planned = describe_deletion(plan_run(job, progress), days)
@@ -115,7 +118,7 @@ def delete(
     described = describe_run(result, measured)
     print_run(described, as_json=as_json)
     if described["stopped"]:
-        raise Interrupted("stopped; what was done stands above")
+        raise Interrupted("stopped; what was done is shown above")
     return 1 if described["failures"] else 0
 
 
@@ -128,21 +131,23 @@ def _read_days(text: str) -> int:
 
 
 def _narrow(job: Job, days: int) -> Job:
-    """The same, for a run that deletes, and packs nothing."""
+    """The same job, set to delete and to pack nothing."""
     group = replace(job.rules.group, stage=Stage.DELETE, keep_originals_days=days, packs_new=False)
     return replace(job, rules=replace(job.rules, group=group))
 
 
 def _ask(originals: int) -> None:
-    """Raises SettingsError where nobody can be asked, CannotStart where the answer is another
-    number.
+    """Raises SettingsError where standard input is no terminal, CannotStart where the answer is
+    another number.
     """
     if not sys.stdin.isatty():
-        raise SettingsError("--yes: expected it where nobody can be asked, for this deletes")
+        raise SettingsError(
+            "--yes: expected it without a terminal, because this deletes and cannot ask"
+        )
     typed = click.prompt(
         "Type that number to delete them", err=True, default="", show_default=False
     )
     if typed.replace(",", "").strip() != str(originals):
         raise CannotStart(f"{typed!r} is not {originals:,}").with_remedy(
-            "Start again, and type the number that stands above."
+            "Start again, and type the number that is shown above."
         )

@@ -1,4 +1,4 @@
-"""`doctor`: would a run work here? Asks questions only."""
+"""`doctor`: checks whether a run would work, and changes nothing."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}")
     "role_arns",
     metavar="ARN",
     multiple=True,
-    help="Simulate the permissions of this role (of a deployed function) instead of your own. May "
-    "be given several times: what one may"
-    " not, another may.",
+    help="Check the permissions of this role (of a deployed function) instead of your own. May be "
+    "repeated: a permission counts if any of the roles has it.",
 )
 def doctor(
     settings: Settings,
@@ -45,10 +44,10 @@ def doctor(
     as_json: bool,
     role_arns: tuple[str, ...],
 ) -> int:
-    """Look whether a run would work: buckets, versions, locks, lifecycle, keys, permissions,
+    """Check whether a run would work: buckets, versions, locks, lifecycle, keys, permissions,
     landing zone. Changes nothing. Shows the AWS configuration, and where each value came from.
 
-    Every finding says what to do. Exit code 1 where there is a problem; warnings alone give 0. What
+    Every finding says what to do. Exit code 1 if there is a problem; warnings alone give 0. What
     could not be checked is a warning.
     """
     for arn in role_arns:
@@ -66,7 +65,7 @@ def doctor(
     try:
         findings = examine(inspector, store, clock, rules, role_arns)
     except CannotStart:
-        if not as_json:  # it is the first thing to look at, and says where each value came from
+        if not as_json:  # the first thing to look at: it shows where each value came from
             print_lines(render_configuration(inspector.configuration, terminal_width()))
         raise
     described = describe_findings(findings, inspector.configuration)

@@ -1,4 +1,4 @@
-"""`drill`: does what was packed come back? Tried with a random sample, and recorded."""
+"""`drill`: recovers a random sample of what was packed, and records the result."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ from log_aggregator.steps.retrieval.thaw import TIERS, Patience
 from log_aggregator.wiring import open_job, open_room
 
 WAITING = 4
-"""Nothing is known yet: no 0."""
+"""The exit code while packs are thawing: nothing is known yet, so 0 would be wrong."""
 SAMPLE_MAX = 100_000
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
 class _Wishes:
-    """The options that say what drill is wanted."""
+    """The options that say which drill is wanted."""
 
     sample: int | None
     confidence: float
@@ -74,8 +74,8 @@ class _Wishes:
         members = self.sample or plan_sample_size(confidence, self.bad_max / 100)
         if members > SAMPLE_MAX:
             raise SettingsError(
-                f"--confidence, --bad-max: expected a sample of at most {SAMPLE_MAX:,} members, "
-                f"and this needs {members:,}"
+                f"--confidence, --bad-max: these need a sample of {members:,} members; expected at "
+                f"most {SAMPLE_MAX:,}"
             )
         seed = secrets.randbits(32) if self.seed is None else self.seed
         return DrawRules(seed, members, confidence)
@@ -96,84 +96,85 @@ def _drill_options(function: F) -> F:
         click.option(
             "--sample",
             type=click.IntRange(1, SAMPLE_MAX),
-            help="So many members. Left out: as many as --confidence and --bad-max need.",
+            help="Number of members to draw. Left out: what --confidence and --bad-max need.",
         ),
         click.option(
             "--confidence",
             type=click.FloatRange(0, 100, min_open=True, max_open=True),
             default=95.0,
             show_default=True,
-            help="How sure it is to be, in percent.",
+            help="How sure the result must be, in percent.",
         ),
         click.option(
             "--bad-max",
             type=click.FloatRange(0, 100, min_open=True, max_open=True),
             default=1.0,
             show_default=True,
-            help="That fewer than so many percent of all members are bad.",
+            help="What it must be sure of: that fewer than this percentage of all members is bad.",
         ),
         click.option(
             "--seed",
             type=click.IntRange(0, 2**63 - 1),
-            help="Draws the same members again, as long as the packs are the same. Left out: a "
-            "random one.",
+            help="The same number draws the same members again, as long as the packs are the "
+            "same. Left out: random.",
         ),
         click.option(
             "--tier",
             type=click.Choice(TIERS),
             default="Bulk",
             show_default=True,
-            help="How fast frozen packs are thawed, and how dear.",
+            help="Retrieval tier for frozen packs: the faster, the more it costs.",
         ),
         click.option(
             "--days",
             type=click.IntRange(1, 365),
             default=THAW_DAYS,
             show_default=True,
-            help="How long thawed copies can be read.",
+            help="Days for which thawed copies can be read.",
         ),
         click.option(
             "--dollars-max",
             type=click.FloatRange(min=0),
             default=1.0,
             show_default=True,
-            help="Nothing dearer is thawed, all of one drill together.",
+            help="Most US dollars that one drill may spend on thawing, in total.",
         ),
         click.option(
-            "--wait", "waits", is_flag=True, help="Wait until all packs can be read, and go on."
+            "--wait", "waits", is_flag=True, help="Wait until all packs can be read, and continue."
         ),
         click.option(
             "--interval",
             type=click.IntRange(1, 3600),
             default=300,
             show_default=True,
-            help="Seconds between two looks while waiting.",
+            help="With --wait: seconds between two looks.",
         ),
         click.option(
             "--every",
             "every_days",
             metavar="DAYS",
             type=click.IntRange(1, 3650),
-            help="Begin no drill within so many days after the last one; go on with one that has "
-            "begun. Left out: begin one.",
+            help="Begin no drill within this many days of the last one, but continue one that has "
+            "begun. Left out: always begin one.",
         ),
         click.option(
             "--dry-run",
             is_flag=True,
-            help="Only say what would be drawn, and what thawing costs. Writes and starts nothing.",
+            help="Only show what would be drawn, and what thawing costs. Writes and starts "
+            "nothing.",
         ),
         click.option(
             "--planted",
             "is_planted",
             is_flag=True,
-            help="Test the drill itself: copy a pack, plant damage in the copies, see that each is "
-            "found, and remove them.",
+            help="Test the drill itself: copy a pack, damage the copies, check that each damage is "
+            "found, and remove the copies.",
         ),
         click.option(
             "--scratch-bucket",
             metavar="NAME",
-            help="With --planted: the bucket that copies go to. Left out: that of the packs, under "
-            "probes/.",
+            help="With --planted: the bucket that the copies go to. Left out: the packs' bucket, "
+            "under probes/.",
         ),
     )
     for option in reversed(options):
@@ -197,14 +198,13 @@ def drill(
     as_json: bool,
     **wishes: Any,
 ) -> int:
-    """Bring a random sample of all packed log objects back, compare every byte, and record what
-    came of it in custody.
+    """Recover a random sample of all packed log objects, compare every byte, and record the result
+    in custody.
 
-    Packs that are frozen are thawed first, up to --dollars-max. That takes hours or days: the
-    sample is written down, and the same command goes on with it whenever it is started again.
+    Frozen packs are thawed first, for at most --dollars-max. That takes hours or days: the sample
+    is stored, and the same command continues with it whenever it is started again.
 
-    Exit code 1 where anything did not come back as it was packed, 4 while it waits for packs that
-    are thawed.
+    Exit code 1 if anything did not come back as it was packed, 4 while packs are thawing.
     """
     asked = _Wishes(**wishes)
     rules = asked.rules
@@ -213,7 +213,7 @@ def drill(
             f"--scratch-bucket {scratch_bucket!r}: expected the name of a bucket, and --planted"
         )
     if is_planted and (asked.dry_run or asked.waits):
-        raise SettingsError("--planted: allowed without --dry-run and --wait")
+        raise SettingsError("--planted: not allowed with --dry-run or --wait")
     require_room()
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         targets = job.list_targets()
@@ -233,13 +233,13 @@ def drill(
     records = ", ".join(
         f"s3://{each.target.bucket}/{custody_prefix(each.target)}" for each in found if each.written
     )
-    advice = f"Its custody records say the same: {records}" if records else ""
+    advice = f"Its custody records hold the same: {records}" if records else ""
     print_lasting_report(described, lines, "the drill", as_json=as_json, advice=advice)
     return _exit_code(found)
 
 
 def _find_early(job: Job, targets: list[Target], every_days: int | None) -> dict[Target, datetime]:
-    """Where no drill is due yet, and when the last one was."""
+    """The targets that need no drill yet, and when their last one was."""
     if every_days is None:
         return {}
     last = {target: find_early(job, target, every_days) for target in targets}
@@ -275,12 +275,12 @@ def _plant(
 def _require_packs(found: list[Any], targets: list[Target]) -> None:
     if not found:
         places = ", ".join(f"s3://{target.bucket}/{target.root}packs/" for target in targets)
-        raise NothingFound(f"{places}: no packs, so nothing can be brought back")
+        raise NothingFound(f"{places}: no packs, so there is nothing to recover")
 
 
 class _Watch(DrillWatch):
-    """A bar for what is counted, then one for what is thawed, then one for what comes back: a
-    terminal can show one at a time.
+    """A bar for counting, then one for thawing, then one for recovering: a terminal can show one at
+    a time.
     """
 
     def __init__(self, stack: ExitStack) -> None:
@@ -297,7 +297,7 @@ class _Watch(DrillWatch):
         self._shown.waiting(thawed, total)
 
     def recovered(self, members: int, total: int) -> None:
-        self._show("bringing back", lambda: show_bar("bringing back", total))
+        self._show("recovering", lambda: show_bar("recovering", total))
         self._shown(members)
 
     def _show(self, phase: str, make: Callable[[], AbstractContextManager[Any]]) -> None:

@@ -1,5 +1,5 @@
 """What every command has, added when it is loaded: -q, -v and --log-file, its environment
-variables, an example.
+variables, and examples.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from log_aggregator.errors import SettingsError
 
 
 def complete_command(words: Sequence[str], command: click.Command) -> None:
-    """Of a group: all in it. May be called again, and does nothing then."""
+    """In a group, every command of it. Calling it again does nothing."""
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             complete_command([*words, name], inner)
@@ -72,14 +72,14 @@ OPTIONS = (
         is_flag=True,
         expose_value=False,
         callback=_set_quiet,
-        help="Say nothing but errors and warnings: no progress, no remarks.",
+        help="Print only results, errors and warnings: no progress, no remarks.",
     ),
     click.Option(
         ["-v", "--verbose"],
         is_flag=True,
         expose_value=False,
         callback=_set_verbose,
-        help="Say every request to S3: what, where, how long, and what became of it.",
+        help="Print every request to S3: what, where, how long it took, and its result.",
     ),
     click.Option(
         ["--log-file"],
@@ -87,7 +87,7 @@ OPTIONS = (
         metavar="FILE",
         expose_value=False,
         callback=_open_log,
-        help="Append what is said to this file too, each line with its time, also with -q. "
+        help="Also append all messages to this file, each line with its time, even with -q. "
         "Left out: none.",
     ),
 )

@@ -38,16 +38,19 @@ PAGE_BYTES_MAX = 100_000_000
     "accounts",
     multiple=True,
     metavar="ID",
-    help="Account, twelve digits. Left out: allowed only with --verifier.",
+    help="Account, twelve digits; may be repeated. Required, unless --verifier is given.",
 )
 @click.option(
-    "--from", "from_", metavar="YYYY-MM-DD", help="First log date (UTC). Left out: see --account."
+    "--from",
+    "from_",
+    metavar="YYYY-MM-DD",
+    help="First log date (UTC). Required, unless --verifier is given.",
 )
 @click.option(
     "--to",
     "to_",
     metavar="YYYY-MM-DD",
-    help="Last log date, to its end (UTC). Left out: see --account.",
+    help="Last log date, to its end (UTC). Required, unless --verifier is given.",
 )
 @click.option(
     "--log-type",
@@ -60,7 +63,7 @@ PAGE_BYTES_MAX = 100_000_000
     "--originals/--list",
     "has_originals",
     default=False,
-    help="Put the originals in, or only their list. CloudTrail's digests are always in.",
+    help="Put the originals in, or only a list of them. CloudTrail's digests are always in.",
     show_default=True,
 )
 @click.option(
@@ -70,13 +73,13 @@ PAGE_BYTES_MAX = 100_000_000
     default=Path("evidence.zip"),
     show_default=True,
     metavar="FILE",
-    help="The bundle.",
+    help="The bundle, a zip file.",
 )
 @click.option(
     "--page",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A report, to be put in. Left out: none.",
+    help="A page to put into the bundle, such as the one that `report` writes. Left out: none.",
 )
 @click.option(
     "--bytes-max",
@@ -84,9 +87,9 @@ PAGE_BYTES_MAX = 100_000_000
     default=BYTES_MAX,
     show_default=True,
     metavar="N",
-    help="Make no bundle that is larger.",
+    help="Make no bundle that is larger than this many bytes.",
 )
-@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--verifier", "prints_verifier", is_flag=True, help="Print verify.py, and do nothing else."
 )
@@ -110,14 +113,13 @@ def evidence(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Make a bundle for an auditor: originals or their list, digests, keys, indexes, custody
+    """Make a bundle for an auditor: originals or a list of them, digests, keys, indexes, custody
     records, signatures, and a verifier that runs offline.
 
-    It is a zip; the digests and public keys are CloudTrail's. Only what is packed is in it.
-    Whatever else is missing is named in it, with the reason. The bundle is verified once it is
-    made.
+    It is a zip; the digests and public keys are CloudTrail's. It holds only what is packed, and
+    names everything else that is missing, with the reason. The bundle is verified once it is made.
 
-    Exit code 1 where something could not be read, or where the verifier finds anything wrong.
+    Exit code 1 if something could not be read, or if the verifier finds anything wrong.
     """
     source = Path(bundle_verifier.__file__).read_bytes()
     if prints_verifier:
@@ -163,7 +165,7 @@ def _make_about(
 ) -> About:
     """Raises SettingsError."""
     if not accounts or from_ is None or to_ is None:
-        raise SettingsError("evidence: --account, --from and --to must be given")
+        raise SettingsError("evidence: expected --account, --from and --to")
     query: Query = make_query(accounts=accounts, log_types=log_types, from_=from_, to_=to_)
     first, last = _parse_day("--from", from_), _parse_day("--to", to_)
     return About(
@@ -197,7 +199,7 @@ def _read_page(path: Path | None) -> bytes | None:
 
 
 def _verify(path: Path) -> Verdict:
-    """What the verifier that lies in the bundle says of it."""
+    """What the verifier in the bundle finds."""
     found = bundle_verifier.verify(str(path))
     return Verdict(
         found.sha256,

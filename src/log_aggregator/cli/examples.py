@@ -1,4 +1,4 @@
-"""An example or two of each command, by the words of the command, as its help shows them."""
+"""Examples for the help of each command, by the words of the command."""
 
 from __future__ import annotations
 

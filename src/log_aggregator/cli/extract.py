@@ -1,4 +1,4 @@
-"""`extract`: originals back, byte for byte: one, or many by the same conditions as `find`."""
+"""`extract`: gets originals back, byte for byte: one, or many by the same conditions as `find`."""
 
 from __future__ import annotations
 
@@ -51,15 +51,17 @@ _GLOB = re.compile(r"[*?\[]")
     "--version-id",
     metavar="ID",
     help=(
-        "This version of a key. Left out: the newest that is packed, of several keys all versions."
+        "This version of a key. Left out: for one key the newest that is packed, for several keys "
+        "all versions."
     ),
 )
-@click.option("--newest", is_flag=True, help="Of several keys: only the newest version of each.")
+@click.option("--newest", is_flag=True, help="For several keys: only the newest version of each.")
 @click.option(
     "--output",
     "-o",
     metavar="FILE",
-    help="File to write, or - for standard output. Left out: the key's last segment, here.",
+    help="File to write, or - for standard output. Left out: the key's last segment, in the "
+    "current folder.",
 )
 @click.option(
     "--directory",
@@ -67,23 +69,24 @@ _GLOB = re.compile(r"[*?\[]")
     metavar="DIR",
     type=click.Path(path_type=Path),
     help=(
-        "Folder for any number of originals, as <source bucket>/<key>; it is made, or must be "
-        "empty. Left out: see --output."
+        "Folder for any number of originals, as <source bucket>/<key>. It is created if missing, "
+        "and must be empty. Left out: see --output."
     ),
 )
 @click.option(
     "--lines",
     "as_lines",
     is_flag=True,
-    help="As lines of text, inflated, one original after the other, to --output or here.",
+    help="Write lines of text, inflated, one original after the other, to --output or standard "
+    "output.",
 )
 @click.option(
     "--metadata",
     "with_metadata",
     is_flag=True,
-    help="Beside each file <name>.metadata.json: user metadata, version, times.",
+    help="Next to each file write <name>.metadata.json: user metadata, version, times.",
 )
-@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @target_options
 @connection_options
 @json_option
@@ -106,17 +109,17 @@ def extract(
     conditions as `find`.
 
     KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Only the bytes that are
-    wanted are read from a pack, neighbours together, and every original is compared with the hash
-    in the index before its file gets its name, or before it is put out.
+    needed are read from a pack, neighbours together. Every original is compared with the hash in
+    the index before its file gets its name, or before it goes to standard output.
 
-    Exit code 1 where nothing is found, and where something could not be read; the rest is there all
-    the same.
+    Exit code 1 if nothing was found, or if something could not be read; the rest is written all the
+    same.
     """
     destination = Destination(
         output, directory, as_lines, with_metadata, force, as_json, is_single=is_whole_key(query)
     )
     require_condition(query)
-    if destination.to_stdout or as_json:  # elsewhere nothing goes there
+    if destination.to_stdout or as_json:  # otherwise nothing goes to standard output
         require_room()
     failures: list[Failure] = []
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
@@ -130,7 +133,7 @@ def extract(
     result.failures += failures
     report(describe_fetch(result, name, job.requests), as_json=as_json)
     if not result.originals and not result.failures:
-        raise NoSuchOriginal("nothing found: no pack holds what is looked for")
+        raise NoSuchOriginal("nothing found: no pack holds a matching log object")
     return 1 if result.failures else 0
 
 
@@ -146,18 +149,19 @@ class Destination:
     as_json: bool = False
     is_single: bool = False
     folder_option: str = "--directory"
-    """As it was given, for messages."""
+    """The option's name, for messages."""
 
     def __post_init__(self) -> None:
         if self.directory is not None and (self.output is not None or self.as_lines):
-            raise SettingsError("--directory: allowed without --output and --lines")
+            raise SettingsError("--directory: not allowed with --output or --lines")
         if self.to_stdout and self.as_json:
             raise SettingsError(
-                "--json: allowed with --directory or --output FILE; standard output would hold both"
+                "--json: allowed only with --directory or --output FILE; otherwise originals and "
+                "JSON would both go to standard output"
             )
         if self.with_metadata and (self.as_lines or self.to_stdout):
             raise SettingsError(
-                "--metadata: allowed with --directory, or with --output FILE for one original"
+                "--metadata: allowed only with --directory, or with --output FILE for one original"
             )
         if (
             self.directory is None
@@ -166,7 +170,8 @@ class Destination:
             and not self.is_single
         ):
             raise SettingsError(
-                "for more than one original: --directory DIR, --lines or --output -"
+                "KEY: expected one whole key; for more than one original add --directory DIR, "
+                "--lines or --output -"
             )
 
     @property
@@ -184,7 +189,7 @@ class Destination:
 def extract_to(
     destination: Destination, job: Job, wanted: Iterable[Wanted]
 ) -> tuple[FetchResult, str]:
-    """Everything that is wanted goes there. Also gives the name of where it went."""
+    """Writes everything that is wanted there. Also gives the name of the place."""
     store, workers = job.store, job.workers
     is_quiet = destination.as_json or (destination.to_stdout and shares_terminal())
     with show_fetching("extracting", is_quiet=is_quiet) as progress:
@@ -227,8 +232,8 @@ def is_whole_key(query: Query) -> bool:
 def pick_one(
     key: str, packs: Iterable[FoundPack], version_id: str | None, failures: list[Failure]
 ) -> Wanted:
-    """The newest version of one key. Says so where there are others. Raises NoSuchOriginal, and
-    IncompleteSearch where nobody can say.
+    """The newest version of one key; prints a line where there are others. Raises NoSuchOriginal,
+    or IncompleteSearch where an index could not be read.
     """
     places = [
         (wanted, member)
@@ -244,11 +249,14 @@ def pick_one(
     if not matching:
         versions = ", ".join(str(member.version_id) for _, member in places)
         raise NoSuchOriginal(
-            f"{key}: no pack has it" + (f" in this version; there are {versions}" if places else "")
+            f"{key}: no pack holds "
+            + (f"this version of it; there are {versions}" if places else "it")
         )
     if version_id is None and len(matching) > 1:
         others = format_count(len(matching) - 1, "other version is", "other versions are")
-        print_line(f"the newest of several; {others} packed too (--version-id)", err=True)
+        print_line(
+            f"extracting the newest version; {others} packed too (--version-id takes one)", err=True
+        )
     wanted, member = max(matching, key=lambda place: age_of(place[1]))
     return Wanted(
         replace(wanted.pack, members=(member,)), frozenset([member.identity]), wanted.spares

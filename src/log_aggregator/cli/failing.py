@@ -1,5 +1,5 @@
-"""How a command that failed says so: to people on standard error, and with --json to programs on
-standard output, which would hold nothing otherwise.
+"""How a failed command reports it: to people on standard error, and with --json also to programs on
+standard output, which would otherwise be empty.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from log_aggregator.cli.printing import Results, print_error, print_json_lines
 from log_aggregator.cli.variables import JSON_OPTION, JSON_VARIABLE, is_on
 from log_aggregator.errors import Interrupted, LogAggregatorError, OutputFailed
 
-NO_TIME = "stopped, without waiting for what still hangs"
+NO_TIME = "stopped, without waiting for requests that still hang"
 
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """Of one command."""
+    """Reports the failure of one command."""
 
     is_json: bool
     results: Results
 
     @classmethod
     def of(cls, words: Sequence[str]) -> Self:
-        """By the words that were typed: where they are wrong no command ever reads them. What
-        follows `--` is no option.
+        """From the words that were typed, because no command reads them if they are wrong. What
+        follows `--` is not an option.
         """
         words = list(words)
         options = words[: words.index("--")] if "--" in words else words
@@ -37,22 +37,23 @@ class Failing:
         return cls(is_json, Results.begin())
 
     def fail(self, error: LogAggregatorError) -> int:
-        """Says it both ways, and gives the exit code."""
+        """Reports it both ways, and gives the exit code."""
         print_error("log-aggregator", error, error.advice)
         return self.tell(error)
 
     def tell(self, error: LogAggregatorError) -> int:
-        """To programs alone, in one line, which is JSON Lines too. Where a result is out already
-        it says what failed, or is what was found until then; what follows it would be in the way.
+        """To programs alone, in one line, which is valid JSON Lines too. If a result is out already
+        it says what failed, or what was found until then, and a second document would be in the
+        way.
         """
         if self.is_json and not self.results.has_json:
-            with suppress(OutputFailed):  # it was said to people
+            with suppress(OutputFailed):  # standard error has it
                 print_json_lines([json.dumps(describe_error(error))])
         return error.exit_code
 
     def give_up(self) -> None:
-        """The same where the process is about to end whatever hangs: below everything that may
-        hold a lock.
+        """The same, where the process is about to end while requests hang. It writes to the file
+        descriptor, because anything above it may hold a lock.
         """
         if self.is_json and not self.results.has_json:
             document = json.dumps(describe_error(Interrupted(NO_TIME)))
@@ -61,7 +62,7 @@ class Failing:
 
 
 def describe_error(error: LogAggregatorError) -> dict[str, Any]:
-    """As docs/reference/json.md has it."""
+    """Documented in docs/reference/json.md."""
     return {
         "error": error.state_name,
         "message": str(error),

@@ -1,4 +1,4 @@
-"""`find`: which packed log objects there are, and in which packs, from the indexes alone."""
+"""`find`: packed log objects and the packs that hold them, from the indexes alone."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ _LINES_AT_ONCE = 1000
 @click.command()
 @query_options(key_arguments=True)
 @click.option(
-    "--packs", "only_packs", is_flag=True, help="Only the packs: what would have to be thawed."
+    "--packs", "only_packs", is_flag=True, help="Show only the packs: what would have to be thawed."
 )
 @click.option(
-    "--count", "only_count", is_flag=True, help="Only how many log objects, bytes and packs."
+    "--count", "only_count", is_flag=True, help="Show only how many log objects, bytes and packs."
 )
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="JSON Lines: an object for each log object, each pack, or the count.",
+    help="Print JSON Lines: an object for each log object, for each pack, or for the count.",
 )
 @target_options
 @connection_options
@@ -59,16 +59,15 @@ def find(
     region: str | None,
     endpoint_url: str | None,
 ) -> int:
-    """Find packed log objects, and say which packs they are in.
+    """Find packed log objects, and show which packs they are in.
 
-    KEY is an original key, s3://bucket/key, or a glob of either, in quotes. Options of one name
-    that are given several times, or once with commas in between, are alternatives; different ones
-    must all hold; at least one is needed. Only indexes that can match are read, and no pack is
-    touched.
+    KEY is an original key, s3://bucket/key, or a glob of either, in quotes. The values of an option
+    that is repeated, or given once with commas, are alternatives; different options must all match;
+    at least one is needed. Only indexes that can match are read, and no pack is touched.
 
-    Prints a row for each pack, and under it a row for each log object that was found in it. Exit
-    code 1 where nothing is found, and where an index could not be read, which is named when all the
-    others have been searched.
+    Prints a row for each pack, and under it a row for each log object found in it. Exit code 1 if
+    nothing was found, or if an index could not be read, which is named after all the others have
+    been searched.
     """
     if only_packs and only_count:
         raise SettingsError("--packs, --count: expected one of them")
@@ -108,7 +107,7 @@ def _show_progress(packs: Iterable[FoundPack], job: Job, *, is_shown: bool) -> I
 
 
 def _show_nothing(done: int, size_bytes: int | None = None, /) -> None:
-    """Where no bar may be."""
+    """In place of a bar."""
 
 
 def _lines(found: FoundPack, layouts: Layouts, *, only_packs: bool, as_json: bool) -> Iterator[str]:

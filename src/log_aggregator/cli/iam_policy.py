@@ -1,4 +1,4 @@
-"""`iam-policy`: what a user or role must be allowed, for these buckets."""
+"""`iam-policy`: the permissions that a user or role needs, for these buckets."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     required=True,
     help="survey looks and changes nothing; pack writes packs and keeps originals; delete deletes "
     "originals that are in verified packs; read finds, extracts, verifies and thaws; search looks "
-    "up what is kept for searching, and shows events only together with read; drill brings a "
-    "sample back and records it; prove has packs hashed at rest, and hash is for the role that "
-    "does it. May be given several times, for one policy of several stages.",
+    "up what is kept for searching, and shows events only together with read; drill recovers a "
+    "sample and records the result; prove starts the hashing of packs at rest, and hash is for the "
+    "role that S3 hashes with. May be repeated, for one policy of several stages.",
 )
 @click.option(
     "--source-kms-key-arn",
@@ -72,27 +72,27 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     "roles",
     metavar="ARN",
     multiple=True,
-    help="The role that S3 hashes packs with, for stage prove. Left out: none.",
+    help="For stage prove: the role that S3 hashes packs with; may be repeated. Left out: none.",
 )
 @click.option(
     "--partition",
     type=click.Choice(PARTITIONS),
     default=PARTITIONS[0],
     show_default=True,
-    help="What ARNs begin with.",
+    help="The AWS partition, which ARNs begin with.",
 )
 @click.option(
     "--directory",
     "folder",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Write each policy to a file of its own there, instead of standard output.",
+    help="Write each policy to its own file in this folder, instead of standard output.",
 )
-@click.option("--force", is_flag=True, help="With --directory: over files of the same name.")
+@click.option("--force", is_flag=True, help="With --directory: overwrite files of the same name.")
 @click.option(
     "--look",
     is_flag=True,
-    help="Ask S3 which of the buckets have versions and keys of your own, and allow no more than "
+    help="Ask S3 which of the buckets have versions and KMS keys of your own, and allow only what "
     "they need.",
 )
 @settings_options
@@ -113,11 +113,11 @@ def iam_policy(
     endpoint_url: str | None,
     as_json: bool,
 ) -> None:
-    """Print the IAM policy of a stage, for the buckets of the settings and nothing else. Needs
-    neither a network nor credentials, unless it is told to --look.
+    """Print the IAM policy that a stage needs, for the buckets of the settings and nothing else.
+    Needs neither a network nor credentials, except for --look.
 
     The policy allows the calls that the program makes in that stage. A nightly `run` needs pack and
-    delete together. Where a policy is longer than IAM takes, it becomes several; attach all of
+    delete together. A policy that is longer than IAM allows is split into several; attach all of
     them.
 
     """
@@ -141,8 +141,8 @@ def iam_policy(
         described["files"] = _write_files(folder, described["policies"], force=force)
     elif len(documents) > 1 and not as_json:
         raise SettingsError(
-            f"--stage: the policy is too long for one, and becomes {len(documents)}; --directory "
-            "writes each to a file"
+            f"--stage: one policy would be too long, so there are {len(documents)}; add "
+            "--directory, which writes each to a file"
         )
     _print(described, as_json=as_json)
 
@@ -165,12 +165,12 @@ def _make_scope(
 
 
 def _named_key(key_id: str | None) -> tuple[str, ...]:
-    """IAM matches nothing but ARNs."""
+    """IAM matches only ARNs, not key ids or aliases."""
     return (key_id,) if key_id is not None and is_key_arn(key_id) else ()
 
 
 def _write_files(folder: Path, policies: Iterable[dict[str, Any]], *, force: bool) -> list[str]:
-    """All of them or none: what is in the way is seen before the first one is written."""
+    """All of them or none: existing files are found before the first one is written."""
     require_room()
     prepare_folder(folder, "--directory", force=True)
     paths = {folder / name_file(policy["name"]): policy["document"] for policy in policies}

@@ -1,5 +1,5 @@
-"""`index rebuild` and `index adopt`: indexes that were lost, and indexes for what other tools
-packed. `index terms` is in a module of its own.
+"""`index rebuild` and `index adopt`: indexes for packs that lost theirs, and for aggregates that
+other tools made. `index terms` and `index tables` have their own modules.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ ADVICE: dict[type[LogAggregatorError], str] = {
 
 @click.group()
 def index() -> None:
-    """Make indexes: of packs that lost theirs, of aggregates that other tools made, of terms."""
+    """Make indexes: for packs that lost theirs, for other tools' aggregates, and for searching."""
 
 
 index.add_command(terms)
@@ -73,7 +73,7 @@ index.add_command(tables)
 @target_writing_options
 @connection_options
 @json_option
-@click.option("--dry-run", is_flag=True, help="Only say which packs have no index.")
+@click.option("--dry-run", is_flag=True, help="Only show which packs have no index.")
 def rebuild(
     settings: Settings,
     choice: PackChoice,
@@ -83,10 +83,10 @@ def rebuild(
     as_json: bool,
     dry_run: bool,
 ) -> int:
-    """Make lost indexes anew, each out of its pack.
+    """Make lost indexes again, each from its pack.
 
-    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates that have
-    no index. An index that is there is never written over; if it is damaged, remove it first.
+    PACK is the key of a pack, or s3://bucket/key. Left out: all packs of the dates that have no
+    index. An existing index is never overwritten; if it is damaged, remove it first.
     """
     query = choice.query(settings) if not choice.keys else Query()
     if not dry_run:
@@ -125,22 +125,22 @@ def rebuild(
 @click.option(
     "--bucket",
     metavar="NAME",
-    help="Bucket that the logs were in. Left out: as the key says, or the aggregate's own.",
+    help="Bucket that the logs were in. Left out: the one that the key names, or the aggregate's.",
 )
 @click.option(
-    "--log-type", metavar="NAME", help="Log type, such as CloudTrail. Left out: as the key says."
+    "--log-type", metavar="NAME", help="Log type, such as CloudTrail. Left out: as in the key."
 )
 @click.option(
     "--account",
     metavar="ID",
-    help="Account, twelve digits; 'none' for logs without one. Left out: as the key says.",
+    help="Account, twelve digits; 'none' for logs without one. Left out: as in the key.",
 )
-@click.option("--date", "date_", metavar="YYYY-MM-DD", help="Log date. Left out: as the key says.")
+@click.option("--date", "date_", metavar="YYYY-MM-DD", help="Log date. Left out: as in the key.")
 @target_writing_options
 @connection_options
 @json_option
 @click.option(
-    "--dry-run", is_flag=True, help="Only say what would be read, and as what it would be adopted."
+    "--dry-run", is_flag=True, help="Only show what would be read, and as what it would be adopted."
 )
 def adopt(
     settings: Settings,
@@ -157,8 +157,8 @@ def adopt(
 ) -> int:
     """Make an index of an aggregate that another tool made, so that find and extract work on it.
 
-    It must be a plain concatenation of gzip files. It is read once, from end to end, and stays as
-    it is. A key that ends in a slash stands for everything under it.
+    The aggregate must be a plain concatenation of gzip files. It is read once, from end to end, and
+    stays as it is. A key that ends in a slash means everything under it.
     """
     said = _parse_said(bucket, log_type, account, date_)
     place = re.fullmatch("s3://([^/]+)/(.*)", where, re.DOTALL)
@@ -209,20 +209,18 @@ def _choose_entries(
     places = find_places(choice.keys, targets)
     if any(place.is_adopted for place in places):
         raise SettingsError(
-            "PACK: an adopted aggregate is no pack; remove its index and adopt it again"
+            "PACK: an adopted aggregate is not a pack; remove its index and adopt it again"
         )
     return [(place.target, entry_of(place.target, place.key)) for place in places]
 
 
 def _target_for(targets: list[Target], bucket: str) -> Target:
-    """Where the index goes: the only place where packs are, or the one in the aggregate's own
-    bucket.
-    """
+    """Where the index goes: the only target, or the one in the aggregate's own bucket."""
     own = [target for target in targets if len(targets) == 1 or target.bucket == bucket]
     if not own:
         raise SettingsError(
-            f"destination_bucket: packs are in {len(targets)} buckets, and none of them is "
-            f"{bucket}; say which one"
+            f"destination_bucket: expected the bucket that the index is to go to; packs are in "
+            f"{len(targets)} buckets, and none of them is {bucket}"
         )
     return own[0]
 
@@ -241,7 +239,7 @@ def _parse_said(
 
 def _one(values: frozenset[str]) -> str | None:
     if len(values) > 1:
-        raise SettingsError(f"{', '.join(sorted(values))}: expected one of them")
+        raise SettingsError(f"{', '.join(sorted(values))}: expected only one of them")
     return next(iter(values), None)
 
 
@@ -250,7 +248,7 @@ def _day(moment: datetime | None) -> date | None:
 
 
 def _try(where: str, work: Callable[[], T]) -> T | Failure:
-    """One that fails does not keep the others from being done. Without S3 there is no going on."""
+    """A failure does not stop the others. If S3 cannot be reached, everything stops."""
     try:
         return work()
     except (GroupFailed, SettingsError) as error:

@@ -1,4 +1,4 @@
-"""`index tables`: the terms of packs, merged by hand into the tables that searching is quick by."""
+"""`index tables`: merges the terms of packs into the tables that make searching quick."""
 
 from __future__ import annotations
 
@@ -33,14 +33,12 @@ from log_aggregator.wiring import open_job
 @click.option(
     "--log-type", "log_types", multiple=True, metavar="NAME", help="Log type. Left out: all."
 )
-@click.option(
-    "--from", "from_", metavar="YYYY-MM-DD", help="First log date. Left out: no beginning."
-)
-@click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date. Left out: no end.")
+@click.option("--from", "from_", metavar="YYYY-MM-DD", help="First log date. Left out: no limit.")
+@click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date. Left out: no limit.")
 @click.option(
     "--rebuild",
     is_flag=True,
-    help="Make the tables of whole months anew out of the terms, and replace those that are there.",
+    help="Make the tables of whole months again from the terms, and replace existing ones.",
 )
 @tables_options
 @connection_options
@@ -58,9 +56,9 @@ def tables(
 ) -> int:
     """Merge the terms of packs into tables, by month and log type.
 
-    A run does that at its end with the packs it wrote. By hand it is for packs that no table covers
-    yet: after `index terms`, or where a run could not. It may be stopped, started again, and run
-    twice at once.
+    A run does this at its end for the packs that it wrote. Use this command for packs that no table
+    covers yet: after `index terms`, or where a run could not do it. It may be stopped, started
+    again, and run twice at the same time.
     """
     require_reader()
     require_room()
@@ -80,7 +78,7 @@ def tables(
 
 
 def _whole_months(query: Query) -> Query:
-    """A table that is made anew replaces that of its whole month."""
+    """A table that is made again replaces that of its whole month."""
     first, last = query.first, query.last
     if first is not None:
         first = first.replace(day=1)
@@ -107,5 +105,5 @@ def _render(described: Mapping[str, Any]) -> Iterator[str]:
         f"{format_count(described['rows'], 'row')} in {format_count(len(tables_), 'new table')}"
     )
     if described["replaced"]:
-        yield f"{format_count(described['replaced'], 'table is', 'tables are')} replaced by them"
+        yield f"{format_count(described['replaced'], 'older table')} replaced"
     yield from render_failed(described["failures"], "could not be read")

@@ -1,4 +1,4 @@
-"""`index terms`: what people search events by, for packs that were written without it."""
+"""`index terms`: makes the terms that `search` needs, for packs that were written without them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from log_aggregator.steps.upkeep.terms import (
 from log_aggregator.wiring import open_job, require_search_key
 
 _ADVICE: dict[type[LogAggregatorError], str] = {
-    VerificationError: "Nothing was written. `log-aggregator verify` says more of the pack.",
-    BadPack: "Nothing was written. `log-aggregator verify` says more of the pack.",
+    VerificationError: "Nothing was written. `log-aggregator verify` says more about the pack.",
+    BadPack: "Nothing was written. `log-aggregator verify` says more about the pack.",
 }
 _COPY_DAYS = 7
-"""How long thawed copies stay, in what thawing is said to cost; the default of `thaw`."""
+"""How long thawed copies stay, for the price of thawing that is shown; the default of `thaw`."""
 
 
 @click.command()
@@ -51,8 +51,10 @@ _COPY_DAYS = 7
 @terms_options
 @connection_options
 @json_option
-@click.option("--again", is_flag=True, help="Also of packs that have terms, which are replaced.")
-@click.option("--dry-run", is_flag=True, help="Only say which packs would be read.")
+@click.option(
+    "--again", is_flag=True, help="Also for packs that have terms already, which are replaced."
+)
+@click.option("--dry-run", is_flag=True, help="Only show which packs would be read.")
 def terms(
     settings: Settings,
     choice: PackChoice,
@@ -63,13 +65,13 @@ def terms(
     again: bool,
     dry_run: bool,
 ) -> int:
-    """Make the terms of packs that have none, so that `search` looks into them.
+    """Make the terms of packs that have none, so that `search` can look into them.
 
-    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates. Each is
-    read once. Packs in an archive class are left as they are, and the command says what thawing
-    them costs: thaw them, and start it again.
+    PACK is the key of a pack, or s3://bucket/key. Left out: all packs of the dates. Each is read
+    once. Frozen packs are left as they are, and the command shows what thawing them costs: thaw
+    them, and start it again.
 
-    Exit code 1 where any pack failed; frozen ones are no failure.
+    Exit code 1 if any pack failed; frozen ones do not count as failed.
     """
     query = choice.query(settings) if not choice.keys else Query()
     if not dry_run:
@@ -88,7 +90,7 @@ def terms(
 
 
 def _require_terms(job: Job, settings: Settings) -> TermsOptions:
-    """Raises SettingsError where the settings say that there shall be none."""
+    """Raises SettingsError where the settings turn terms off."""
     require_search_key(settings)
     options = job.rules.group.combine.terms
     if options is None:
@@ -101,13 +103,13 @@ def _find(job: Job, choice: PackChoice, query: Query, *, again: bool) -> Lack:
         return find_lack(job, query, again=again)
     places = find_places(choice.keys, job.list_targets())
     if any(place.is_adopted for place in places):
-        raise SettingsError("PACK: an adopted aggregate is no pack, and has no terms")
+        raise SettingsError("PACK: an adopted aggregate is not a pack, and has no terms")
     return find_named_lack(job, [(place.target, place.key) for place in places], again=again)
 
 
 def _make(job: Job, done: TermsDone, options: TermsOptions) -> None:
-    """Of all that can be read now. One that fails does not keep the others from being done; without
-    S3 there is no going on.
+    """For all packs that can be read now. A failure does not stop the others; if S3 cannot be
+    reached, everything stops.
     """
 
     def make(pack: FoundPack) -> TermsMade | Failure:

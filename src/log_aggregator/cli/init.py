@@ -1,4 +1,4 @@
-"""`init`: from an account to a settings file. Changes nothing in the account."""
+"""`init`: looks at an account and writes a settings file. Changes nothing in the account."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ RUNNER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]{1,576}"
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the options say; None where a question is left."""
+    """What the options say; None where a question is still open."""
 
     buckets: tuple[str, ...]
     bucket_accounts: tuple[tuple[str, str], ...]
@@ -70,9 +70,9 @@ class Wishes:
     type=click.Path(path_type=Path),
     default=CONFIG_DEFAULT,
     show_default=True,
-    help="Where the settings go. A file that is there already is not touched.",
+    help="The settings file to write. An existing file is not touched.",
 )
-@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--bucket",
     "buckets",
@@ -83,58 +83,60 @@ class Wishes:
 @click.option(
     "--bucket-accounts",
     metavar="VALUE",
-    help="Accounts of buckets that are not your own account's: NAME=ACCOUNT with commas. Left out: "
-    "none.",
+    help="Accounts of buckets that belong to another account: NAME=ACCOUNT, separated by commas. "
+    "Left out: none.",
 )
 @click.option(
     "--destination-bucket",
     metavar="NAME",
-    help="The bucket that packs are to go to. Left out: asked.",
+    help="The bucket that packs are to go to. Left out: it asks.",
 )
 @click.option(
     "--keep-originals-days",
     type=click.IntRange(0, 3660),
-    help="Days for which originals are kept once their pack is verified. Left out: asked.",
+    help="Days for which originals are kept once their pack is verified. Left out: it asks.",
 )
 @click.option(
     "--object-lock",
     type=click.Choice(LOCK_MODES),
-    help="Object Lock of the bucket of the packs. Left out: asked.",
+    help="Object Lock mode of the packs' bucket. Left out: it asks.",
 )
 @click.option(
     "--object-lock-days",
     type=click.IntRange(1, DAYS_MAX),
-    help="Days of that lock. Left out: asked.",
+    help="Days for which Object Lock holds. Left out: it asks.",
 )
 @click.option(
     "--archive-days",
     type=click.IntRange(0, DAYS_MAX - 1),
-    help="Days after which packs go to Glacier Deep Archive. Left out: asked.",
+    help="Days after which packs move to Glacier Deep Archive. Left out: it asks.",
 )
 @click.option(
     "--expiration-days",
     type=click.IntRange(1, DAYS_MAX),
-    help="Days after which packs are deleted. Left out: asked.",
+    help="Days after which packs are deleted. Left out: it asks.",
 )
 @click.option(
     "--kms-key-arn",
     metavar="ARN",
-    help="The KMS key that packs are encrypted with. Left out: asked.",
+    help="The KMS key that packs are encrypted with. Left out: it asks.",
 )
 @click.option(
     "--runner-arn",
     metavar="ARN",
-    help="The role or user that will run the program, whom the bucket's policy then keeps from "
-    "deleting packs. Left out: asked.",
+    help="The role or user that will run the program; the bucket's policy forbids it to delete "
+    "packs. Left out: it asks.",
 )
 @click.option(
     "--form",
     type=click.Choice(FORMS),
     default=FORMS[0],
     show_default=True,
-    help="How the bucket of the packs is made: commands of the AWS CLI, or a template.",
+    help="How to print the packs' bucket: as commands of the AWS CLI, or as a template.",
 )
-@click.option("--yes", is_flag=True, help="Ask nothing; the defaults count where no option does.")
+@click.option(
+    "--yes", is_flag=True, help="Ask nothing, and use the defaults where no option is given."
+)
 @connection_options
 @json_option
 def init(
@@ -149,12 +151,12 @@ def init(
     bucket_accounts: str | None,
     **options: Any,
 ) -> int:
-    """Look at the account, ask what cannot be known, and write a settings file with comments; print
-    how the bucket of the packs is made, and what to do next.
+    """Look at the account, ask for what it cannot tell, and write a settings file with comments;
+    print how to make the bucket for the packs, and what to do next.
 
     Changes nothing in the account: it lists a few pages of each bucket, asks for its configuration,
-    and reads no log. Asks nothing with --yes or --json, or where there is no terminal; what it may
-    not look at, it says. Exit code 1 where it finds no bucket with logs.
+    and reads no log. It asks nothing with --yes or --json, or without a terminal, and names what it
+    is not allowed to look at. Exit code 1 if it finds no bucket with logs.
 
     """
     require_room()
@@ -184,13 +186,13 @@ def init(
 
 
 def _parse_accounts(text: str | None) -> tuple[tuple[str, str], ...]:
-    """By the rules of the setting. Raises SettingsError."""
+    """Follows the rules of the setting. Raises SettingsError."""
     values = {"other_buckets": "any", "bucket_accounts": text}
     return read_settings(None, values).bucket_accounts
 
 
 def _check_wishes(wishes: Wishes) -> None:
-    """Before anybody is asked anything. Raises SettingsError."""
+    """Before the first question. Raises SettingsError."""
     if wishes.destination_bucket is not None:
         _check_destination(wishes.destination_bucket, wishes.buckets)
     for name in wishes.buckets:
@@ -200,17 +202,17 @@ def _check_wishes(wishes: Wishes) -> None:
 
 
 def _check_destination(name: str, occupied: Collection[str]) -> str:
-    """Nothing but packs may lie in it. Raises SettingsError."""
+    """The bucket must hold nothing but packs. Raises SettingsError."""
     read_settings(None, {"destination_bucket": name})
     if name in occupied:
         raise SettingsError(
-            f"destination_bucket = {name!r}: expected a bucket that is used for nothing else; "
-            "other logs lie in this one"
+            f"destination_bucket = {name!r}: expected a bucket for packs alone; this one holds "
+            "other logs"
         )
     if name.startswith("aws-controltower"):
         raise SettingsError(
-            f"destination_bucket = {name!r}: expected a bucket of your own; Control Tower forbids "
-            "others to configure those of its names"
+            f"destination_bucket = {name!r}: expected another name; Control Tower does not let "
+            "others configure buckets whose names begin with aws-controltower"
         )
     return name
 
@@ -231,7 +233,7 @@ def _check_runner(arn: str) -> str:
 
 
 def _look(inspector: AccountInspector, store: ObjectStore, names: Sequence[str]) -> Prospect:
-    """How many there are is known once they are listed."""
+    """The bar appears once the buckets are listed, because their number is not known before."""
     with ExitStack() as stack:
         bars: list[Callable[[int], None]] = []
 
@@ -284,7 +286,7 @@ def _choose(
 
 
 def _choose_sources(prospect: Prospect, wishes: Wishes, questions: Questions) -> list[str]:
-    """All that hold logs of known layouts; of what has to be declared, what is named."""
+    """All buckets with logs of known layouts, and buckets with undeclared logs that were named."""
     found = [
         bucket
         for bucket in prospect.of(Use.MAIN, Use.OTHER, Use.FREE)
@@ -294,13 +296,13 @@ def _choose_sources(prospect: Prospect, wishes: Wishes, questions: Questions) ->
     if not names or not questions.is_asking:
         return names
     print_lines([""], err=True)
-    if questions.confirm(f"Take logs from all that have any ({len(names)})?"):
+    if questions.confirm(f"Take logs from all buckets that have any ({len(names)})?"):
         return names
     return [name for name in names if questions.confirm(f"Take logs from {name}?")]
 
 
 def _default_destination(prospect: Prospect) -> str:
-    """Where packs lie already, or the name that the stack would choose."""
+    """The bucket that has packs already, or the name that the stack would choose."""
     targets = prospect.of(Use.TARGET)
     if len(targets) == 1:
         return targets[0].name
@@ -309,26 +311,26 @@ def _default_destination(prospect: Prospect) -> str:
 
 
 def _is_made(inspector: AccountInspector, name: str) -> bool:
-    """Raises SettingsError where somebody else has a bucket of that name."""
+    """Raises SettingsError where there is a bucket of that name that cannot be read."""
     try:
         inspector.head_bucket(name)
     except NoSuchBucket:
         return False
     except AccessDenied as error:
         raise SettingsError(
-            f"destination_bucket = {name!r}: there is a bucket of that name which may not be "
-            f"looked at, perhaps somebody else's; choose another name: {error}"
+            f"destination_bucket = {name!r}: this bucket exists, and access to it is denied; it "
+            f"may be someone else's, so choose another name: {error}"
         ) from None
     return True
 
 
 def _configure(destination: Destination, wishes: Wishes, questions: Questions) -> Destination:
-    """What a bucket that is to be made needs to know. Raises SettingsError."""
+    """The configuration of a bucket that is to be made. Raises SettingsError."""
     mode = questions.ask(
         "object_lock",
         wishes.object_lock,
         LOCK_MODES[0],
-        "Object Lock of that bucket; nobody can shorten COMPLIANCE",
+        "Object Lock mode of that bucket; COMPLIANCE cannot be shortened by anyone",
         click.Choice(LOCK_MODES),
     )
     lock = None
@@ -346,7 +348,7 @@ def _configure(destination: Destination, wishes: Wishes, questions: Questions) -
         "archive_days",
         wishes.archive_days,
         default.archive_days,
-        "Days after which packs go to Glacier Deep Archive",
+        "Days after which packs move to Glacier Deep Archive",
         click.IntRange(0, DAYS_MAX - 1),
     )
     expiration_days = questions.ask(
@@ -372,7 +374,7 @@ def _configure(destination: Destination, wishes: Wishes, questions: Questions) -
             "runner_arn",
             wishes.runner_arn,
             "",
-            "ARN of the role or user that will run the program; empty where it is not known yet",
+            "ARN of the role or user that will run the program; empty if not known yet",
             _check_runner,
         ),
     )
@@ -387,11 +389,11 @@ def _check_retention(retention: Retention) -> None:
     if retention.lock and retention.lock.days > retention.expiration_days:
         raise SettingsError(
             f"--object-lock-days {retention.lock.days}: expected at most --expiration-days "
-            f"({retention.expiration_days}), or packs outlive it"
+            f"({retention.expiration_days}), because locked packs cannot be deleted"
         )
 
 
 def _write(path: Path, text: str) -> None:
-    """Only what a run could read."""
+    """Parses the text first, so that only a file that a run can read is written."""
     read_settings(None, tomllib.loads(text))
     write_file(path, [text.encode()], None)

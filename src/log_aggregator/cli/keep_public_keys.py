@@ -1,4 +1,4 @@
-"""`keep-public-keys`: CloudTrail's public keys of a Region that a run may not ask."""
+"""`keep-public-keys`: CloudTrail's public keys of a Region that a run cannot ask."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def keep_public_keys(
     region: str | None,
     endpoint_url: str | None,
 ) -> None:
-    """Keep CloudTrail's public keys of a Region that refuses the role of a run, beside the packs.
+    """Store CloudTrail's public keys of a Region next to the packs, where the role of a run cannot
+    fetch them.
 
-    FILE is what `aws cloudtrail list-public-keys --region REGION` printed as JSON for somebody who
-    may ask there. What is there already is never written over.
+    FILE is the JSON output of `aws cloudtrail list-public-keys --region REGION`, run by someone
+    who is allowed to. Keys that are stored already are never overwritten.
     """
     if not _REGION.fullmatch(log_region):
         raise SettingsError(f"--log-region {log_region}: expected a Region, such as eu-west-1")

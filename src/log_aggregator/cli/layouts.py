@@ -41,7 +41,8 @@ _KEYS_AT_ONCE = 1000
 _config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="The settings file, for what it declares. Left out: aggregator.toml, if there is one.",
+    help="The settings file whose declared layouts count. Left out: aggregator.toml, if there is "
+    "one.",
 )
 
 
@@ -56,7 +57,9 @@ def layouts() -> None:
 @_config_option
 @json_option
 def list_layouts(config: Path | None, as_json: bool) -> None:
-    """The whole table: what is built in, what the settings declare, and what is no log."""
+    """Show the whole table: built-in layouts, layouts that the settings declare, and keys that are
+    not logs.
+    """
     described = describe_layouts(read_layouts(config))
     page_report(described, render_layouts(described), as_json=as_json)
 
@@ -65,7 +68,7 @@ def list_layouts(config: Path | None, as_json: bool) -> None:
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option(
     "--bucket",
-    help="Only what is declared for this bucket counts. Left out: everything that is declared.",
+    help="Use only the layouts declared for this bucket. Left out: all declared layouts.",
 )
 @click.option(
     "--pattern",
@@ -75,7 +78,7 @@ def list_layouts(config: Path | None, as_json: bool) -> None:
     help="A pattern to try, as if it were declared; may be repeated. Left out: none.",
 )
 @_config_option
-@click.option("--json", "as_json", is_flag=True, help="JSON Lines: an object for each key.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON Lines: an object for each key.")
 def explain(
     keys: tuple[str, ...],
     bucket: str | None,
@@ -83,11 +86,11 @@ def explain(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """How keys are read, and why: whether a run would pack them, by which layout, and what they
-    say. Needs no network.
+    """Show how keys are read, and why: whether a run would pack them, by which layout, and what
+    they say. Needs no network.
 
-    KEY is a key without its bucket. Without one, or with -, keys are read from standard input, one
-    a line.
+    KEY is a key without its bucket. Without KEY, or with -, keys are read from standard input, one
+    per line.
     """
     declared = _layouts_of(bucket, patterns, config)
     explanations = (explain_key(key, declared) for key in _read_keys(keys))
@@ -105,7 +108,7 @@ def explain(
     type=click.IntRange(1, 100_000),
     default=PAGES_MAX,
     show_default=True,
-    help="So many pages of up to 1,000 keys are read at most, spread over the folders.",
+    help="Most pages to list, of up to 1,000 keys each, spread over the folders.",
 )
 @_config_option
 @connection_options
@@ -119,11 +122,11 @@ def suggest(
     endpoint_url: str | None,
     as_json: bool,
 ) -> None:
-    """Look at some pages of a bucket, here and there, and print the declarations that would make
-    logs of its free keys, as TOML to paste; and what it would not touch, and why.
+    """List some pages of a bucket, spread over its folders, and print declarations that would make
+    its free keys logs, as TOML to paste; and which keys it would leave alone, and why.
 
-    Writes nothing, and changes nothing. Works without settings; with them, what is declared
-    already is known.
+    Writes nothing, and changes nothing. Works without settings; with them, it leaves out what is
+    declared already.
     """
     if "*" in bucket:
         raise SettingsError(f"{bucket}: expected the whole name of one bucket")
@@ -132,8 +135,8 @@ def suggest(
     with open_job(connection, settings) as job:
         if job.rules.is_main(bucket):
             raise SettingsError(
-                f"{bucket}: that is a Control Tower bucket, in which nothing can be declared; "
-                "expected another one"
+                f"{bucket}: expected another bucket; this is a Control Tower bucket, in which "
+                "nothing can be declared"
             )
         source = look_at_bucket(job, bucket)
         with cannot_start(f"bucket {bucket!r} cannot be listed"), show_bar("keys", None) as show:
@@ -167,7 +170,7 @@ def _read_keys(keys: tuple[str, ...]) -> Iterator[str]:
         yield from keys
         return
     if sys.stdin.isatty():
-        say("Reading keys from standard input, one a line; end with ctrl-D")
+        say("Reading keys from standard input, one per line; end with ctrl-D")
     yield from _lines(sys.stdin.buffer)
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands have. Those for settings are made from the rows of
+"""Options that several commands share. Those for settings are made from the rows of
 `settings.SETTINGS`.
 """
 
@@ -41,26 +41,28 @@ def connection_options(function: F) -> F:
     """--profile, --region, --endpoint-url: everything else is the standard AWS configuration."""
     function = click.option(
         "--endpoint-url",
-        help="S3 endpoint; else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or AWS itself.",
+        help="S3 endpoint. Left out: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or AWS itself.",
     )(function)
     function = click.option(
-        "--region", help="AWS region of the buckets; else as configured for AWS."
+        "--region", help="AWS region of the buckets. Left out: from the AWS configuration."
     )(function)
-    return click.option("--profile", help="AWS profile; else as configured for AWS.")(function)
+    return click.option("--profile", help="AWS profile. Left out: from the AWS configuration.")(
+        function
+    )
 
 
 def settings_options(function: F) -> F:
-    """--config, and an option for every setting, which wins over the file."""
+    """--config, and an option for every setting, which overrides the file."""
     return _add_settings(function, [row for row in SETTINGS if row.on_command_line])
 
 
 def target_options(function: F) -> F:
-    """--config, and options for those settings that say where packs are."""
+    """--config, and options for the settings that say where packs are."""
     return _add_settings(function, [row for row in SETTINGS if row.name in TARGET_SETTINGS])
 
 
 def target_writing_options(function: F) -> F:
-    """The same, and the key that what is written there is encrypted with."""
+    """The same, and the KMS key for what is written there."""
     return _add_settings(
         function, [row for row in SETTINGS if row.name in TARGET_SETTINGS | {"kms_key_id"}]
     )
@@ -73,13 +75,13 @@ def signing_options(function: F) -> F:
 
 
 def tables_options(function: F) -> F:
-    """The same, and the key of what is kept for searching."""
+    """The same, and the KMS key of what is kept for searching."""
     names = TARGET_SETTINGS | {"kms_key_id", "search_kms_key_id"}
     return _add_settings(function, [row for row in SETTINGS if row.name in names])
 
 
 def terms_options(function: F) -> F:
-    """The same, and whether values are kept as they are."""
+    """The same, and how the values for searching are kept."""
     names = TARGET_SETTINGS | {"kms_key_id", "search", "search_kms_key_id"}
     return _add_settings(function, [row for row in SETTINGS if row.name in names])
 
@@ -98,7 +100,7 @@ def _add_settings(function: F, rows: list[Setting]) -> F:
 
 
 def read_settings_for(bucket: str, config: Path | None) -> Settings:
-    """Those of the settings file; without one, of a run over that bucket alone. Raises
+    """The settings of the file; without a file, those of a run over that bucket alone. Raises
     SettingsError.
     """
     path = _choose_config(config)
@@ -106,8 +108,8 @@ def read_settings_for(bucket: str, config: Path | None) -> Settings:
 
 
 def read_layouts(config: Path | None, bucket: str | None = None) -> Layouts:
-    """What the settings file declares, if there is one; for one bucket, which may be a main one, in
-    which nothing that is declared counts. Raises SettingsError.
+    """The layouts that the settings file declares, if there is one; or those that count in one
+    bucket, which are none in a Control Tower bucket. Raises SettingsError.
     """
     path = _choose_config(config)
     values = read_toml(path, "--config") if path else {}
@@ -123,9 +125,7 @@ def read_layouts(config: Path | None, bucket: str | None = None) -> Layouts:
 
 
 def date_options(function: F) -> F:
-    """--date, or --from and --to, or nothing: yesterday and the days before it that are looked at
-    again.
-    """
+    """--date, or --from and --to, or nothing: yesterday, and look_back_days before it."""
     function = click.option(
         "--to", "to_", metavar="YYYY-MM-DD", help="Last log date of a range. Left out: see --date."
     )(function)
@@ -139,7 +139,7 @@ def date_options(function: F) -> F:
         "--date",
         "date_",
         metavar="YYYY-MM-DD",
-        help="One log date. Left out: yesterday (UTC), and look_back_days before it.",
+        help="One log date. Left out: yesterday (UTC) and the look_back_days before it.",
     )(function)
 
 
@@ -148,7 +148,7 @@ def json_option(function: F) -> F:
         "--json",
         "as_json",
         is_flag=True,
-        help="The result as JSON on standard output, and nothing else there.",
+        help="Print the result as JSON, and nothing else, on standard output.",
     )(function)
 
 
@@ -176,13 +176,13 @@ def _option(row: Setting) -> Callable[[Any], Any]:
         f"--{row.name.replace('_', '-')}",
         row.name,
         metavar="VALUE",
-        help=f"{row.meaning} Allowed: {row.allowed}.{_describe_default(row)}",
+        help=f"{row.meaning} Expected: {row.allowed}.{_describe_default(row)}",
         envvar=SETTING,
     )
 
 
 def _describe_default(row: Setting) -> str:
-    """Where its meaning does not say what holds without it."""
+    """Unless the setting's meaning says so already."""
     if "Left out: " in row.meaning:
         return ""
     value = getattr(Settings(), row.name)

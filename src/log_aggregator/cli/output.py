@@ -1,5 +1,5 @@
 """Where originals go: a folder, one file, or standard output. Nothing gets its final name, or goes
-out, before it was checked.
+to standard output, before it was checked.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from log_aggregator.steps.retrieval.fetch import Fetched
 
 _COPY_BYTES = 1 * MIB
 _SPOOL_BYTES = 16 * MIB
-"""What is held in memory before a temporary file is used."""
+"""The most that is held in memory before a temporary file is used."""
 
 
 class FolderSink:
-    """`<folder>/<source bucket>/<key>`, and beside it `<name>.metadata.json` where that is asked
+    """`<folder>/<source bucket>/<key>`, and next to it `<name>.metadata.json` where that is asked
     for.
 
-    Raises SettingsError at the beginning: not empty, no folder, not writable; OutputFailed later.
+    Raises SettingsError when it is made, where the folder is not empty, not a folder or not
+    writable; OutputFailed later.
     """
 
     def __init__(
@@ -75,13 +76,15 @@ class FolderSink:
         if folder in self._made:
             return
         if not folder.resolve().is_relative_to(self._real):
-            raise OutputFailed(f"{folder}: a link leads out of {self._folder}")
+            raise OutputFailed(f"{folder}: a symbolic link leads out of {self._folder}")
         folder.mkdir(parents=True, exist_ok=True)
         self._made.add(folder)
 
 
 def name_segments(key: str) -> list[str]:
-    """The names of folders and file, as the file systems of this machine can hold them."""
+    """The names of the folders and the file, in characters that this machine's file system can
+    store.
+    """
     encoding = sys.getfilesystemencoding()
     return [fit_encoding(name, encoding) for name in encode_segments(key)]
 
@@ -107,7 +110,7 @@ class FileSink:
 
 
 class StreamSink:
-    """One original after the other into a stream; as lines of text, or as they were."""
+    """Writes one original after the other to a stream, as lines of text or unchanged."""
 
     def __init__(self, out: BinaryIO, name: str, *, as_lines: bool) -> None:
         self._out = out
@@ -125,7 +128,7 @@ class StreamSink:
                 self._copy(_read(spool))
 
     def flush(self) -> None:
-        """At the end, so that what cannot be written any more is seen."""
+        """Called at the end, so that a failure to write is reported."""
         with self._putting_out():
             self._out.flush()
 
@@ -154,7 +157,7 @@ class StreamSink:
 
 @dataclass(slots=True)
 class StreamFile:
-    """A file that many originals go into. `is_complete` is to be set where nothing failed."""
+    """A file that many originals go into. The caller sets `is_complete` if nothing failed."""
 
     path: Path
     file: BinaryIO
@@ -163,8 +166,8 @@ class StreamFile:
 
 @contextlib.contextmanager
 def open_stream(path: Path, *, force: bool) -> Iterator[StreamFile]:
-    """Under another name until all are in it; and named `<name>.incomplete` then, where something
-    is missing.
+    """Has a temporary name until all originals are in it. If something is missing then, it is named
+    `<name>.incomplete`.
     """
     check_output(path, force=force)
     partial = name_partial(path)
@@ -184,15 +187,15 @@ def open_stream(path: Path, *, force: bool) -> Iterator[StreamFile]:
 
 
 def prepare_folder(folder: Path, option: str, *, force: bool) -> None:
-    """Makes it, and sees that it is empty and can be written to. Raises SettingsError, which names
-    the option.
+    """Creates it, and checks that it is empty and can be written to. Raises SettingsError, which
+    names the option.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not force and any(folder.iterdir()):
             raise SettingsError(
-                f"{option} {folder}: the folder is not empty; --force writes into it, over "
-                "files of the same name"
+                f"{option} {folder}: the folder is not empty; --force writes into it and "
+                "overwrites files of the same name"
             )
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -201,30 +204,30 @@ def prepare_folder(folder: Path, option: str, *, force: bool) -> None:
 
 
 def check_output(path: Path, *, force: bool) -> None:
-    """`--output` of originals, which may go elsewhere too. Raises SettingsError."""
+    """`--output` of originals; its errors name the other options. Raises SettingsError."""
     if path.is_dir():
-        raise SettingsError(f"--output {path}: that is a folder; --directory takes one")
+        raise SettingsError(f"--output {path}: expected a file; for a folder use --directory")
     if is_taken(path):
         raise SettingsError(f"--output {path}: {NO_FILE}; --output - > {path} writes to it")
     check_free(path, force=force)
 
 
 def check_free(path: Path, option: str = "--output", *, force: bool) -> None:
-    """Raises SettingsError where a file would be overwritten without --force, and as `check_file`
-    does.
+    """Raises SettingsError where a file would be overwritten without --force, and for the reasons
+    of `check_file`.
     """
     check_file(path, option)
     if path.exists() and not force:
-        raise SettingsError(f"{option} {path}: the file is there already; --force overwrites it")
+        raise SettingsError(f"{option} {path}: the file exists already; --force overwrites it")
 
 
 def check_file(path: Path, option: str) -> None:
-    """Before anything is done: a file takes the place of a file, and of nothing else, in a folder
-    that is there and can be written to. Raises SettingsError.
+    """Called before anything is done: a file may only replace a file, in an existing folder that
+    can be written to. Raises SettingsError.
     """
     try:
         if path.is_dir():
-            raise SettingsError(f"{option} {path}: expected a file; that is a folder")
+            raise SettingsError(f"{option} {path}: expected a file; this is a folder")
         if is_taken(path):
             raise SettingsError(f"{option} {path}: {NO_FILE}")
         if not path.parent.is_dir():
@@ -235,11 +238,11 @@ def check_file(path: Path, option: str) -> None:
         raise SettingsError(f"{option} {path}: {error.strerror}") from None
 
 
-NO_FILE = "expected a file; that is a device or a pipe, whose place a file would take"
+NO_FILE = "expected a file; this is a device or a pipe, which a file would replace"
 
 
 def is_taken(path: Path) -> bool:
-    """By something that is no file."""
+    """By something that is not a file."""
     return path.exists() and not path.is_file()
 
 
@@ -248,7 +251,7 @@ def beside_file(path: Path) -> Path:
 
 
 def write_file(path: Path, pieces: Iterable[bytes], modified: float | None) -> None:
-    """Under another name until all of it is there and checked."""
+    """Writes under a temporary name until all of it is there and checked."""
     partial = name_partial(path)
     try:
         with writing(path), open_new(partial) as file:
@@ -265,19 +268,19 @@ def write_file(path: Path, pieces: Iterable[bytes], modified: float | None) -> N
 
 
 def name_partial(path: Path) -> Path:
-    """Known before the file is made, so that it goes away again wherever one is interrupted."""
+    """Chosen before the file is made, so that it can be removed after an interrupt at any point."""
     return path.with_name(f".partial-{secrets.token_hex(8)}")
 
 
 def open_new(path: Path) -> BinaryIO:
-    """For the user alone: logs are nobody else's business."""
+    """Readable by the user alone, because logs are confidential."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What the file system refuses, in one line. What comes out of a pack passes: it is no
-    OSError.
+    """Turns what the file system refuses into one line. Errors from reading a pack pass, because
+    they are not OSErrors.
     """
     try:
         yield
@@ -286,7 +289,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def describe_member(bucket: str, member: Member) -> bytes:
-    """What S3 knew of an original beside its bytes, as JSON."""
+    """What S3 knew about an original apart from its bytes, as JSON."""
     described = {
         "bucket": bucket,
         "key": member.key,

@@ -1,5 +1,5 @@
-"""Options that say which packs a command is about: by their keys, by date, or all of them; and by
-whose logs they hold.
+"""Options that say which packs a command is about: by key, by date, or all of them; and by the
+logs that they hold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class PackChoice:
-    """What was asked for. `keys` empty: what `query` says."""
+    """The packs that were asked for. Where `keys` is empty, `query` says which."""
 
     keys: tuple[str, ...]
     filters: Query
@@ -36,9 +36,11 @@ class PackChoice:
     def __post_init__(self) -> None:
         has_dates = any(text is not None for text in self.dates)
         if self.keys and (has_dates or self.all_ or self.filters != Query()):
-            raise SettingsError("PACK: expected either keys of packs, or dates and filters")
+            raise SettingsError(
+                "PACK: expected either keys of packs, or dates and filters, not both"
+            )
         if self.all_ and has_dates:
-            raise SettingsError("--all: expected either --all, or --date, or --from and --to")
+            raise SettingsError("--all: expected either --all or dates, not both")
 
     def query(self, settings: Settings) -> Query:
         """For packs that are not named one by one. Raises SettingsError."""
@@ -49,7 +51,7 @@ class PackChoice:
         return replace(self.filters, first=days.first, last=days.last)
 
     def describe(self, query: Query) -> str:
-        """Of which days, for people."""
+        """The days, for people."""
         if self.all_ or query.first is None or query.last is None:
             return "all dates"
         first, last = query.first.date(), query.last.date()
@@ -82,7 +84,7 @@ def pack_options(function: F) -> F:
 
 
 def find_places(texts: Iterable[str], targets: Iterable[Target]) -> list[PackPlace]:
-    """Packs, by keys or `s3://bucket/key`; the keys of indexes stand for theirs. Raises
+    """Packs, by key or `s3://bucket/key`; the key of an index means its pack. Raises
     SettingsError.
     """
     known = list(targets)

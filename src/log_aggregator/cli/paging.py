@@ -1,7 +1,7 @@
-"""A page that is longer than the terminal goes through a pager, as git's do; nothing else does:
-neither what goes to a file or a pipe, nor JSON, nor what a script may wait for.
+"""A page that is longer than the terminal goes through a pager, as with git. Nothing else does:
+not output to a file or a pipe, not JSON, and not what a script may wait for.
 
-The pager is LOG_AGGREGATOR_PAGER, PAGER, or less; `cat`, or an empty variable, is none.
+The pager is LOG_AGGREGATOR_PAGER, PAGER, or less; `cat`, or an empty variable, means no pager.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VARIABLES = ("LOG_AGGREGATOR_PAGER", "PAGER")
 
 
 def page_report(described: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """As `print_report`, for what somebody reads from top to bottom."""
+    """As `print_report`, for a page that people read from top to bottom."""
     if as_json or not sys.stdout.isatty():
         print_report(described, lines, as_json=as_json)
         return
@@ -38,7 +38,7 @@ def page_report(described: Any, lines: Iterable[str], *, as_json: bool) -> None:
 
 
 def find_pager() -> Sequence[str]:
-    """The words of its command; none where there is none."""
+    """The words of its command; empty where there is no pager."""
     named = next((os.environ[name] for name in VARIABLES if name in os.environ), None)
     try:
         words = LESS if named is None else tuple(shlex.split(named))
@@ -54,12 +54,12 @@ def _fits(page: Sequence[str]) -> bool:
 
 
 def _show(pager: Sequence[str], page: Sequence[str]) -> None:
-    """A ctrl-C is the pager's own meanwhile: nothing of ours is at work any more."""
+    """While the pager runs ctrl-C belongs to it: our own work is done."""
     text = "".join(f"{escape(line)}\n" for line in page)
     on_stop(signal.SIG_IGN)
     try:
         data = text.encode(sys.stdout.encoding, "backslashreplace")
-        with suppress(OSError):  # whoever has read enough leaves it before the end
+        with suppress(OSError):  # the user may leave the pager before the end
             subprocess.run(pager, input=data, check=False)  # noqa: S603 - the user's own program
     finally:
         on_stop(interrupt)

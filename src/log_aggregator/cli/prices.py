@@ -1,4 +1,4 @@
-"""`--prices`: prices in place of the built-in ones."""
+"""`--prices`: prices that replace the built-in ones."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The only way out to the terminal, or to wherever its streams lead: nothing that comes from
-outside gets there as it is.
+"""The only way to standard output and standard error. All text from outside is escaped on the way,
+because a key or a message may hold escape sequences that a terminal would obey.
 
-A command prints lines and JSON by these functions. What anything else writes (click's usage errors,
-prompts, warnings, the traceback of a bug) goes through the guard of the streams. Bytes of originals
-go to the buffer below, and are what they are.
+A command prints lines and JSON with these functions. What anything else writes (click's usage
+errors, prompts, warnings, the traceback of a bug) goes through a guard around the streams. Bytes of
+originals go to the buffer below it, unchanged.
 """
 
 from __future__ import annotations
@@ -37,19 +37,21 @@ class Speech:
     """What goes to standard error."""
 
     is_quiet: bool = False
-    """Only errors and warnings do."""
+    """Print only errors and warnings."""
     has_bars: bool = True
-    """Where it is a terminal; else it counts as none."""
+    """Whether bars may be shown on a terminal. False: standard error counts as no terminal."""
     log: io.FileIO | None = None
-    """Where all of it is written too. It has no buffer, for what does not fit must not come again
-    when it is closed.
+    """The file of --log-file. It has no buffer, so that text that did not fit is not written again
+    when the file is closed.
     """
 
     def take(self, text: str, *, is_urgent: bool) -> bool:
-        """Writes the log. Gives whether it is said, too. A log that is full ends nothing."""
+        """Writes to the log file, and gives whether to print the text too. A full log file does not
+        end the command.
+        """
         if self.log is not None:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            with suppress(OSError):  # in one piece, as all that threads say
+            with suppress(OSError):  # in one write, so that lines of several threads do not mix
                 lines = "".join(f"{now} {line}\n" for line in text.splitlines())
                 self.log.write(lines.encode(errors="backslashreplace"))
         return is_urgent or not self.is_quiet
@@ -63,12 +65,12 @@ def be_quiet() -> None:
 
 
 def show_no_bars() -> None:
-    """Lines that come all the time would be in their midst."""
+    """For -v, whose lines would break up the bars."""
     _speech.has_bars = False
 
 
 def log_to(path: Path, first_line: str) -> None:
-    """Appends to a file, for the user alone. Raises OSError."""
+    """Appends to a file that only the user can read. Raises OSError."""
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     _speech.log = io.FileIO(number, "a")
     _speech.take(escape(first_line), is_urgent=False)
@@ -82,7 +84,7 @@ class Results:
 
     @staticmethod
     def begin() -> Results:
-        """Of a new command."""
+        """For a new command."""
         global _results, _speech
         if _speech.log is not None:
             _speech.log.close()
@@ -94,14 +96,14 @@ _results = Results()
 
 
 class _Guard:
-    """A text stream that escapes all that is written to it, but for line breaks."""
+    """A text stream that escapes everything written to it, except for line breaks."""
 
     def __init__(self, stream: TextIO) -> None:
         self.own = stream
 
     def write(self, text: str) -> int:
         escaped = escape_lines(text)
-        if escaped:  # click tries with nothing, and does not look at what comes of it
+        if escaped:  # click writes an empty text to try a stream, and ignores the outcome
             with _putting_out(self.own):
                 self.own.write(escaped)
         return len(text)
@@ -111,7 +113,7 @@ class _Guard:
             self.own.flush()
 
     def isatty(self) -> bool:
-        """A terminal on which nothing is to move is none, to whoever would show a bar."""
+        """False for standard error where bars are not wanted, so that nothing shows them."""
         is_out = self.own is own_stream(sys.stdout)
         return (is_out or _speech.has_bars) and self.own.isatty()
 
@@ -124,14 +126,14 @@ class _Guard:
 
 
 def guard_streams() -> None:
-    """Standard output and standard error, until the process ends. What their encoding does not have
-    is escaped, too.
+    """Guards standard output and standard error until the process ends. Characters that their
+    encoding does not have are escaped too.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, _Guard):
             continue
-        if stream is None:  # closed by whoever started us: nothing is to come out there
+        if stream is None:  # the parent process closed it, so nothing may come out there
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open
         if isinstance(stream, io.TextIOWrapper):
             is_ascii = (
@@ -142,22 +144,22 @@ def guard_streams() -> None:
 
 
 def own_stream(stream: TextIO) -> TextIO:
-    """What lies below the guard, for what is our own from end to end: lines that are escaped
-    already, bars and their colours.
+    """The stream below the guard, for text that is entirely ours: lines that are escaped already,
+    bars and their colours.
     """
     return stream.own if isinstance(stream, _Guard) else stream
 
 
 def print_line(text: str, *, err: bool = False) -> None:
-    """Whatever is in it."""
+    """Prints one line, escaped."""
     print_lines([text], err=err)
 
 
 def print_lines(
     lines: Iterable[str], *, err: bool = False, tabbed: bool = False, urgent: bool = False
 ) -> None:
-    """Each of them is one line, whatever is in it. `tabbed`: its tabs are our own; `urgent`: it is
-    said also to whoever wants quiet.
+    """Each becomes one line: line breaks in it are escaped. `tabbed`: its tabs are our own;
+    `urgent`: printed even with --quiet.
     """
     if tabbed:
         lines = ("\t".join(map(escape, line.split("\t"))) for line in lines)
@@ -167,12 +169,12 @@ def print_lines(
 
 
 def print_text(text: str) -> None:
-    """A text of our own, of many lines, for a program to read."""
+    """A text of ours with many lines, for a program to read."""
     print_lines(text.rstrip("\n").split("\n"))
 
 
 def terminal_width() -> int:
-    """Of the terminal that results go to; elsewhere a width that mails and files take."""
+    """Columns of the terminal that results go to; elsewhere a width that fits mails and files."""
     try:
         return os.get_terminal_size(own_stream(sys.stdout).fileno()).columns or WIDTH_ELSEWHERE
     except (OSError, ValueError):
@@ -180,16 +182,16 @@ def terminal_width() -> int:
 
 
 def check_stdout() -> None:
-    """For what cannot be done again: whether its result has a place, as far as that can be seen
-    without a byte of it. Raises OutputFailed.
+    """For work that cannot be done again: checks that its result can be written, as far as that can
+    be seen without writing a byte. Raises OutputFailed.
     """
     stream = own_stream(sys.stdout)
     with _putting_out(stream):
         try:
             number = stream.fileno()
         except (OSError, ValueError):
-            return  # no file: there is nothing to ask
-        os.write(number, b"")  # a device may say that it is full
+            return  # not a file, so there is nothing to check
+        os.write(number, b"")  # a device may report that it is full
         kind = os.fstat(number).st_mode
         if stat.S_ISREG(kind) and _is_full(number):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -198,20 +200,20 @@ def check_stdout() -> None:
 
 
 def _is_full(file: int) -> bool:
-    """The file system that it is on; some do not say how large they are."""
+    """Whether its file system is full; some do not report their size."""
     space = os.fstatvfs(file)
     return bool(space.f_blocks) and not space.f_bfree
 
 
 def _is_unread(pipe: int) -> bool:
-    """Its reader is gone (https://man7.org/linux/man-pages/man2/poll.2.html, POLLERR)."""
+    """Whether its reader is gone (https://man7.org/linux/man-pages/man2/poll.2.html, POLLERR)."""
     waiting = select.poll()
     waiting.register(pipe, 0)
     return any(event & select.POLLERR for _, event in waiting.poll(0))
 
 
 def print_report(described: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """For programs, or for people."""
+    """Prints JSON for programs, or lines for people."""
     if as_json:
         print_json(described)
     else:
@@ -219,7 +221,7 @@ def print_report(described: Any, lines: Iterable[str], *, as_json: bool) -> None
 
 
 def print_report_to_stderr(described: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """The same, for what must not be lost."""
+    """The same on standard error, for a report that must not be lost."""
     if as_json:
         document = json.dumps(described, indent=2, ensure_ascii=False)
         _write([f"{escape_json(document)}\n"], err=True, urgent=True)
@@ -228,12 +230,12 @@ def print_report_to_stderr(described: Any, lines: Iterable[str], *, as_json: boo
 
 
 def print_json(value: Any) -> None:
-    """A document, indented."""
+    """Prints one document, indented."""
     print_json_lines([json.dumps(value, indent=2, ensure_ascii=False)])
 
 
 def print_json_lines(documents: Iterable[str]) -> None:
-    """Documents that have been written already."""
+    """Prints documents that are encoded already."""
     _results.has_json = True
     _write((f"{escape_json(document)}\n" for document in documents), err=False)
 
@@ -260,7 +262,7 @@ def print_usage_error(error: click.ClickException) -> None:
 
 
 def _write(pieces: Iterable[str], *, err: bool, urgent: bool = False) -> None:
-    """In one piece, so that lines of several threads do not mix."""
+    """Writes in one piece, so that lines of several threads do not mix."""
     stream = own_stream(sys.stderr if err else sys.stdout)
     text = "".join(pieces)
     if err and not _speech.take(text, is_urgent=urgent):
@@ -272,8 +274,8 @@ def _write(pieces: Iterable[str], *, err: bool, urgent: bool = False) -> None:
 
 @contextmanager
 def _putting_out(stream: TextIO) -> Iterator[None]:
-    """A result that cannot be put out is a failure: OutputFailed. What is only said must not end
-    what is being done, so on standard error it is lost.
+    """A result that cannot be written is a failure: OutputFailed. A message that cannot be written
+    is dropped, because a full standard error must not end the work.
     """
     try:
         yield
@@ -284,7 +286,7 @@ def _putting_out(stream: TextIO) -> Iterator[None]:
 
 
 def name_unwritable(name: str, error: OSError) -> OutputFailed:
-    """What was to be written there did not fit, or nobody reads it any more."""
+    """The output did not fit, or its reader is gone."""
     if isinstance(error, BrokenPipeError):
         failed = OutputFailed(f"{name} was closed by its reader")
         failed.advice = ""
@@ -293,6 +295,6 @@ def name_unwritable(name: str, error: OSError) -> OutputFailed:
 
 
 def silence(stream: TextIO) -> None:
-    """Python would flush it at its end, and complain once more."""
+    """Sends the rest to /dev/null: Python flushes it at exit, and would report the error again."""
     with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a file descriptor
         os.dup2(nowhere.fileno(), stream.fileno())

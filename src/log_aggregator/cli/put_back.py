@@ -1,4 +1,4 @@
-"""`put-back`: originals under their own keys again, for whoever looks for them there."""
+"""`put-back`: writes originals under their own keys again, for tools that look for them there."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ from log_aggregator.wiring import PUT_BACK_WRITERS, open_job
 @click.option(
     "--to-bucket",
     metavar="NAME",
-    help="Another bucket for all of them. Left out: each where it was.",
+    help="Another bucket for all of them. Left out: the bucket that each one was in.",
 )
 @click.option(
     "--prefix",
     metavar="TEXT",
     default="",
-    help="In front of every key, such as 'audit-2026/'. Left out: nothing.",
+    help="Prefix to put in front of every key, such as 'audit-2026/'. Left out: none.",
 )
 @click.option(
     "--objects-max",
     type=click.IntRange(min=1),
     default=10_000,
     show_default=True,
-    help="If there are more, nothing is written.",
+    help="If there are more originals than this, nothing is written.",
 )
-@click.option("--dry-run", is_flag=True, help="Only print what would be written where.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be written where.")
 @target_options
 @connection_options
 @json_option
@@ -84,9 +84,9 @@ def put_back_command(
     """Put originals back under their own keys: bytes, user metadata, content type and encoding.
     Overwrites nothing.
 
-    The conditions are those of `find`; of each key the newest version is taken. An equal object
-    that is there already counts as put back, another one is a failure and stays. So the command may
-    be stopped and started again.
+    The conditions are those of `find`; the newest version of each key is taken. If the key holds an
+    equal object already, that counts as put back; a different object is a failure, and stays. So
+    the command may be stopped and started again.
     """
     require_condition(query)
     if not _is_text(prefix):
@@ -106,14 +106,14 @@ def put_back_command(
         )
         check_keys(wanted, address, targets)
         if not wanted and not gaps:
-            raise NoSuchOriginal("nothing found: no pack holds what is looked for")
+            raise NoSuchOriginal("nothing found: no pack holds a matching log object")
         warnings = check_buckets(store, wanted, address)
         warnings += [WARNING] if goes_to_a_source(job, wanted, address) else []
         if dry_run:
             planned = describe_put_back_plan(wanted, address, gaps, warnings)
             print_report(planned, render_put_back_plan(planned), as_json=as_json)
             return 1 if gaps else 0
-        if not as_json:  # before: afterwards it may be too late
+        if not as_json:  # before anything is written, when the user can still stop it
             print_lines(render_warnings(warnings), err=True, urgent=True)
         originals = sum(len(each.pack.members) for each in wanted)
         with show_fetching("putting back", is_quiet=as_json, total=originals) as progress:
@@ -126,8 +126,8 @@ def put_back_command(
 
 
 def _is_text(words: str) -> bool:
-    """What is no text in the terminal's encoding comes as halves of characters, and no key has
-    such.
+    """Python reads bytes that are not text in the terminal's encoding as lone surrogates, which no
+    key can hold.
     """
     try:
         words.encode()
@@ -137,8 +137,8 @@ def _is_text(words: str) -> bool:
 
 
 def goes_to_a_source(job: Job, wanted: Sequence[Wanted], address: ReturnAddress) -> bool:
-    """Whether a run would find them there: every bucket that something was packed from is one, and
-    every one that is to be.
+    """Whether a run would find them there: in a bucket that was packed from before, or that the
+    settings name.
     """
     if address.bucket is None:
         return True

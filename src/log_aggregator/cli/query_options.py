@@ -30,8 +30,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 LOG_TYPES = tuple(
     sorted({name for row in LAYOUTS if (name := row.log_type or row.service)}, key=str.lower)
 )
-"""The log types that are built in. Any other service under `AWSLogs/` is a log type too, by its own
-name, and so is every layout that is or was declared.
+"""The built-in log types. Any other service under `AWSLogs/` is a log type of its own name, and so
+is every layout that is or was declared.
 """
 
 _OTHER_SERVICE = "AWSLogs/"
@@ -40,11 +40,10 @@ _WITHOUT_ACCOUNT = "none"
 
 
 def query_options(*, key_arguments: bool = False) -> Callable[[F], F]:
-    """Gives the command `query: Query`. With `key_arguments` keys are also taken as arguments, any
-    number of them.
+    """Gives the command `query: Query`. With `key_arguments` it also takes keys as arguments.
 
-    The options may be repeated; of those given several times any one must hold, and of different
-    ones all must. The command raises SettingsError where one of them is wrong.
+    The values of a repeated option are alternatives; different options must all match. The command
+    raises SettingsError where one of them is wrong.
     """
 
     def decorate(function: F) -> F:
@@ -89,7 +88,7 @@ def make_query(
     layouts: Layouts | None = None,
 ) -> Query:
     """The query that these texts ask for; `layouts` are those that the settings declare. Raises
-    SettingsError, which names the option, the value and what is allowed.
+    SettingsError, which names the option, the value and what was expected.
     """
     layouts = layouts or Layouts()
     first, last = _parse_range(date_, from_, to_)
@@ -106,16 +105,16 @@ def make_query(
 
 
 def require_condition(query: Query) -> None:
-    """Ten years of everything are not meant by leaving everything out. Raises SettingsError."""
+    """A command without any condition must not mean all logs of all years. Raises SettingsError."""
     if query == Query():
         raise SettingsError(
-            "nothing says which log objects: name a KEY, or --account, --log-type, --date "
-            "...; --key '*' is all of them"
+            "expected at least one condition: a KEY, --account, --log-type, --date ...; "
+            "--key '*' means all log objects"
         )
 
 
 def _each(values: Iterable[str]) -> Iterable[str]:
-    """An option given twice, or once with a comma: the same."""
+    """An option given twice means the same as once with a comma."""
     return (item.strip() for value in values for item in value.split(","))
 
 
@@ -126,7 +125,7 @@ def _parse_account(text: str) -> str:
         raise SettingsError(
             f"--account {text!r}: expected the twelve digits of an account, or "
             f"{_WITHOUT_ACCOUNT!r} for logs whose keys name no account;"
-            " left out, it is every account"
+            " for every account leave it out"
         )
     return text
 
@@ -139,9 +138,9 @@ def _parse_log_type(text: str, layouts: Layouts) -> str:
         return elsewhere
     if found is None:
         raise SettingsError(
-            f"--log-type {text!r}: no layout has this name; there are {', '.join(names)}."
-            f" The logs of another service under AWSLogs/<account>/ are {_OTHER_SERVICE}<service>;"
-            f" those of a layout that the settings no longer declare, {_DECLARED}<name>"
+            f"--log-type {text!r}: no layout has this name; expected one of {', '.join(names)}."
+            f" For another service under AWSLogs/<account>/ use {_OTHER_SERVICE}<service>;"
+            f" for a layout that the settings no longer declare, {_DECLARED}<name>"
         )
     return found
 
@@ -188,12 +187,12 @@ def _parse_range(
 
 
 def _parse_day(text: str) -> date:
-    day = parse_date("--date", text, "; a time of day goes with --from and --to")
+    day = parse_date("--date", text, "; for a time of day use --from and --to")
     return _sensible("--date", text, datetime.combine(day, time.min, UTC)).date()
 
 
 def _parse_moment(name: str, text: str, time_of_day: time) -> datetime:
-    """A date stands for its beginning or its end; a time without a zone is UTC."""
+    """A date means its beginning or its end; a time without a zone is UTC."""
     try:
         try:
             moment = datetime.combine(date.fromisoformat(text), time_of_day, UTC)
@@ -209,7 +208,7 @@ def _parse_moment(name: str, text: str, time_of_day: time) -> datetime:
 
 
 def _sensible(name: str, text: str, moment: datetime) -> datetime:
-    """There are no logs of the future; as the end of a range it does no harm."""
+    """Refuses dates in the future, except as the end of a range, where they do no harm."""
     today, day = datetime.now(UTC).date(), moment.date()
     check_date(name, text, min(day, today) if name == "--to" else day, today)
     return moment
@@ -261,13 +260,12 @@ _OPTIONS = (
         "--from",
         "from_",
         metavar="DATE[TIME]",
-        help="First log date, or hour: 2026-01-31 or 2026-01-31T13:00 (UTC). Left out: no "
-        "beginning.",
+        help="First log date, or hour: 2026-01-31 or 2026-01-31T13:00 (UTC). Left out: no limit.",
     ),
     click.option(
         "--to",
         "to_",
         metavar="DATE[TIME]",
-        help="Last log date, to its end, or hour. Left out, with --from: no end.",
+        help="Last log date, to its end, or hour (UTC). Left out: no limit.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Questions at a terminal, each of which an option answers too."""
+"""Questions at a terminal. An option can answer each of them in advance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Check = Callable[[str], str]
 
 @dataclass(slots=True)
 class Questions:
-    """Asks, or takes the default, and takes down where each answer came from."""
+    """Asks, or takes the default, and notes where each answer came from."""
 
     is_asking: bool
     answers: list[dict[str, Any]] = field(default_factory=list)
@@ -26,8 +26,8 @@ class Questions:
     def ask(
         self, name: str, given: T | None, default: T, text: str, kind: click.ParamType[Any] | Check
     ) -> T:
-        """`given`: what an option says, and then nobody is asked. `kind` refuses what is wrong, and
-        then it is asked again. Raises click.Abort.
+        """`given`: the option's value, in which case it does not ask. Where `kind` refuses an
+        answer, it asks again. Raises click.Abort.
         """
         if given is not None:
             return self._note(name, given, "option")
@@ -40,7 +40,7 @@ class Questions:
         return self._note(name, answer, "question")
 
     def confirm(self, text: str) -> bool:
-        """Only for where somebody can answer. Raises click.Abort."""
+        """Only where `is_asking`. Raises click.Abort."""
         return click.confirm(text, default=True, err=True)
 
     def _note(self, name: str, value: T, source: str) -> T:
@@ -49,7 +49,7 @@ class Questions:
 
 
 def _proc(check: Check) -> Check:
-    """As click wants it."""
+    """The check in the form that click expects."""
 
     def convert(text: str) -> str:
         try:
@@ -61,5 +61,5 @@ def _proc(check: Check) -> Check:
 
 
 def can_ask() -> bool:
-    """Whether somebody sits there: with any of the three elsewhere it is a script."""
+    """Whether a person can answer: if any of the three is not a terminal, it is a script."""
     return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()

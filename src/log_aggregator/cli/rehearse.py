@@ -1,4 +1,4 @@
-"""`rehearse`: is this S3 one on which logs are safe? Tried with logs that are nobody's."""
+"""`rehearse`: tests with synthetic logs whether logs are safe on this S3."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ Examples:
   log-aggregator rehearse --bucket my-scratch-bucket --yes --json
 """
 DECLINED = 3
-"""Nothing was tried, so nothing is known: no 0."""
+"""The exit code where the user declined: nothing was tested, so 0 would be wrong."""
 
 
 @click.command("rehearse", epilog=EXAMPLES)
 @click.option(
     "--bucket",
     metavar="NAME",
-    help="Rehearse in this bucket, which no logs are taken from, under a prefix of its own, and "
-    "touch nothing else in it. Left out: two buckets are made for it, and removed again.",
+    help="Rehearse in this bucket, under a prefix made for it, and touch nothing else in it. It "
+    "must not be a bucket that logs are taken from. Left out: makes two buckets, and removes them "
+    "again.",
 )
-@click.option("--yes", "is_agreed", is_flag=True, help="Do not ask before it begins.")
+@click.option("--yes", "is_agreed", is_flag=True, help="Begin without asking.")
 @connection_options
 @json_option
 def rehearse_command(
@@ -53,27 +54,29 @@ def rehearse_command(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Rehearse the whole life of a few synthetic logs on this S3, and probe every promise that the
-    safety of your own logs rests on. None of your logs is touched.
+    """Rehearse the whole life of a few synthetic logs on this S3, and test every guarantee that the
+    safety of your own logs depends on. None of your logs is touched.
 
-    Says what it will do and what it costs, one to three cents, and asks. Whatever happens, it
+    Shows what it will do and what it costs, one to three cents, and asks. Whatever happens, it
     removes what it made, and names what it could not remove.
 
-    Exit code 1 where a promise that safety rests on is not kept, where a step did not go as it
-    should, and where something is left behind. What only costs requests or makes a command refuse
-    its work is shown, and is no failure.
+    Exit code 1 if a guarantee that safety depends on does not hold, if a step went wrong, or if
+    something is left behind. A missing guarantee that only costs requests, or makes a command
+    refuse its work, is shown, but is not a failure.
     """
     if bucket is not None and (not bucket or "/" in bucket):
         raise SettingsError(f"--bucket {bucket!r}: expected the name of a bucket")
     if not is_agreed and not sys.stdin.isatty():
-        raise SettingsError("--yes: expected it where nobody can be asked, for this writes to S3")
+        raise SettingsError(
+            "--yes: expected it without a terminal, because this writes to S3 and cannot ask"
+        )
     require_room()
     connection = make_connection(profile, region, endpoint_url)
     store, hands = connect(connection), connect_hands(connection)
     venue = Venue.plan(bucket)
     check_venue(store, hands, venue)
     print_lines([*render_intention(venue), ""], err=True)
-    if not is_agreed and not click.confirm("Go on?", err=True):
+    if not is_agreed and not click.confirm("Continue?", err=True):
         print_lines(["Nothing was written."], err=True)
         return DECLINED
     result = Rehearsed(venue)
@@ -89,13 +92,13 @@ def rehearse_command(
     described = describe_rehearsal(result, requests)
     print_report(described, render_rehearsal(described), as_json=as_json)
     if result.is_stopped:
-        raise Interrupted("stopped; what was seen stands above")
+        raise Interrupted("stopped; what was tested so far is shown above")
     return 0 if result.is_kept else 1
 
 
 @contextmanager
 def _show_steps(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar of the promises and steps that were begun."""
+    """A bar of the guarantees and steps that were begun."""
     done = 0
     with show_bar("rehearsing", total) as show:
 

@@ -1,4 +1,4 @@
-"""`report`: one page for whoever asks whether all is there, unaltered, and comes back."""
+"""`report`: one page for auditors: whether all is there, unaltered, and can be recovered."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DAYS = 365
     "--from",
     "from_",
     metavar="YYYY-MM-DD",
-    help=f"First log date. Left out: {DAYS} days back from the last.",
+    help=f"First log date. Left out: {DAYS} days, counted back from --to.",
 )
 @click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date. Left out: yesterday (UTC).")
 @click.option(
@@ -56,18 +56,18 @@ DAYS = 365
     default=Path("report.html"),
     show_default=True,
     metavar="FILE",
-    help="The page: one file that needs nothing else. An older page there is replaced.",
+    help="The page to write, one self-contained file. An older page is replaced.",
 )
 @click.option(
     "--every-digest",
     is_flag=True,
-    help="Read all digests of CloudTrail, as `coverage` does: finds single files and hours that "
-    "are missing. Left out: those of days without a log are read.",
+    help="Read all of CloudTrail's digests, which finds single missing files and hours. Left out: "
+    "only those of days without a log are read.",
 )
 @click.option(
     "--without-coverage",
     is_flag=True,
-    help="Do not list which days are there. The page says that nobody looked.",
+    help="Do not list what each day has. The page says that this was not checked.",
 )
 @trust_options
 @settings_options
@@ -87,14 +87,14 @@ def report(
     without_coverage: bool,
     trusted: Trusted,
 ) -> int:
-    """Write a page that shows an auditor what is there, that it is unaltered, and that it comes
-    back. Changes nothing in any bucket.
+    """Write a page that shows an auditor what is there, that it is unaltered, and that it can be
+    recovered. Changes nothing in any bucket.
 
-    Shown are a calendar of all accounts and days, custody records, Object Lock and lifecycle of the
-    bucket of the packs, checks of packs at rest, drills, and what packing saved; beside each, what
-    PCI DSS, NIS2, SEC 17a-4 and SOC 2 ask. What could not be read is said to be unknown.
+    The page shows a calendar of all accounts and days, custody records, Object Lock and lifecycle
+    of the packs' bucket, checks of packs at rest, drills, and what packing saved; next to each,
+    what PCI DSS, NIS2, SEC 17a-4 and SOC 2 ask for. What could not be read is shown as unknown.
 
-    Exit code 1 where something is wrong.
+    Exit code 1 if something is wrong.
     """
     window = _make_window(from_, to_, SystemClock().now().date())
     query = make_query(accounts=accounts)

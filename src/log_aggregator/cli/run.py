@@ -50,8 +50,8 @@ inventory_option = click.option(
     multiple=True,
     metavar="S3_URL",
     help="Take the listing from an S3 Inventory: its manifest.json, or its configuration's folder "
-    "for the newest. Once for each bucket;"
-    " only these buckets are worked on. Left out: the buckets are listed.",
+    "for the newest. Give it once for each bucket;"
+    " no other buckets are worked on. Left out: the buckets are listed.",
 )
 
 
@@ -76,11 +76,11 @@ def run(
     as_json: bool,
     dry_run: bool,
 ) -> int:
-    """Pack a day's log objects and verify the packs; delete the originals only where that is asked
-    for.
+    """Pack a day's log objects and verify the packs; delete the originals only if told to.
 
-    Without a date: yesterday (UTC) and look_back_days before it, for logs that came late. May be
-    stopped at any time and started again: it goes on where it was.
+    Originals are deleted only with --delete-originals. Without a date it takes yesterday (UTC) and
+    the look_back_days before it, for late logs. It may be stopped at any time, and resumes where it
+    stopped when started again.
     """
     _require_days(inventories, date_, from_)
     window = make_cli_window(date_, from_, to_, settings.look_back_days, settings.days_kept)
@@ -108,20 +108,20 @@ def run(
     type=click.IntRange(1, 100),
     default=YEARS_DEFAULT,
     show_default=True,
-    help="How long logs are kept, for what is compared.",
+    help="Years that logs are kept, for the comparison of costs.",
 )
 @click.option(
     "--prices",
     "prices_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="TOML file with prices in place of the built-in ones. Left out: those alone.",
+    help="TOML file with prices that replace built-in ones. Left out: the built-in prices.",
 )
 @click.option(
     "--groups",
     "with_groups",
     is_flag=True,
-    help="Every group and every pack, not only the summary; --json always has them.",
+    help="Show every group and every pack, not only the summary; --json always has them.",
 )
 def plan(
     settings: Settings,
@@ -137,11 +137,11 @@ def plan(
     prices_file: Path | None,
     with_groups: bool,
 ) -> int:
-    """Show what `run` would do: which log objects it takes, by log type and bucket, and what it
-    leaves alone and why. Changes nothing.
+    """Show what `run` would do: which log objects it would take, by log type and bucket, and what
+    it would leave alone and why. Changes nothing.
 
-    Below stands what these log objects cost over the years: left where they are, each archived by
-    itself, and packed.
+    Also compares what these log objects cost over the years: left where they are, each archived by
+    itself, or packed.
     """
     _require_days(inventories, date_, from_)
     prices = read_prices(prices_file)
@@ -171,7 +171,7 @@ def do_run(
     described = measure_run(settings, window, connection, inventories, is_quiet=as_json)
     print_run(described, as_json=as_json)
     if described["stopped"]:
-        raise Interrupted("stopped; what was done stands above")
+        raise Interrupted("stopped; what was done is shown above")
     return 1 if described["failures"] else 0
 
 
@@ -197,8 +197,8 @@ def measure_run(
     progress: ProgressView | None = None,
     recovers: bool = True,
 ) -> dict[str, Any]:
-    """Runs, and describes what was done. `connect_keys` stands in for CloudTrail where there is
-    none; `progress` is shown already, where there is one; `recovers` is `CustodyKeeper`'s.
+    """Runs, and describes what was done. `connect_keys` replaces the connection to CloudTrail;
+    `progress`, if given, is on the screen already; `recovers` is `CustodyKeeper`'s.
     """
     shown = make_progress(is_quiet=is_quiet) if progress is None else nullcontext(progress)
     began = time.perf_counter()
@@ -217,7 +217,7 @@ def measure_run(
 
 
 def name_run(began: datetime) -> str:
-    """As an execution of the stack is named, by day and a name that no other run has."""
+    """A day and a unique name, in the form of the names of the stack's executions."""
     return f"{began:%Y-%m-%d}/shell-{began:%H%M%S}-{uuid.uuid4().hex[:12]}"
 
 
@@ -243,8 +243,8 @@ def show_plan(
 
 
 def _require_days(inventories: Sequence[str], date_: str | None, from_: str | None) -> None:
-    """An inventory is for the past, of which nobody may be surprised to see all packed. Raises
-    SettingsError.
+    """An inventory covers all of the past, so a run that goes by one must be told which days to
+    take. Raises SettingsError.
     """
     if inventories and date_ is None and from_ is None:
         raise SettingsError(
@@ -253,11 +253,11 @@ def _require_days(inventories: Sequence[str], date_: str | None, from_: str | No
 
 
 def _narrow(job: Job, locations: Sequence[str]) -> tuple[Job, list[Inventory]]:
-    """What a run does, and the inventories that it goes by."""
+    """The job, narrowed to the buckets of the inventories, and the inventories."""
     found = [find_inventory(job.store, location) for location in locations]
     return (narrow_job(job, found) if found else job), found
 
 
 def _make_listing(job: Job, inventories: Sequence[Inventory], progress: Progress) -> Listing | None:
-    """None: the buckets themselves are listed."""
+    """None means that the buckets themselves are listed."""
     return InventoryListing(job, inventories, progress) if inventories else None

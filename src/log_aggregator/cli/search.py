@@ -1,4 +1,4 @@
-"""`search`: which events in packs mention a value, by the terms that are kept beside the packs."""
+"""`search`: finds events in packs that mention a value, by the terms kept next to the packs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from log_aggregator.wiring import find_search_key, open_job
 
 @click.command()
 @click.argument("values", metavar="VALUE...", nargs=-1, required=True)
-@click.option("--prefix", "is_prefix", is_flag=True, help="All values that begin so.")
+@click.option("--prefix", "is_prefix", is_flag=True, help="Find all values that begin with VALUE.")
 @click.option(
     "--field",
     "fields",
@@ -71,47 +71,47 @@ from log_aggregator.wiring import find_search_key, open_job
     help="Bucket that the log objects were in. Left out: any.",
 )
 @click.option("--date", "date_", metavar="YYYY-MM-DD", help="One log date (UTC). Left out: any.")
-@click.option(
-    "--from", "from_", metavar="YYYY-MM-DD", help="First log date. Left out: no beginning."
-)
-@click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date. Left out: no end.")
+@click.option("--from", "from_", metavar="YYYY-MM-DD", help="First log date. Left out: no limit.")
+@click.option("--to", "to_", metavar="YYYY-MM-DD", help="Last log date. Left out: no limit.")
 @click.option(
     "--quick",
     is_flag=True,
     help=(
-        "Only look into the tables, and do not list the packs: what no table covers is not known "
-        "then."
+        "Look only into the tables, and do not list the packs. It then cannot tell which packs no "
+        "table covers."
     ),
 )
-@click.option("--packs", "only_packs", is_flag=True, help="Only the packs: what would be thawed.")
+@click.option(
+    "--packs", "only_packs", is_flag=True, help="Show only the packs: what would be thawed."
+)
 @click.option(
     "--events",
     is_flag=True,
     help="Read the log objects, and print the events that match as JSON Lines.",
 )
-@click.option("--thaw", is_flag=True, help="Start thawing what is frozen of the packs found.")
+@click.option("--thaw", is_flag=True, help="Start thawing the packs found that are frozen.")
 @click.option(
     "--tier",
     type=click.Choice(TIERS),
     default="Bulk",
     show_default=True,
-    help="With --thaw: how fast, and how dear.",
+    help="With --thaw: retrieval tier; the faster, the more it costs.",
 )
 @click.option(
     "--days",
     type=click.IntRange(1, 365),
     default=DAYS_DEFAULT,
     show_default=True,
-    help="With --thaw: how long the copies can be read.",
+    help="With --thaw: days for which thawed copies can be read.",
 )
 @click.option(
     "--dollars-max",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="With --thaw: nothing dearer is started without --yes.",
+    help="With --thaw: start nothing that costs more US dollars than this, unless --yes is given.",
 )
-@click.option("--yes", "is_agreed", is_flag=True, help="With --thaw: start whatever it costs.")
+@click.option("--yes", "is_agreed", is_flag=True, help="With --thaw: start, whatever it costs.")
 @target_options
 @connection_options
 @json_option
@@ -140,21 +140,21 @@ def search(
     as_json: bool,
 ) -> int:
     """Search the events in packs, frozen ones too, for an access key, an address, a role, a
-    resource, an event name.
+    resource or an event name.
 
-    A VALUE is looked up in the terms that are kept beside the packs, so nothing is thawed. It is
-    what events have, such as AKIAIOSFODNN7EXAMPLE, s3:PutObject or 203.0.113.7, or a network,
-    10.0.0.0/8; access keys, event names, addresses and host names may be in any case. Several
-    values are alternatives. Dates are log dates, as in `find`.
+    VALUE is looked up in the terms that are kept next to the packs, so nothing is thawed. It is a
+    value as events have it, such as AKIAIOSFODNN7EXAMPLE, s3:PutObject or 203.0.113.7, or a
+    network, 10.0.0.0/8; access keys, event names, addresses and host names may be in any case.
+    Several values are alternatives. Dates are log dates, as in `find`.
 
-    Says what was found, and always what was not looked at, why, and what helps. Exit code 0 where
-    something was found, 1 where nothing was found and everything was looked at, 4 where nothing was
-    found in what was looked at.
+    Always shows what was not searched, why, and what helps. Exit code 0 if something was found, 1
+    if nothing was found and everything was searched, 4 if nothing was found but not everything was
+    searched.
     """
     if sum((only_packs, events, thaw)) > 1:
         raise SettingsError("--packs, --events, --thaw: expected one of them")
     if quick and thaw:
-        raise SettingsError("--quick: without --thaw, which wants the packs listed")
+        raise SettingsError("--quick: not allowed with --thaw, which has to list the packs")
     query = make_query(
         accounts=accounts, log_types=log_types, buckets=buckets, date_=date_, from_=from_, to_=to_
     )
@@ -180,7 +180,7 @@ def search(
 
 
 def _look_up(job: Job, asked: Asked) -> Answer:
-    """With a bar where packs have to be read one by one, which may take minutes."""
+    """Shows a bar where terms have to be read one pack at a time, which may take minutes."""
     with show_bar("reading terms", None) as show:
         return look_up(job.store, job.workers, job.list_targets(), replace(asked, progress=show))
 
@@ -195,11 +195,13 @@ def _parse_value(
 
 
 def _check_days(query: Query) -> None:
-    """Packs are of days. Raises SettingsError."""
+    """A pack holds whole days, so times of day are refused. Raises SettingsError."""
     begins = query.first is None or query.first.time() == time.min
     ends = query.last is None or query.last.time() == time.max
     if not (begins and ends):
-        raise SettingsError("--from, --to: expected dates such as 2026-01-31; packs are of days")
+        raise SettingsError(
+            "--from, --to: expected dates such as 2026-01-31, because packs hold whole days"
+        )
 
 
 def _check_found(answer: Answer, values: Sequence[str]) -> None:
@@ -208,17 +210,21 @@ def _check_found(answer: Answer, values: Sequence[str]) -> None:
     if answer.sighted:
         return
     if coverage.is_whole and not coverage.packs:
-        raise NothingFound("nothing is packed of these dates, accounts and log types")
+        raise NothingFound("no packs match these dates, accounts and log types")
     starred = [value for value in values if value.endswith("*")]
-    hint = f" {starred[0]}: * stands for itself; --prefix takes beginnings." if starred else ""
+    hint = (
+        f" {starred[0]}: * is taken literally; for beginnings of values use --prefix."
+        if starred
+        else ""
+    )
     error: LogAggregatorError
     if coverage.is_whole:
         searched = render_coverage(coverage).removeprefix("searched: ")
         error = NothingFound(f"nothing found; everything was searched: {searched}")
-        error.advice = f"What is not packed yet was not looked at.{hint}"
+        error.advice = f"Logs that are not packed yet were not searched.{hint}"
     else:
         error = NotAllSearched(
             f"nothing found in what was searched; {describe_unsearched(coverage)} may hold it"
         )
-        error.advice = f"What helps is said of each reason above.{hint}"
+        error.advice = f"The lines above say, for each reason, what helps.{hint}"
     raise error

@@ -23,7 +23,7 @@ from log_aggregator.steps.search.answers import Answer
 from log_aggregator.steps.search.events import look_at
 
 DAYS_DEFAULT = 7
-"""How long thawed copies stay, in what thawing costs."""
+"""How long thawed copies stay, for the price of thawing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Shown:
 
 
 def print_answer(job: Job, answer: Answer, shown: Shown, thawing: Thawing | None) -> bool:
-    """What was found, and what reading it costs. Whether something failed."""
+    """Prints what was found, and what reading it costs. Gives whether something failed."""
     listed = [pack for pack in answer.packs if pack.storage_class is not None]
     states, failures = look_at(job.store, job.workers, listed)
     tiers = price_tiers(states, thawing.days if thawing else DAYS_DEFAULT)
@@ -72,9 +72,9 @@ def print_answer(job: Job, answer: Answer, shown: Shown, thawing: Thawing | None
 def _thaw(
     job: Job, states: Sequence[PackState], tiers: Sequence[TierOption], thawing: Thawing
 ) -> tuple[list[PackState], list[Failure]]:
-    """Starts it, where the price is agreed to. Raises LimitExceeded, SettingsError."""
+    """Starts it if the price is agreed to. Raises LimitExceeded, SettingsError."""
     if states and not any(each.state is State.FROZEN for each in states):
-        print_lines(["nothing is to be thawed: --events reads what can be read"], err=True)
+        print_lines(["nothing needs thawing: --events can read the packs"], err=True)
         return [], []
     check_price(states, tiers, thawing.tier, thawing.dollars_max, is_agreed=thawing.is_agreed)
     return start_thawing(job.store, job.workers, states, days=thawing.days, tier=thawing.tier)

@@ -33,7 +33,7 @@ def _encode(found: FoundEvent, *, as_json: bool) -> str:
 
 
 def _with_place(found: FoundEvent, text: str) -> str:
-    """With --json also where the event was delivered."""
+    """For --json: the event and where it was delivered."""
     place: Mapping[str, Any] = {
         "bucket": found.group.bucket,
         "key": found.member.key,
@@ -56,7 +56,7 @@ def _render_left(result: EventsResult) -> Iterator[str]:
     """What could not be read, and what to do about it."""
     if result.frozen:
         yield (
-            f"{format_count(len(result.frozen), 'pack')} cannot be read before it is thawed: the "
-            "same command with --thaw in place of --events starts that, and says what it costs"
+            f"{format_count(len(result.frozen), 'pack')} must be thawed before reading: the same "
+            "command with --thaw in place of --events shows the price, and starts it"
         )
     yield from render_failed(describe_failures(result.failures), "could not be read")

@@ -33,11 +33,11 @@ def stats(
     """Show what is packed so far: log objects, packs and bytes by log type, account, month and
     bucket, and what that saves. Changes nothing.
 
-    It is summed up out of the custody records, so that no pack or index is read or listed. Packs
-    that lifecycle rules have deleted since are counted, and packs that were made before there were
-    records are not.
+    The figures are the sum of the custody records, so no pack or index is read or listed. They
+    include packs that lifecycle rules have deleted since, and leave out packs from before there
+    were records.
 
-    Exit code 1 where there is no record, and where one cannot be read.
+    Exit code 1 if there is no record, or if one cannot be read.
     """
     with open_job(make_connection(profile, region, endpoint_url), settings) as job:
         targets = job.list_targets()

@@ -1,4 +1,4 @@
-"""`status`: how far backfills are, and what a stack is doing, from wherever one looks."""
+"""`status`: how far backfills are, and what a stack is doing, as seen from any machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from log_aggregator.wiring import connect_executions, open_job
 
 WATCH_SECONDS = 10.0
 CLEAR = "\x1b[H\x1b[2J"
-"""The cursor goes to the first place of an empty screen."""
+"""Clears the screen, and moves the cursor to its top left corner."""
 
 EXAMPLE = """\b
 Example:
@@ -50,20 +50,20 @@ Example:
 @click.option(
     "--stack",
     metavar="NAME",
-    help="Also the executions of this CloudFormation stack's state machines: the running ones with "
-    "their windows and work items, and the newest of the others. Left out: none.",
+    help="Also show executions of this CloudFormation stack's state machines: the running ones "
+    "with their windows and work items, and the newest of the others. Left out: none.",
 )
 @click.option(
     "--work-bucket",
     metavar="NAME",
-    help="Also the newest runs that left their result in this bucket, the stack's WorkBucket. Left "
-    "out: none.",
+    help="Also show the newest runs that left their result in this bucket, the stack's WorkBucket. "
+    "Left out: none.",
 )
 @click.option(
     "--watch",
     is_flag=True,
-    help="Look again every ten seconds, until nothing is to do. With --json a document on each "
-    "line.",
+    help="Look again every ten seconds, until nothing is left to do. With --json, one document "
+    "per line.",
 )
 @target_options
 @connection_options
@@ -80,9 +80,9 @@ def status(
     as_json: bool,
 ) -> int:
     """Show how far backfills are: windows done, failed, under way and to do, log objects, bytes,
-    dollars, rate, and about how long the rest takes. Changes nothing.
+    dollars, rate, and roughly how long the rest takes. Changes nothing.
 
-    Exit code 1 where a window has failed, and where there is nothing to show.
+    Exit code 1 if a window has failed, or if there is nothing to show.
     """
     if name is not None:
         check_name(name)
@@ -112,7 +112,7 @@ class Wish:
 
 
 class Look:
-    """Looks again and again. What never changes is read once."""
+    """Looks repeatedly, and reads what never changes only once."""
 
     def __init__(
         self, job: Job, target: Target, wish: Wish, executions: ExecutionViewer | None
@@ -150,8 +150,8 @@ class Look:
             raise NothingFound(str(error)) from None
 
     def _read_backfills(self) -> Iterator[BackfillState]:
-        """The one that was asked for, or all of them; a folder without a plan that can be read is
-        none.
+        """The one that was asked for, or all of them. A folder without a readable plan does not
+        count.
         """
         name = self._wish.name
         for each in [name] if name else list_backfills(self._job, self._target):
@@ -168,7 +168,7 @@ class Look:
             except NotFound:
                 return None
             except BadPack as error:
-                print_line(f"passed over: {error}", err=True)
+                print_line(f"skipped: {error}", err=True)
                 return None
             self._readers[name] = Reader(self._job, self._target, plan)
         return self._readers[name]

@@ -1,4 +1,4 @@
-"""`survey`: what is there, what it costs, and what packing it would save. Reads listings only."""
+"""`survey`: what there is, what it costs, and what packing it would save. Reads listings only."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ ALL_DAYS = DateWindow(date(YEAR_MIN, 1, 1), date(YEAR_MAX, 12, 31))
     multiple=True,
     metavar="S3_URL",
     help="Take a bucket's figures from an S3 Inventory: its manifest.json, or its configuration's "
-    "folder for the newest. Once for each bucket. The others are listed. Left out: all are.",
+    "folder for the newest. Give it once for each bucket; the others are listed. Left out: all are "
+    "listed.",
 )
 @click.option(
     "--requests-max",
@@ -57,7 +58,8 @@ ALL_DAYS = DateWindow(date(YEAR_MIN, 1, 1), date(YEAR_MAX, 12, 31))
     default=REQUESTS_MAX,
     show_default=True,
     metavar="COUNT",
-    help="Listing requests at most, of $0.005 per 1,000. More of them make the figures surer.",
+    help="Most listing requests to make, at $0.005 per 1,000. More requests make the figures more "
+    "certain.",
 )
 @click.option(
     "--seed",
@@ -65,28 +67,28 @@ ALL_DAYS = DateWindow(date(YEAR_MIN, 1, 1), date(YEAR_MAX, 12, 31))
     default=1,
     show_default=True,
     metavar="NUMBER",
-    help="Another number draws another sample.",
+    help="A different number draws a different sample.",
 )
 @click.option(
     "--years",
     type=click.IntRange(1, 100),
     default=YEARS_DEFAULT,
     show_default=True,
-    help="How long logs are kept, for whether packing pays.",
+    help="Years that logs are kept, to tell whether packing pays.",
 )
 @click.option(
     "--prices",
     "prices_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="TOML file with prices instead of the built-in ones.",
+    help="TOML file with prices that replace built-in ones. Left out: the built-in prices.",
 )
 @click.option(
     "--html",
     "html_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write a page with plots, too: one file that needs nothing else. Left out: no page.",
+    help="Also write a page with plots, one self-contained file. Left out: no page.",
 )
 def survey(
     settings: Settings,
@@ -101,17 +103,17 @@ def survey(
     prices_file: Path | None,
     html_file: Path | None,
 ) -> int:
-    """Estimate what log objects cost, and what packing them would save: by log type and account,
+    """Estimate what log objects cost, and what packing them would save, by log type and account,
     from a sample of the listing. Changes nothing.
 
-    Small buckets are counted to the last key; of large ones a sample is drawn, and each figure says
-    how sure it is. Tells what packing takes, where it loses, what the lifecycle of the source
-    deletes meanwhile, and what a run would leave alone. Exit code 1 where the requests did not
-    suffice for a bucket.
+    Small buckets are counted to the last key. Large ones are sampled, and each figure shows how
+    sure it is. The report shows what packing costs, where it does not pay, what the lifecycle of
+    the source buckets deletes before that, and what a run would leave alone. Exit code 1 if
+    --requests-max was too low to see a bucket.
     """
     prices = read_prices(prices_file)
     require_room()
-    if html_file is not None:  # a page takes the place of a page, and of nothing else
+    if html_file is not None:  # before the work: a page may only replace a file
         check_file(html_file, "--html")
     connection = make_connection(profile, region, endpoint_url)
     with open_job(connection, settings, ALL_DAYS) as job:
@@ -142,11 +144,14 @@ def _find_inventories(job: Job, locations: Sequence[str]) -> dict[str, Inventory
         bucket = inventory.manifest.source_bucket
         if bucket not in named:
             raise SettingsError(
-                f"--inventory {location}: it is of {bucket!r}, which is neither in "
-                "control_tower_bucket nor other_buckets"
+                f"--inventory {location}: expected one of a bucket in control_tower_bucket or "
+                f"other_buckets; this is of {bucket!r}"
             )
         if bucket in found:
-            raise SettingsError(f"--inventory {location}: there is another one of {bucket!r}")
+            raise SettingsError(
+                f"--inventory {location}: expected one for each bucket; there is another of "
+                f"{bucket!r}"
+            )
         found[bucket] = inventory
     return found
 

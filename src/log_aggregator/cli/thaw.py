@@ -1,4 +1,4 @@
-"""`thaw`: packs out of archive classes, at a price that is known before."""
+"""`thaw`: restores packs from archive classes, at a price that is shown before."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ from log_aggregator.wiring import open_job
 
 _FOLDER_OPTION = "--then-extract"
 _HOURS_UNKNOWN = 48.0
-"""Of a restore that was under way already nobody knows the tier."""
+"""For a restore that was under way already: HeadObject does not report its tier
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
+"""
 
 
 @click.command()
@@ -68,27 +70,27 @@ _HOURS_UNKNOWN = 48.0
     type=click.Choice(TIERS),
     default="Bulk",
     show_default=True,
-    help="How fast, and how dear.",
+    help="Retrieval tier: the faster, the more it costs.",
 )
 @click.option(
     "--days",
     type=click.IntRange(1, 365),
     default=7,
     show_default=True,
-    help="How long the copies can be read.",
+    help="Days for which thawed copies can be read.",
 )
 @click.option(
     "--dollars-max",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="Nothing dearer is started without --yes.",
+    help="Start nothing that costs more US dollars than this, unless --yes is given.",
 )
-@click.option("--yes", "is_agreed", is_flag=True, help="Start whatever it costs.")
+@click.option("--yes", "is_agreed", is_flag=True, help="Start, whatever it costs.")
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Only say what there is, and what it would cost. Starts nothing.",
+    help="Only show what there is, and what it would cost. Starts nothing.",
 )
 @click.option("--wait", "waits", is_flag=True, help="Wait until all packs can be read.")
 @click.option(
@@ -96,19 +98,20 @@ _HOURS_UNKNOWN = 48.0
     type=click.IntRange(1, 3600),
     default=300,
     show_default=True,
-    help="Seconds between two looks while waiting.",
+    help="With --wait: seconds between two looks.",
 )
 @click.option(
     "--then-extract",
     "folder",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Wait, and then extract what was looked for. Left out: nothing is extracted.",
+    help="Wait, and then extract the log objects into this folder. Left out: nothing is extracted.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="With --then-extract: write into a folder that is not empty, over files of the same name.",
+    help="With --then-extract: write into a folder that is not empty, and overwrite files of the "
+    "same name.",
 )
 @target_options
 @connection_options
@@ -130,12 +133,12 @@ def thaw(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Thaw the packs that hold what is looked for: say what it costs, start the restores, wait for
-    them.
+    """Thaw the packs that hold the log objects you look for: show the price, start the restores,
+    and wait for them.
 
-    The conditions are those of `find`. Only packs in GLACIER and DEEP_ARCHIVE need it. What is
-    thawed or under way is not started again, so the command may be stopped, and started again to go
-    on waiting.
+    The conditions are those of `find`. Only packs in GLACIER and DEEP_ARCHIVE need thawing. Packs
+    that are thawed or under way are not started again, so the command may be stopped, and started
+    again to continue waiting.
     """
     require_condition(query)
     if not dry_run:
@@ -148,7 +151,7 @@ def thaw(
         states, failures = look_at_packs(store, workers, tolerate_gaps(packs, gaps))
         failures += gaps
         if not states and not failures:
-            raise NoSuchOriginal("nothing found: no pack holds what is looked for")
+            raise NoSuchOriginal("nothing found: no pack holds a matching log object")
         options = price_tiers(states, days)
         described = describe_thaw(states, options, days)
         if not as_json:
@@ -181,9 +184,7 @@ def thaw(
 def choose_destination(
     folder: Path | None, *, force: bool, dry_run: bool, as_json: bool
 ) -> Destination | None:
-    """Where to extract to, if at all: seen to be usable before anything costs money. Raises
-    SettingsError.
-    """
+    """Where to extract to, if at all. Checked before anything costs money. Raises SettingsError."""
     if folder is None:
         if force:
             raise SettingsError("--force: allowed only with --then-extract")
@@ -202,8 +203,8 @@ def check_price(
     *,
     is_agreed: bool,
 ) -> None:
-    """Raises SettingsError where the tier does not exist for a pack, LimitExceeded where nobody
-    agreed to the price.
+    """Raises SettingsError where the tier does not exist for a pack's storage class, LimitExceeded
+    where the price is neither within --dollars-max nor agreed to.
     """
     option = next(each for each in options if each.tier == tier)
     if option.dollars is None:
@@ -215,13 +216,13 @@ def check_price(
             }
         )
         raise SettingsError(
-            f"--tier {tier}: expected another one, because {', '.join(classes)} does not know it"
+            f"--tier {tier}: expected another tier, because {', '.join(classes)} does not have it"
         )
     if option.dollars > dollars_max and not is_agreed:
         raise LimitExceeded(
             f"thawing costs {format_dollars(option.dollars)}, and --dollars-max is "
             f"{format_dollars(dollars_max)};"
-            " --yes starts it, a higher --dollars-max too"
+            " to start it, raise that or add --yes"
         )
 
 
@@ -234,7 +235,7 @@ def wait(
     *,
     is_quiet: bool,
 ) -> list[Failure]:
-    """Until all can be read. Gives those for which that does not come."""
+    """Waits until all can be read. Gives those that failed to thaw."""
     hours = max(_HOURS_UNKNOWN, *(each.hours_max for each in options if each.tier == tier))
     with show_waiting(is_quiet=is_quiet) as progress:
         return wait_until_thawed(
@@ -259,7 +260,7 @@ def find_thawed(
 
 def count_without_terms(job: Job, query: Query, thawed: Sequence[PackState]) -> int:
     """Packs that `search` cannot look into: once they are frozen again, making their terms costs
-    another thaw. It is advice only, so whoever may not list terms is not told.
+    another thaw. It is only advice, so it is left out where listing terms is not permitted.
     """
     if not thawed or job.rules.group.combine.terms is None:
         return 0
@@ -272,7 +273,7 @@ def count_without_terms(job: Job, query: Query, thawed: Sequence[PackState]) -> 
 
 
 def extract_found(job: Job, query: Query, destination: Destination) -> dict[str, Any]:
-    """The same as `extract --directory`, of all that was looked for."""
+    """Does what `extract --directory` does, with the same conditions."""
     gaps: list[Failure] = []
     packs = find(job.store, job.workers, job.list_targets(), query)
     found = tolerate_gaps(packs, gaps)

@@ -1,4 +1,4 @@
-"""Options that say whose signatures of custody records are believed."""
+"""Options that say whose signatures of custody records are trusted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Trusted:
     authority: Path | None
 
     def read_files(self) -> Trust:
-        """Before anything is connected. Raises SettingsError, NotInstalled."""
+        """Reads the files, before any connection. Raises SettingsError, NotInstalled."""
         keys: dict[bytes, str] = {}
         for path in self.public_keys:
             keys |= _read_keys(path)
@@ -35,7 +35,7 @@ class Trusted:
         return Trust(keys, stamps)
 
     def read_keys(self, connection: Connection, trust: Trust) -> Trust:
-        """The same, and the keys that KMS has. Raises CannotStart, SettingsError."""
+        """Adds the public keys that KMS holds. Raises CannotStart, SettingsError."""
         asked = {connect_kms_key(connection, arn).public_key: arn for arn in self.kms_keys}
         return replace(trust, keys={**trust.keys, **asked})
 
@@ -53,15 +53,15 @@ def trust_options(function: F) -> F:
         "--time-stamp-authority",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A file with the root certificates (PEM) of the time-stamping authorities that are "
-        "believed. Left out: time stamps are not checked.",
+        help="A file with the root certificates (PEM) of the time-stamping authorities to trust. "
+        "Left out: time stamps are not checked.",
     )(decorated)
     decorated = click.option(
         "--kms-key",
         "kms_keys",
         multiple=True,
         metavar="ARN",
-        help="The same, a key that KMS is asked for; may be repeated. Left out: none.",
+        help="The same, for a key in KMS; may be repeated. Left out: none.",
     )(decorated)
     return click.option(  # type: ignore[no-any-return]
         "--public-key",
@@ -69,14 +69,14 @@ def trust_options(function: F) -> F:
         type=click.Path(path_type=Path),
         multiple=True,
         metavar="FILE",
-        help="A file with a public key (PEM or DER) that records are signed with; may be repeated. "
-        "Only signatures by keys that are named prove anything, and any other one is a break. Left "
-        "out: none.",
+        help="A file with the public key (PEM or DER) of a key that signs records; may be "
+        "repeated. Once a key is named, a signature by any other key counts as a break. Left out: "
+        "signatures prove nothing.",
     )(decorated)
 
 
 def _read_keys(path: Path) -> dict[bytes, str]:
-    """Public keys, and where they are from. Raises SettingsError."""
+    """Public keys, and where they came from. Raises SettingsError."""
     try:
         found = parse_public_keys(path.read_bytes())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`validate-cloudtrail`: are CloudTrail's logs what CloudTrail delivered, wherever they lie now?"""
+"""`validate-cloudtrail`: checks that logs, packed or not, are what CloudTrail delivered."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from log_aggregator.wiring import connect_trail_keys, open_job
 BOTH = "both"
 
 DELIVERY = timedelta(hours=2)
-"""A digest is written for an hour that is over, and comes some time later."""
+"""How long after its hour a digest may be delivered."""
 
 
 @click.command("validate-cloudtrail")
@@ -66,8 +66,8 @@ DELIVERY = timedelta(hours=2)
     multiple=True,
     metavar="NAME",
     help=(
-        "Bucket that CloudTrail delivered to. Left out: control_tower_bucket, and all that packs "
-        "were made from."
+        "Bucket that CloudTrail delivered to. Left out: control_tower_bucket, and all buckets that "
+        "packs were made from."
     ),
 )
 @click.option("--date", "date_", metavar="YYYY-MM-DD", help="One day (UTC). Left out: see --from.")
@@ -75,15 +75,15 @@ DELIVERY = timedelta(hours=2)
     "--from",
     "from_",
     metavar="DATE[TIME]",
-    help="Begin: 2026-01-31 or 2026-01-31T13:00 (UTC). Left out: --date must be there.",
+    help="Start: 2026-01-31 or 2026-01-31T13:00 (UTC). Required, unless --date is given.",
 )
-@click.option("--to", "to_", metavar="DATE[TIME]", help="End. Left out: now.")
+@click.option("--to", "to_", metavar="DATE[TIME]", help="End (UTC). Left out: now.")
 @click.option(
     "--read-from",
     type=click.Choice([choice.value for choice in ReadFrom]),
     default=ReadFrom.BOTH.value,
     show_default=True,
-    help="both takes an original that is still there, and else the pack.",
+    help="Where to read logs. both reads the original if it is still there, or else the pack.",
 )
 @click.option(
     "--public-keys",
@@ -92,8 +92,8 @@ DELIVERY = timedelta(hours=2)
     default=BOTH,
     show_default=True,
     help=(
-        "cloudtrail asks CloudTrail; archive takes those that were kept beside the packs; both "
-        "asks, and then looks there."
+        "Where to get CloudTrail's public keys. cloudtrail asks CloudTrail; archive reads those "
+        "kept next to the packs; both asks first, and then reads those."
     ),
 )
 @click.option("--verbose", "-v", is_flag=True, help="List valid files too.")
@@ -117,12 +117,12 @@ def validate_cloudtrail(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Validate CloudTrail's digests and every log that they name, in packs, in their own buckets,
-    or in both. Changes nothing.
+    """Validate CloudTrail's digests and every log that they name, in packs, in their original
+    buckets, or in both. Changes nothing.
 
-    As `aws cloudtrail validate-logs`, which finds nothing any more once originals are deleted:
-    signatures, links from digest to digest, hashes of logs. Exit code 1 where anything is invalid,
-    missing or could not be checked, and where there is no digest at all.
+    Checks what `aws cloudtrail validate-logs` checks, which cannot find originals once they are
+    deleted: signatures, links from digest to digest, hashes of logs. Exit code 1 if anything is
+    invalid, missing or could not be checked, or if there is no digest at all.
     """
     query = make_query(
         accounts=accounts,
@@ -137,8 +137,8 @@ def validate_cloudtrail(
     trail_keys = connect_trail_keys(connection) if key_source != KeySource.ARCHIVE else None
     if key_source == KeySource.CLOUDTRAIL and trail_keys is None:
         raise CannotStart(
-            "--public-keys cloudtrail: beside this S3 server there is no CloudTrail; "
-            "AWS_ENDPOINT_URL_CLOUDTRAIL names one"
+            "--public-keys cloudtrail: this S3 server has no CloudTrail; set "
+            "AWS_ENDPOINT_URL_CLOUDTRAIL to name one"
         )
     with open_job(connection, settings) as job:
         targets = job.list_targets()
@@ -176,7 +176,7 @@ def make_request(
     """Raises SettingsError where no range is named."""
     if query.first is None:
         raise SettingsError(
-            "--date, --from: name a day or a range, such as --date 2026-01-31 or --from "
+            "--date, --from: expected a day or a range, such as --date 2026-01-31 or --from "
             "2026-01-01 --to 2026-01-31"
         )
     last = min(now, query.last or now)
@@ -191,12 +191,12 @@ def make_request(
 
 
 class Watcher:
-    """What is told while the validation goes on: lines for valid files too, or a bar."""
+    """Reports progress: lines for valid files too, or a bar."""
 
     def __init__(self, *, is_on: bool, is_text: bool) -> None:
         self.valid: list[Finding] = []
         self.unlisted = 0
-        """Valid files that are beyond what is kept."""
+        """Number of valid files beyond those that are kept."""
         self.show: Any = None
         self._is_on = is_on
         self._is_text = is_text

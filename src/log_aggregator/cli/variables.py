@@ -1,11 +1,12 @@
-"""An environment variable for every option, by one rule, so that nobody has to look it up.
+"""An environment variable for every option, named by one rule.
 
-A setting's variable is `LOG_AGGREGATOR_` and its name, as the Lambda functions have it
-(`handlers.entry`): the same text means the same in both. So have the options of every command.
-That of any other option has the command's words in it, because `--bucket` is not the same
-everywhere. What is typed wins over a variable, a variable over the settings file.
+A setting's variable is `LOG_AGGREGATOR_` and its name, as in the Lambda functions
+(`handlers.entry`): the same text means the same in both. The options that every command has follow
+the same rule. The variable of any other option contains the command's words, because `--bucket`
+differs from command to command. The command line overrides a variable, and a variable the settings
+file.
 
-Profile, Region and endpoint have AWS's own variables, and no second ones.
+Profile, Region and endpoint have only AWS's own variables.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ JSON_OPTION = "--json"
 JSON_VARIABLE = f"{PREFIX}_JSON"
 OF_ALL_COMMANDS = frozenset({"--config", JSON_OPTION, "--quiet", "--verbose", "--log-file"})
 SETTING = "of a setting"
-"""What `options` gives an option's variable as, until it is named here."""
+"""Placeholder that `options` sets for an option's variable until it is named here."""
 
 
 def name_variables(words: Sequence[str], command: click.Command) -> None:
-    """Of a command's options, those that have none yet. `words` are what is typed for it."""
+    """Names the variables of a command's options that have none yet. `words` are the command's."""
     for parameter in command.params:
         if (
             isinstance(parameter, click.Option)
@@ -48,8 +49,9 @@ def describe_variables(words: Sequence[str]) -> str:
     """The rule, for the end of a command's help."""
     own = f"{_join(words)}_OPTION"
     return (
-        f"Environment: {PREFIX}_OPTION for settings, --config, --json, --quiet, --verbose and "
-        f"--log-file, such as LOG_AGGREGATOR_DESTINATION_BUCKET; {own} for all others."
+        f"Environment variables: {PREFIX}_OPTION for settings, --config, --json, --quiet, "
+        f"--verbose and --log-file, such as LOG_AGGREGATOR_DESTINATION_BUCKET; {own} for all "
+        "others."
     )
 
 

@@ -1,4 +1,4 @@
-"""`verify`: are packs what their indexes say?"""
+"""`verify`: checks packs against their indexes."""
 
 from __future__ import annotations
 
@@ -42,18 +42,19 @@ SEED_MAX = 10**6
     default=Level.READ_BACK.value,
     show_default=True,
     help="read-back reads every pack and compares every member's hash; tail reads only the index "
-    "in its tail and compares it with the"
-    " one beside it; checksum asks S3 for its checksum and reads no pack.",
+    "in a pack's tail and compares it with the separate index; checksum asks S3 for the pack's "
+    "checksum and reads no pack.",
 )
 @click.option(
     "--sample",
     metavar="N%",
-    help="Only so many of the packs, chosen by chance, and at least one. Left out: all.",
+    help="Check only this share of the packs, chosen at random, and at least one. Left out: all.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, SEED_MAX),
-    help="Choose the sample that an earlier --sample printed. Left out: by chance.",
+    help="With --sample: the seed that an earlier sample printed, to draw it again. Left out: "
+    "random.",
 )
 @at_rest_options
 def verify(
@@ -70,12 +71,12 @@ def verify(
 ) -> int:
     """Check packs against their indexes. Changes no pack.
 
-    PACK is the key of a pack, or s3://bucket/key; left out, it is all packs of the dates, and
-    aggregates that were adopted.
+    PACK is the key of a pack, or s3://bucket/key. Left out: all packs of the dates, and adopted
+    aggregates.
 
-    Exit code 1 where any pack is not what its index says, has no index, is not there, or should be
-    read and is frozen, and where there is no pack at all. With --at-rest also where S3 did not hash
-    a pack, and 4 as long as it is under way.
+    Exit code 1 if any pack is not what its index says, has no index, is missing, or is frozen and
+    has to be read; and if there is no pack at all. With --at-rest also if S3 did not hash a pack,
+    and 4 while S3 is still at work.
     """
     percent = _parse_percent(sample)
     if seed is not None and percent is None:
@@ -101,7 +102,7 @@ def verify(
 def _choose(
     job: Job, choice: PackChoice, query: Query, percent: float | None, seed: int | None
 ) -> tuple[list[PackPlace], Sample | None]:
-    """Raises NoSuchOriginal where there are none."""
+    """Raises NoSuchOriginal where there are no packs."""
     targets = job.list_targets()
     places = (
         find_places(choice.keys, targets)
@@ -136,6 +137,6 @@ def _parse_percent(text: str | None) -> float | None:
         percent = 0.0
     if not 0 < percent <= 100:
         raise SettingsError(
-            f"--sample {text!r}: expected a share such as 5%, more than 0 and at most 100"
+            f"--sample {text!r}: expected a share such as 5%, above 0% and at most 100%"
         )
     return percent

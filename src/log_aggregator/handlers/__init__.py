@@ -1,1 +1,1 @@
-"""The Lambda functions: one thin module each, around the steps of the package."""
+"""The Lambda functions, one thin module each around the steps of the package."""

@@ -1,4 +1,4 @@
-"""One work item: its packs and their indexes are written. Nothing is deleted here."""
+"""One work item: writes its packs and their indexes. Deletes nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from log_aggregator.steps.fanout.settle import ItemWork
 
 @serve("combine")
 def handler(event: Event, call: Call) -> Result:
-    """A work item -> the same. Its result, with the packs to be verified, lies in the run's
-    folder.
-    """
+    """A work item -> the same. Its result, with the packs to verify, goes to the run's folder."""
     piece = open_piece(event, call)
     if not piece.is_done(Step.COMBINED):
         piece.begin()

@@ -1,4 +1,4 @@
-"""How many of a run's functions Lambda has room for."""
+"""How many of a run's functions Lambda has room for at the same time."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ Fit = Callable[[Mapping[str, int], int], Mapping[str, int]]
 
 
 def fit_steps(call: Call, wanted: Mapping[str, int], fit: Fit) -> Mapping[str, int]:
-    """What the parameters want, made to fit into what no function has reserved. As they are where
-    Lambda does not tell: a run does not depend on it, since what is refused is tried again.
+    """The numbers that the parameters ask for, reduced to fit Lambda's unreserved concurrency.
+    Where Lambda does not answer they stay as they are: refused calls are retried, so no run depends
+    on this.
 
-    Nothing is wanted by a run that began before the stack was updated: its definition has numbers
-    of its own.
+    `wanted` is empty for a run that began before the stack was updated: its definition has its own
+    numbers.
     """
     if not wanted:
         return {}
     try:
         found = call.connect_account().get_lambda_concurrency()
     except LogAggregatorError as error:
-        log_error("Lambda's quota could not be asked; the parameters hold as they are", error)
+        log_error("cannot read Lambda's quota; the parameters are used as they are", error)
         return wanted
     fitting = fit(wanted, found.unreserved)
     log_info("room for functions", wanted=wanted, unreserved=found.unreserved, at_once=fitting)

@@ -1,5 +1,5 @@
-"""One work item: the originals of its verified packs are deleted. The only function of a run that
-may delete.
+"""One work item: deletes the originals of its verified packs. The only function of a run that has
+permission to delete originals.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from log_aggregator.steps.fanout.settle import ItemWork
 
 @serve("delete")
 def handler(event: Event, call: Call) -> Result:
-    """A work item that was verified -> the same. Without the result of its verification it ends
-    with an error: nothing is deleted.
+    """A work item that was verified -> the same. Without the result of its verification it fails,
+    and deletes nothing.
     """
     piece = open_piece(event, call)
     if not piece.is_done(Step.DELETED):

@@ -1,5 +1,5 @@
-"""Daily, where drills are wanted: begins one when the last is old enough, and goes on with one that
-waits for packs to be thawed. Not a part of any run.
+"""Runs daily, where drills are wanted: begins a drill when the last one is old enough, and
+continues one that waits for packs to thaw. Not a part of any run.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _TOLD = ("bucket", "root", "state", "seed", "members", "waiting", "dollars", "re
 
 @serve("drill")
 def handler(_event: Event, call: Call) -> Result:
-    """Any event -> how far the drill of each place of packs has come.
+    """Any event -> how far the drill of each target is.
 
-    Raises RunFailed where something did not come back as it was packed, after that is recorded;
-    LimitExceeded where thawing costs more than it may.
+    Raises RunFailed where something did not come back as it was packed, once that is recorded;
+    LimitExceeded where thawing would cost more than allowed.
     """
     every_days = _read_number(int, DRILL_EVERY_DAYS)
     rules = DrillRules(
@@ -58,7 +58,7 @@ def handler(_event: Event, call: Call) -> Result:
     failed = [each for outcome in outcomes for each in _name_failures(outcome)]
     if failed:
         raise RunFailed(
-            f"{len(failed)} failures in a drill; its custody record has them all",
+            f"{len(failed)} failures in a drill; its custody record lists them all",
             lines="\n".join(failed[:NAMED_FAILURES_MAX])[:CAUSE_CHARS_MAX].split("\n"),
         )
     return {"drills": [_tell(each) for each in describe_drills(outcomes, {})["drills"]]}
@@ -78,7 +78,7 @@ def _read_number(kind: Any, name: str) -> Any:
 
 
 def _write_metrics(outcome: DrillOutcome) -> None:
-    """Of a drill that is over."""
+    """The metrics of a finished drill."""
     if outcome.drill is not None:
         values = {"DrillMembers": outcome.drill.members, "DrillMembersBad": outcome.drill.bad}
         write_metrics(values)

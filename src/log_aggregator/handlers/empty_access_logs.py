@@ -1,5 +1,5 @@
-"""Hourly: empties the access-log bucket of a landing zone that lets it log to itself; see
-`steps.empty`. Not a part of any run.
+"""Runs hourly: empties the access-log bucket of a landing zone that logs access to that bucket into
+itself; see `steps.packing.empty`. Not a part of any run.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from log_aggregator.telemetry.metrics import write_metrics
 
 @serve("empty_access_logs")
 def handler(_event: Event, call: Call) -> Result:
-    """Any event -> what was deleted, and what was left. Where the time is over before all is gone
-    the next hour goes on.
+    """Any event -> what was deleted, and what was left. If the time runs out, the next hour
+    continues.
     """
     bucket = required(os.environ, ACCESS_LOG_BUCKET)
     settings = call.settings
@@ -31,7 +31,7 @@ def handler(_event: Event, call: Call) -> Result:
     try:
         empty_access_logs(call.job.store, call.job.workers, bucket, others, report)
     except Interrupted:
-        log_info("the time is over; the next hour goes on", deleted=report.deleted)
+        log_info("the time is over; the next hour continues", deleted=report.deleted)
     finally:
         write_metrics(
             {

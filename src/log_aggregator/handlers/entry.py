@@ -1,5 +1,5 @@
-"""What all functions have in common: settings from the environment, the object store, logs, traces,
-and an end before the time is over.
+"""What all functions share: settings from the environment, the object store, logs, traces, and an
+end before the time runs out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-# At once: a function has more processor time while it is loaded than in its first call.
+# Imported here, because a function has more processor time while it loads than in its first call.
 import log_aggregator.adapters.s3.store  # noqa: F401
 from log_aggregator.core.windows import DateWindow
 from log_aggregator.errors import (
@@ -60,15 +60,14 @@ DRILL_DOLLARS_MAX = f"{PREFIX}DRILL_DOLLARS_MAX"
 LOG_LEVEL = f"{PREFIX}LOG_LEVEL"
 
 MARGIN_SECONDS_MAX = 60
-"""So long before its end a function stops: time enough for what is under way to end or be aborted.
-"""
+"""How long before its end a function stops, so that work under way can finish or be aborted."""
 
 Event = Mapping[str, Any]
 Result = dict[str, Any]
 
 
 class Context(Protocol):
-    """What Lambda tells a function about its invocation, as far as it is used."""
+    """The parts of Lambda's context that are used."""
 
     aws_request_id: str
 
@@ -77,27 +76,27 @@ class Context(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a function. The requests of the job's store are counted anew for every call."""
+    """One call of a function. The requests of the job's store are counted for each call."""
 
     settings: Settings
     job: Job
     work_bucket: str
     request_id: str
     connect_keys: Callable[[], TrailKeys | None]
-    """What CloudTrail's public keys are asked through."""
+    """Gives access to CloudTrail's public keys."""
     connect_signing: Callable[[], Signing | None]
-    """What custody records are signed with; None where they are not to be."""
+    """Gives what signs custody records; None where they are not signed."""
     connect_account: Callable[[], AccountInspector]
-    """What the account itself is asked through: Lambda's quota, and all that the doctor asks."""
+    """Gives access to the account itself: Lambda's quota, and everything that the doctor checks."""
 
     def folder(self, run: str) -> RunFolder:
-        """A run's folder. Its requests are counted too: they are billed."""
+        """A run's folder. Its requests are counted too, because they are billed."""
         return RunFolder(self.job.store, self.work_bucket, run)
 
     def job_of(self, record: RunRecord) -> Job:
         """The job of a run that has begun."""
         job = self.job.for_days(DateWindow(record.first, record.last)).for_layouts(record.layouts)
-        # Who takes deletion back in the midst of a run is heard at once; who asks for it, later.
+        # Turning deletion off takes effect during a run; turning it on, only in the next run.
         stage = min(record.stage, job.rules.group.stage, key=list(Stage).index)
         return job.for_stage(stage).for_listing(is_old=bool(record.inventory))
 
@@ -105,9 +104,10 @@ class Call:
 def serve(
     step: str,
 ) -> Callable[[Callable[[Event, Call], Result]], Callable[[Event, Context], Result]]:
-    """Makes a Lambda handler of a function of an event and a call. Errors are logged, and raised:
-    the state machine goes by their names. What is not ours is raised as Unexpected or OutOfMemory,
-    because Lambda tells the text of whatever it gets to its log, to Step Functions and to X-Ray.
+    """Makes a Lambda handler from a function of an event and a call. Errors are logged, and raised:
+    the state machine acts on their names. Errors that are not ours are raised as Unexpected or
+    OutOfMemory, because Lambda passes the text of any error to its log, to Step Functions and to
+    X-Ray.
     """
 
     def decorate(work: Callable[[Event, Call], Result]) -> Callable[[Event, Context], Result]:
@@ -115,9 +115,9 @@ def serve(
         def handler(event: Event, context: Context) -> Result:
             try:
                 return answer(event, context)
-            except Exception as error:  # noqa: BLE001 - all of them are raised, in words of ours
+            except Exception as error:  # noqa: BLE001 - all of them are raised, in our own words
                 told = leave_alone(error)
-            raise told  # not above: it would have the error as its context
+            raise told  # outside `except`, where it would have the error as its context
 
         def answer(event: Event, context: Context) -> Result:
             configure_logs(os.environ.get(LOG_LEVEL, ""))
@@ -131,9 +131,9 @@ def serve(
 
 
 def settings_of(environment: Mapping[str, str]) -> Settings:
-    """The settings out of environment variables; an empty one is left out. Raises SettingsError.
+    """The settings from environment variables; empty ones are ignored. Raises SettingsError.
 
-    Layouts are not among them: they are a file, which `prepare` reads.
+    Layouts are not among them: they are in a file, which `prepare` reads.
     """
     values: dict[str, Any] = {}
     for row in (row for row in SETTINGS if row.name != "layouts"):
@@ -147,7 +147,9 @@ def required(environment: Mapping[str, str], name: str) -> str:
     """Raises SettingsError."""
     value = environment.get(name, "")
     if not value:
-        raise SettingsError(f"{name}: the environment variable is missing; the template sets it")
+        raise SettingsError(
+            f"{name}: the environment variable is missing; template.yaml sets it, so deploy again"
+        )
     return value
 
 
@@ -161,8 +163,8 @@ def _run(
             clock = SystemClock()
             today = clock.now().date()
             work_bucket = required(os.environ, WORK_BUCKET)
-            # Manifests and declarations are no logs, even where other_buckets = ["a*"] and a wide
-            # declaration say so.
+            # The work bucket holds manifests and declarations. They are not logs, even if
+            # other_buckets = ["a*"] and a wide declaration match them.
             rules = make_rules(settings, DateWindow(today, today)).holding(work_bucket)
             call = Call(
                 settings=settings,
@@ -228,7 +230,7 @@ def _deadline(context: Context, workers: ThreadWorkers) -> Iterator[None]:
 
 @functools.cache
 def _connect(readers: int, accounts: BucketAccounts) -> ObjectStore:
-    """One for all invocations of a container: its connections stay open."""
+    """One for all invocations of a container, whose connections stay open."""
     return connect_store(Connection(), readers, accounts)
 
 
@@ -238,7 +240,7 @@ def _connect_account(accounts: BucketAccounts) -> AccountInspector:
 
 
 def _connect_keys() -> TrailKeys | None:
-    """None where S3 is another server than AWS's. Raises CannotStart."""
+    """None where the S3 server is not AWS's. Raises CannotStart."""
     return connect_trail_keys(Connection())
 
 

@@ -1,4 +1,4 @@
-"""Every night: has anything changed in the account that a run depends on?"""
+"""Checks every night whether anything changed in the account that a run depends on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from log_aggregator.telemetry.logs import log_warning
 @serve("examine")
 def handler(event: Event, call: Call) -> Result:
     """`{"run", "roles": ARNs with commas}` -> how many findings are worse than what was accepted.
-    All that was seen is `runs/<run>/examination.json`, as `doctor --json` prints it. Nothing is
+    All findings go to `runs/<run>/examination.json`, in the form of `doctor --json`. Nothing is
     touched.
     """
     folder, roles = call.folder(event["run"]), event["roles"].split(",")

@@ -26,20 +26,20 @@ from log_aggregator.telemetry.memory import peak_memory_bytes
 
 NAMED_FAILURES_MAX = 20
 CAUSE_CHARS_MAX = 8_000
-"""Step Functions takes 32,768 characters of a cause, and the stack trace needs some of them."""
+"""Step Functions accepts 32,768 characters of a cause, and the stack trace needs some of them."""
 OUT_OF_MEMORY = frozenset({OutOfMemory.__name__, "Runtime.OutOfMemory", "Runtime.ExitError"})
-"""What Lambda calls a function that it killed for its memory: today the second, before the third,
-which is any process that died.
+"""Names of the error of a function that ran out of memory. Lambda reports the second today; it used
+to report the third, which means any process that died.
 """
 
 
 @serve("finish")
 def handler(event: Event, call: Call) -> Result:
-    """`{"run", "error"?}` -> what was done, in a few numbers. The whole result is
-    `runs/<run>/result.json`, as `run --json` prints it, and `planned`: what the work items held. A
-    custody record is left beside the packs, signed where there is a key for that, and so are the
-    public keys of CloudTrail digests. What is left behind or retained is added to what earlier runs
-    left, in `outstanding/`.
+    """`{"run", "error"?}` -> what was done, in a few numbers. The whole result goes to
+    `runs/<run>/result.json`, in the form of `run --json`, with `planned`: what the work items held.
+    A custody record and the public keys of CloudTrail digests are stored next to the packs; the
+    record is signed where there is a key for that. Originals that were left behind or retained are
+    added to those of earlier runs, in `outstanding/`.
 
     Raises RunFailed.
     """
@@ -87,21 +87,21 @@ def handler(event: Event, call: Call) -> Result:
 
 
 def describe_failures(failures: Sequence[Mapping[str, str]], where: str) -> str:
-    """How many, where the whole list is, and the first of them."""
+    """The number of failures, where the whole list is, and the first failures."""
     named = [
         f"{escape(failure['where'])}: {failure['error']}: {failure['message']}"
         for failure in failures[:NAMED_FAILURES_MAX]
     ]
     head = (
-        f"{len(failures)} failures; nothing went that is not in a verified pack; the whole list is "
-        f"in {where}"
+        f"{len(failures)} failures; nothing was deleted that is not in a verified pack; the whole "
+        f"list is in {where}"
     )
     return "\n".join([head, *named])[:CAUSE_CHARS_MAX]
 
 
 def failure_of_state(error: Mapping[str, Any]) -> Failure:
-    """Of a state's own error: `{"Error": name, "Cause": text}`, the cause of a function's error
-    being JSON.
+    """From a state's error, `{"Error": name, "Cause": text}`. The cause of a function's error is
+    JSON.
     """
     cause = str(error.get("Cause", ""))
     with contextlib.suppress(ValueError, KeyError, TypeError):

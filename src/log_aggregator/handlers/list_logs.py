@@ -1,5 +1,5 @@
-"""One listing task: some accounts of a main bucket, or an auxiliary bucket or part of it, into work
-items.
+"""One listing task: turns some accounts of a main bucket, or an auxiliary bucket or a part of it,
+into work items.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from log_aggregator.steps.fanout.workitems import ItemLimits, WorkItem, encode_i
 
 @serve("list")
 def handler(event: Event, call: Call) -> Result:
-    """A listing task -> its name. What it found lies in the run's folder."""
+    """A listing task -> its name. What it found goes to the run's folder."""
     folder = call.folder(event["run"])
     record = read_record(folder)
     job = call.job_of(record)
@@ -26,8 +26,8 @@ def handler(event: Event, call: Call) -> Result:
     written = 0
 
     def write_item(item: WorkItem) -> str:
-        """Named for this call: an earlier one that was killed may have left items of a listing that
-        never ended, which do not count.
+        """Its name contains this call's id: an earlier call that was killed may have left items of
+        an unfinished listing, which must not count.
         """
         nonlocal written
         written += 1

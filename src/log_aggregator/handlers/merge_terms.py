@@ -1,4 +1,4 @@
-"""After the end of a run, for those who search: the terms of its packs go into tables."""
+"""After a run: merges the terms of its packs into tables, for searching."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from log_aggregator.telemetry.metrics import write_metrics
 
 @serve("merge_terms")
 def handler(event: Event, call: Call) -> Result:
-    """`{"run", "windows"?}` -> how much was merged, and whether that is all of it: if not, call it
-    again. `windows` is where those of a history are, whose own runs merge nothing.
+    """`{"run", "windows"?}` -> how much was merged, and whether that is all of it; if not, call it
+    again. `windows` is where the windows of a history are, whose own runs merge nothing.
 
-    No log depends on it, and no run fails by it. Raises RunFailed where something could not be
-    read; what could is merged all the same. Raises OutOfTime where not even one table was done.
+    No log depends on it, and it makes no run fail. Raises RunFailed where something could not be
+    read; the rest is merged all the same. Raises OutOfTime where not even one table was finished.
     """
     folder = call.folder(event["run"])
     span = _read_span(call, folder, event.get("windows"))
@@ -31,21 +31,21 @@ def handler(event: Event, call: Call) -> Result:
     try:
         merged = merge_span(call.job, folder, span)
     except Interrupted:
-        # What was written is a table or a month that is done: the next call goes on behind it.
+        # Whatever was written is a finished table or month: the next call continues after it.
         if not call.job.requests.get("PutObject"):
             raise
         return _describe(folder.run, Merged(), is_done=False)
     _write_metrics(folder.run, merged)
     if merged.failed:
         raise RunFailed(
-            f"{merged.failed} could not be read while terms were merged; all is packed as ever",
+            f"{merged.failed} could not be read while terms were merged; packs are not affected",
             lines=_name_failures(merged),
         )
     return _describe(folder.run, merged, is_done=True)
 
 
 def _read_span(call: Call, folder: RunFolder, windows_key: str | None) -> Span | None:
-    """None where there is nothing to merge, or a history will."""
+    """None where there is nothing to merge, or where the run's history merges it."""
     if windows_key is not None:
         return _span_of_history(call, folder.read_json(windows_key))
     record = read_record(folder)

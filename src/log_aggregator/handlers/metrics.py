@@ -1,4 +1,4 @@
-"""What a run's and a group's result say as metrics. The names are those of
+"""Turns the results of runs and groups into metrics. Their names are those of
 `telemetry.metrics.METRICS`.
 """
 
@@ -35,7 +35,7 @@ _OBJECTS = {
 
 
 def write_run_metrics(run: str, described: Mapping[str, Any], left_behind: int) -> None:
-    """Of a whole run, from its result as `reports.run.describe_run` gives it."""
+    """The metrics of a whole run, from its result as `reports.run.describe_run` gives it."""
     objects, dollars, packs = described["objects"], described["dollars"], described["packs"]
     written = objects["packed"] + objects["copied"]
     values = {
@@ -71,7 +71,7 @@ def write_run_metrics(run: str, described: Mapping[str, Any], left_behind: int) 
 
 
 def write_outstanding(run: str, outstanding: Outstanding) -> None:
-    """What is left of all runs so far, and of which buckets and days the first of it is."""
+    """What all runs so far have left, and the first buckets and days of it."""
     places = [f"{bucket} {day}" for bucket, day in sorted(outstanding.places)]
     write_metrics(
         {
@@ -83,18 +83,18 @@ def write_outstanding(run: str, outstanding: Outstanding) -> None:
 
 
 def write_drift(run: str, drift: Sequence[Finding]) -> None:
-    """How much is worse than what was accepted, and what the first of it is."""
+    """The number of findings that are worse than what was accepted, and the first of them."""
     named = [f"{finding.where} {finding.check}" for finding in drift[:_NAMED_PLACES_MAX]]
     write_metrics({"Drift": len(drift)}, properties={"run": run, "findings": ", ".join(named)})
 
 
 def write_night(run: str) -> None:
-    """That a night's run did all that it had to."""
+    """Records that a nightly run did everything it had to."""
     write_metrics({"NightsDone": 1}, properties={"run": run})
 
 
 def write_group_metrics(run: str, result: ItemResult) -> None:
-    """Of the groups of a work item, after its last step."""
+    """The metrics of a work item's groups, after its last step."""
     for state in result.states:
         group = state.result.group
         write_metrics(

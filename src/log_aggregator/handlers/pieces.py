@@ -1,4 +1,4 @@
-"""A work item on its way through combine, verify and delete, as the three functions see it."""
+"""A work item as the functions combine, verify and delete see it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from log_aggregator.telemetry.tracing import span
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A work item by its name."""
+    """A work item, found by its name."""
 
     folder: RunFolder
     kind: Kind
@@ -27,14 +27,14 @@ class Piece:
 
     @property
     def name(self) -> Result:
-        """As the next state of the state machine gets it."""
+        """What the next state of the state machine gets."""
         return {"run": self.folder.run, "kind": self.kind, "item": self.item}
 
     def begin(self) -> None:
         self.folder.begin(self.kind, self.item)
 
     def is_done(self, step: Step) -> bool:
-        """An earlier call came to its end, but its answer was lost."""
+        """Whether an earlier call finished the step, and only its answer was lost."""
         return self.folder.find_json(self._key(step)) is not None
 
     def read_item(self) -> WorkItem:
@@ -42,11 +42,11 @@ class Piece:
         return decode_item(data, self.call.job_of(read_record(self.folder)).rules.layouts_of)
 
     def read(self, step: Step) -> ItemResult:
-        """Raises NotFound where the step did not come to its end."""
+        """Raises NotFound where the step was not finished."""
         return decode_item_result(self.folder.read_json(self._key(step)))
 
     def write(self, step: Step, result: ItemResult) -> None:
-        """With the requests of this call on top of those of the steps before."""
+        """Adds the requests of this call to those of the steps before."""
         result.requests.update(self.call.job.requests)
         result.peak_memory_bytes = max(result.peak_memory_bytes, peak_memory_bytes())
         self.folder.write_json(self._key(step), encode_item_result(result))
@@ -56,7 +56,7 @@ class Piece:
 
 
 def group_span(step: str) -> Callable[[Group], AbstractContextManager[None]]:
-    """A span for each group, which can be searched for by what the group is."""
+    """A span for each group, with the group's fields as annotations that can be searched."""
     return lambda group: span(
         step, date=group.date, bucket=group.bucket, log_type=group.log_type, account=group.account
     )

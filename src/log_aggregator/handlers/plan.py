@@ -1,4 +1,4 @@
-"""Between listing and packing: is it within the limits, and what is there to do?"""
+"""Between listing and packing: checks the limits, and says what there is to do."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from log_aggregator.steps.fanout.gather import gather_items, read_record
 @serve("plan")
 def handler(event: Event, call: Call) -> Result:
     """`{"run", "at_once"}` -> for both kinds of logs where the work items are and how many, and
-    whether that is all that is wanted. Opens the run's custody record, without which nothing is
-    touched.
+    whether it is a dry run. Opens the run's custody record, without which nothing is touched.
     """
     folder = call.folder(event["run"])
     record = read_record(folder)

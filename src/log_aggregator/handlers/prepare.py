@@ -1,5 +1,5 @@
-"""The beginning of a run: which days, which buckets, which declared layouts, and how their listing
-is shared out.
+"""The beginning of a run: its days, buckets and declared layouts, and how their listing is split
+into tasks.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.run import abort_stale_uploads
 
 LAYOUTS_KEY = "settings/layouts.toml"
-"""In the work bucket: the `[[layouts]]` that hold in the stack. Each run reads it once, when it
-begins.
+"""In the work bucket: the `[[layouts]]` that the stack uses. Each run reads it once, at its
+beginning.
 """
 
 LAYOUTS_BYTES_MAX = MIB
@@ -47,8 +47,9 @@ class Asked:
     history: str
 
     def is_nightly(self, look_back_days: int) -> bool:
-        """Whether it does all that a night does. So does the weekly run, and whoever starts one by
-        hand with nothing named; but no dry run, no window of history, and no single day or bucket.
+        """Whether it does everything that a nightly run does. The weekly run does, and one started
+        by hand without input; a dry run, a window of history, and a run over named days or one
+        bucket do not.
         """
         looks_back = self.look_back_days is None or self.look_back_days >= look_back_days
         named = self.days != Days() or self.bucket_name is not None
@@ -58,8 +59,8 @@ class Asked:
 @serve("prepare")
 def handler(event: Event, call: Call) -> Result:
     """`{"execution": name, "input": {...}, "at_once": {"list", "pack"}}` -> the run's name, for
-    both kinds of logs where the listing tasks are and how many, how many functions at once there
-    is room for, and whether it is a night's run.
+    both kinds of logs where the listing tasks are and how many, how many functions may run at the
+    same time, and whether it is a nightly run.
     """
     asked = read_input(event["input"])
     now = call.job.clock.now()
@@ -97,7 +98,7 @@ def handler(event: Event, call: Call) -> Result:
 
 
 def read_input(given: Mapping[str, Any]) -> Asked:
-    """Raises SettingsError, which names what is allowed."""
+    """Raises SettingsError, which names what was expected."""
     allowed = (
         "date",
         "start_date",
@@ -146,12 +147,12 @@ def _read_run(given: Mapping[str, Any], name: str, expected: str) -> str:
 
 
 def describe_array(folder: RunFolder, key: str, count: int) -> dict[str, Any]:
-    """Where the items of a map are. Where there are none the state machine skips the map."""
+    """Where the items of a map are. If there are none, the state machine skips the map."""
     return {"bucket": folder.bucket, "key": key, "count": count}
 
 
 def read_layouts(call: Call) -> Layouts:
-    """What the file declares now; without the file, nothing. Raises SettingsError, CannotStart."""
+    """What the file declares now; empty without a file. Raises SettingsError, CannotStart."""
     store, bucket = call.job.store, call.work_bucket
     file = f"s3://{bucket}/{LAYOUTS_KEY}"
     try:
@@ -185,6 +186,6 @@ def _window(asked: Asked, call: Call) -> DateWindow:
 def _check_bucket(job: Job, name: str | None) -> None:
     if name is not None and name not in job.list_source_buckets():
         raise SettingsError(
-            f"input: bucket_name = {name!r}: expected the buckets that the stack names, "
-            "which its permissions are for"
+            f"input: bucket_name = {name!r}: expected one of the buckets that the stack names, "
+            "because it has permissions for no others"
         )

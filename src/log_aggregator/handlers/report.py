@@ -1,5 +1,5 @@
-"""Every month, where it is wanted: keeps a page beside the packs that shows an auditor what is
-there, that it is unaltered, and that it comes back. Not a part of any run.
+"""Runs every month, where that is wanted: stores a page next to the packs that shows an auditor
+what is there, that it is unaltered, and that it can be recovered. Not a part of any run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from log_aggregator.telemetry.metrics import write_metrics
 
 DAYS = 365
 _TOLD = (Section.COVERAGE, Section.INTEGRITY, Section.DRILLS)
-"""The three sections that the notice has a sentence of."""
+"""The three sections that the notice quotes."""
 
 
 @serve("report")
@@ -57,7 +57,7 @@ def handler(_event: Event, call: Call) -> Result:
 
 
 class _Unwatched:
-    """Nobody looks on."""
+    """Shows no progress."""
 
     def listed(self, count: int) -> None:
         pass
@@ -71,14 +71,14 @@ def _find_target(job: Job) -> Target:
     targets = list(job.list_targets())
     if len(targets) != 1:
         raise SettingsError(
-            f"{len(targets)} places of packs: a report is kept where all packs are in one bucket; "
-            "make it with log-aggregator report"
+            f"packs are in {len(targets)} buckets: the monthly report needs one bucket for all "
+            "packs; make it with log-aggregator report instead"
         )
     return targets[0]
 
 
 def _write(job: Job, target: Target, found: Report, described: Mapping[str, Any]) -> str:
-    """The key of the page, which is written last: who sees it finds the other as well."""
+    """The key of the page. The page is written last, so that where it exists the JSON does too."""
     options = replace(job.rules.group.combine.index, content_encoding=None)
     text = json.dumps(described, indent=1, ensure_ascii=False)
     for suffix, content_type, data in (
@@ -106,13 +106,13 @@ def _count_gaps(calendar: Calendar) -> dict[str, float]:
 
 
 def _age_of_drill(found: Report) -> dict[str, float]:
-    """In days; nothing where there was no drill yet."""
+    """In days; empty where there was no drill yet."""
     ended = [row.ended for place in found.places for row in place.drills if row.ended]
     return {"ReportDrillAgeDays": (found.made - max(ended)).days} if ended else {}
 
 
 def _tell(described: Mapping[str, Any], section: Section) -> str:
-    """The worst sentence of a section, and how bad it is."""
+    """The worst sentence of a section, and its state."""
     verdict = next(each for each in described["verdicts"] if each["section"] == section)
     worst = max(verdict["sentences"], key=lambda each: State(each["state"]).rank)
     return f"{worst['state']}: {worst['text']}"

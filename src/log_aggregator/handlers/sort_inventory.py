@@ -1,4 +1,4 @@
-"""History by an inventory: one file of it, sorted into the windows of days."""
+"""Work on history by an inventory: sorts one file of the inventory into windows of days."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from log_aggregator.steps.fanout.sorting import SortTask, sort_file
 
 @serve("sort_inventory")
 def handler(event: Event, call: Call) -> Result:
-    """A file of an inventory -> how many rows it had of the wanted days. The rows lie in the run's
+    """A file of an inventory -> how many rows it has for the wanted days. The rows go to the run's
     folder.
     """
     folder, task = call.folder(event["run"]), SortTask.decode(event)

@@ -1,5 +1,5 @@
-"""The beginning of the work on history: a range of days as windows of a few days, each a run of its
-own.
+"""The beginning of the work on history: splits a range of days into windows of a few days, each a
+run of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from log_aggregator.steps.inventory import InventorySource, check_age, find_inve
 from log_aggregator.steps.packing.buckets import look_at_bucket
 
 _NAME_CHARS_MAX = 80
-"""Of an execution's name
+"""The longest name of an execution
 (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
 """
 
@@ -26,13 +26,11 @@ _NAME_CHARS_MAX = 80
 @serve("split_history")
 def handler(event: Event, call: Call) -> Result:
     """`{"execution": name, "input": {"start_date", "end_date", "bucket_name", "inventory"?},
-    "at_once": {"sort", "windows", "pack"}}` -> where the windows are, how many, and how many of
-    them at once.
+    "at_once": {"sort", "windows", "pack"}}` -> where the windows are, how many, and how many run at
+    the same time. With an inventory, the same for its files.
 
-    With an inventory, the same of its files.
-
-    Only main logs are worked through, so `bucket_name` is a Control Tower bucket. A window that was
-    done before costs a listing. Raises SettingsError, CannotStart.
+    `bucket_name` is a Control Tower bucket: history of other buckets is not worked on. A window
+    that was done before costs only a listing. Raises SettingsError, CannotStart.
     """
     given = event["input"]
     check_input(given, call.settings.control_tower_bucket)
@@ -66,14 +64,14 @@ def handler(event: Event, call: Call) -> Result:
 
 
 def check_input(given: Mapping[str, Any], buckets: Sequence[str]) -> None:
-    """Raises SettingsError, which names what is allowed."""
+    """Raises SettingsError, which names what was expected."""
     names = ("start_date", "end_date", "bucket_name")
     if sorted({*given} - {"inventory"}) != sorted(names) or not all(
         isinstance(value, str) for value in given.values()
     ):
         raise SettingsError(
-            f"input: needed are {', '.join(names)}; inventory may be there; each as text, "
-            "and nothing else"
+            f"input: expected {', '.join(names)} and optionally inventory, each as text, and "
+            "nothing else"
         )
     if given["bucket_name"] not in buckets:
         raise SettingsError(
@@ -85,8 +83,8 @@ def _plan_sorting(call: Call, location: str, bucket: str, window: DateWindow) ->
     inventory = find_inventory(call.job.store, location)
     if inventory.manifest.source_bucket != bucket:
         raise SettingsError(
-            f"input: inventory = {location!r}: it is of "
-            f"{inventory.manifest.source_bucket!r}, not of {bucket!r}"
+            f"input: inventory = {location!r}: expected one of {bucket!r}; this is of "
+            f"{inventory.manifest.source_bucket!r}"
         )
     check_age(inventory, window)
     source = InventorySource.of(look_at_bucket(call.job, bucket), call.job.rules)

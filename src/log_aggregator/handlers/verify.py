@@ -1,6 +1,4 @@
-"""One work item: its packs are verified, at the level of the settings. Nothing is written here but
-what was found.
-"""
+"""One work item: verifies its packs, at the level of the settings. Writes only the result."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from log_aggregator.steps.fanout.settle import ItemWork
 
 @serve("verify")
 def handler(event: Event, call: Call) -> Result:
-    """A work item that was combined -> the same. Its result, with the packs that passed, lies in
+    """A work item that was combined -> the same. Its result, with the packs that passed, goes to
     the run's folder.
     """
     piece = open_piece(event, call)

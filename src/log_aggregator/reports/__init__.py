@@ -1,1 +1,1 @@
-"""What a person, or a program, is told about a plan or a run."""
+"""Reports of plans, runs and other commands, for people and for programs."""

@@ -14,7 +14,7 @@ from log_aggregator.model import Target
 from log_aggregator.reports.numbers import format_bytes, format_count, format_dollars
 
 SHOWN_MAX = 20
-"""So many windows of a kind are named."""
+"""Most windows of a kind that are listed."""
 
 
 def describe_backfill(state: BackfillState, target: Target) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def render_backfill(described: Mapping[str, Any]) -> Iterator[str]:
     if described["kept"]:
         days = f"--from {described['first_date']} --to {described['last_date']}"
         yield _line("", f"`log-aggregator delete --verified --older-than 30d {days}`")
-        yield _line("", "deletes those that are still there; it shows how many, and asks")
+        yield _line("", "deletes those that are still there, after showing how many and asking")
     yield _line(
         "cost",
         f"{format_dollars(described['dollars'])} of requests, in {_hours(described['seconds'])} "
@@ -71,7 +71,7 @@ def render_backfill(described: Mapping[str, Any]) -> Iterator[str]:
         yield _line(
             "under way",
             f"{each['first_date']} to {each['last_date']}: {each['worker']}, since "
-            f"{each['began']}, last heard of {each['heard']}; "
+            f"{each['began']}, last sign of life {each['heard']}; "
             f"{format_count(each['objects'], 'log object')}",
         )
     yield from _render_failed(described["failed"])
@@ -79,10 +79,10 @@ def render_backfill(described: Mapping[str, Any]) -> Iterator[str]:
 
 
 def render_windows(windows: Mapping[str, int]) -> str:
-    """How many windows, and where they stand."""
+    """How many windows, and their states."""
     words = {"done": "done", "failed": "failed", "under_way": "under way", "to_do": "to do"}
-    stand = [f"{windows[name]:,} {word}" for name, word in words.items() if windows[name]]
-    return f"{format_count(windows['total'], 'window')}: {', '.join(stand)}"
+    states = [f"{windows[name]:,} {word}" for name, word in words.items() if windows[name]]
+    return f"{format_count(windows['total'], 'window')}: {', '.join(states)}"
 
 
 def summarize(state: BackfillState) -> str:
@@ -146,7 +146,7 @@ def _render_left(described: Mapping[str, Any]) -> str:
     if left is not None:
         parts.append(f"about {_hours(left)}")
     if described["objects_per_second"]:
-        parts.append(f"at {described['objects_per_second']:,.0f} log objects a second")
+        parts.append(f"at {described['objects_per_second']:,.0f} log objects per second")
     return ", ".join(parts)
 
 
@@ -158,7 +158,7 @@ def _render_failed(failed: list[Mapping[str, Any]]) -> Iterator[str]:
     if failed[SHOWN_MAX:]:
         yield _line("failed", f"and {format_count(len(failed) - SHOWN_MAX, 'more window')}")
     if failed:
-        yield _line("", "Start the same backfill again: what has failed is tried again.")
+        yield _line("", "Start the same backfill again to retry what failed.")
 
 
 def _hours(seconds: float) -> str:

@@ -110,7 +110,7 @@ def render_record(described: Mapping[str, Any], *, in_full: bool) -> Iterator[st
         f"{totals['packed_before']:,} packed before"
     )
     if described["stage"] == Stage.PACK:
-        yield "  stage     originals were to be kept"
+        yield "  stage     pack: originals are kept"
     yield (
         f"  deleted   {totals['deleted']:,}; kept {totals['kept']:,}, retained "
         f"{totals['retained']:,}, discarded {totals['discarded']:,}"
@@ -151,7 +151,7 @@ def _render_at_rest(check: Mapping[str, Any], *, in_full: bool) -> Iterator[str]
         f"{counts['unproven']:,} unproven"
     )
     if check["foreign_rows"]:
-        yield f"  WRONG     {check['foreign_rows']:,} rows of the reports are about something else"
+        yield f"  WRONG     {check['foreign_rows']:,} rows of S3's reports are about other objects"
     for pack in check["packs"]:
         if pack["verdict"] != "good":
             yield f"  {pack['verdict'].upper():9} {pack['key']}: {pack['reason']}"
@@ -196,7 +196,7 @@ def render_life(described: Mapping[str, Any]) -> Iterator[str]:
     )
     yield f"  packed    s3://{pack['bucket']}/{pack['key']}"
     yield (
-        f"            {pack['length']:,} bytes from {pack['offset']:,} on; SHA-256 of the "
+        f"            {pack['length']:,} bytes at offset {pack['offset']:,}; SHA-256 of the "
         f"original {described['sha256'] or 'not known'}"
     )
     yield f"  indexed   {index['written']}  s3://{pack['bucket']}/{index['key']}"
@@ -208,7 +208,7 @@ def render_life(described: Mapping[str, Any]) -> Iterator[str]:
         f"  WRONG     {each['record_key']}: {each['problem']}" for each in described["unread"]
     )
     if not described["records"]:
-        yield "  no record names its pack: the run that wrote it did not come to its end"
+        yield "  no record names its pack: the run that wrote it did not finish"
 
 
 def _describe_chain(chain: Walked) -> dict[str, Any]:
@@ -269,7 +269,7 @@ def _tell(mention: Mention) -> str:
     if pack.kept:
         told.append(f"kept {format_count(pack.kept, 'original')} of its {pack.members:,}")
     elif pack.deleted is None:
-        told.append("did not come to the end of deleting its originals")
+        told.append("did not finish deleting its originals")
     else:
         told.append(f"deleted {format_count(pack.deleted, 'original')} of its {pack.members:,}")
     if pack.retained:

@@ -12,7 +12,7 @@ from log_aggregator.steps.packing.plan import PlannedGroup, RunPlan
 
 
 def describe_deletion(plan: RunPlan, older_than_days: int) -> dict[str, Any]:
-    """Originals by bucket and log type, those first that are the most."""
+    """Originals by bucket and log type, the largest numbers first."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for planned in plan.groups:
         going = _going(planned)
@@ -52,7 +52,7 @@ def render_deletion(planned: Mapping[str, Any]) -> Iterator[str]:
     """The same, for people, line by line."""
     if planned["failures"]:
         yield from render_failed(
-            planned["failures"], "Nothing is deleted, because not all is known"
+            planned["failures"], "Nothing is deleted, because some packs could not be checked"
         )
         return
     younger = planned["younger"]
@@ -60,7 +60,7 @@ def render_deletion(planned: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"Nothing to delete: no original of {planned['first_date']} to {planned['last_date']} "
             f"has a pack{_age(planned['older_than_days'])}"
-            + (f"; {format_count(younger, 'original')} of younger packs" if younger else "")
+            + (f"; {format_count(younger, 'original')} in younger packs" if younger else "")
             + "."
         )
         return
@@ -71,11 +71,11 @@ def render_deletion(planned: Mapping[str, Any]) -> Iterator[str]:
             f"{row['originals']:>12,}  {row['packs']:>7,}  {days:<24}  "
             f"{row['bucket']}, {row['log_type']}"
         )
-    yield f"{planned['originals']:>12,}  {planned['packs']:>7,}  together"
+    yield f"{planned['originals']:>12,}  {planned['packs']:>7,}  total"
     yield ""
-    yield "Each pack is verified again, and then these originals go for good."
+    yield "Each pack is verified again, and then these originals are deleted for good."
     if younger:
-        yield f"{format_count(younger, 'original')} of younger packs stay."
+        yield f"{format_count(younger, 'original')} in younger packs stay."
 
 
 def _age(days: int) -> str:
@@ -83,5 +83,5 @@ def _age(days: int) -> str:
 
 
 def _going(planned: PlannedGroup) -> dict[str, int]:
-    """Pack -> how many of its originals go."""
+    """Pack -> how many of its originals would be deleted."""
     return {key: count for key, count in planned.settled.items() if key not in planned.kept}

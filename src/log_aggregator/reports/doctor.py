@@ -13,12 +13,12 @@ from log_aggregator.steps.doctor.findings import Finding, Level
 
 WIDTH_DEFAULT = 120
 WIDTH_MIN = 60
-"""Less than that leaves no room beside what stands in front of a text."""
+"""Less than that leaves no room for a text next to its label."""
 INDENT = 28
 ACCOUNT = "account"
 BUCKET = "<bucket>"
 WELL_NAMED_MAX = 8
-"""So many buckets are named of which nothing bad is said; an account may have hundreds."""
+"""Most buckets without problems that are named; an account may have hundreds."""
 
 _IN_S3 = "s3://"
 
@@ -26,8 +26,8 @@ _IN_S3 = "s3://"
 def describe_findings(
     findings: Sequence[Finding], configuration: Sequence[ConfiguredValue] = ()
 ) -> dict[str, Any]:
-    """In the order in which they were made, and what is the same of several buckets once. The names
-    are documented in docs/reference/json.md.
+    """In the order in which they were made; what several buckets have in common is said once. The
+    names are documented in docs/reference/json.md.
     """
     return {
         "configuration": [asdict(value) for value in configuration],
@@ -40,8 +40,8 @@ def describe_findings(
 
 
 def group_findings(findings: Sequence[Finding]) -> Iterator[tuple[Finding, list[str]]]:
-    """Each finding with the places that it holds for. Of more than one, a text that names its
-    bucket names `BUCKET` instead.
+    """Each finding with the places that it holds for. If there are several, its text says `BUCKET`
+    in place of the bucket's name.
     """
     groups: dict[Finding, list[Finding]] = {}
     for finding in findings:
@@ -60,8 +60,8 @@ def _anywhere(finding: Finding) -> Finding:
 
 
 def render_findings(described: Mapping[str, Any], width: int = WIDTH_DEFAULT) -> Iterator[str]:
-    """The same, for people: by what it holds for, problems first, and within that the worst
-    first. No line is longer than `width`, unless a word is.
+    """The same, for people: by place, those with problems first, and the worst first within a
+    place. No line is longer than `width`, unless a word is.
     """
     width = max(width, WIDTH_MIN)
     yield from _render_values(described["configuration"], width)
@@ -82,7 +82,7 @@ def render_findings(described: Mapping[str, Any], width: int = WIDTH_DEFAULT) ->
 def render_configuration(
     values: Sequence[ConfiguredValue], width: int = WIDTH_DEFAULT
 ) -> Iterator[str]:
-    """That alone, where nothing could be asked."""
+    """The configuration alone, where AWS could not be asked."""
     yield from _render_values([asdict(value) for value in values], max(width, WIDTH_MIN))
 
 
@@ -137,7 +137,7 @@ def _summary(described: Mapping[str, Any]) -> str:
     problems, warnings = described["problems"], described["warnings"]
     if not problems and not warnings:
         return "No problems and no warnings. Nothing was changed."
-    verdict = "A run would fail, or not do all of its work." if problems else "A run can begin."
+    verdict = "A run would fail, or leave work undone." if problems else "A run can begin."
     return (
         f"{format_count(problems, 'problem')}, {format_count(warnings, 'warning')}. {verdict} "
         "Nothing was changed."

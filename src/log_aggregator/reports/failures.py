@@ -1,4 +1,4 @@
-"""What failed, for people: the first of it, and what to do about it."""
+"""What failed, for people: the first failures, and what to do about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN_MAX = 50
 
 
 def render_failed(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[str]:
-    """A heading, a line for each, and each advice once. Nothing where nothing failed."""
+    """A heading, a line for each failure, and each advice once. Empty where nothing failed."""
     if not failures:
         return
     yield f"{what}:"
@@ -24,7 +24,7 @@ def render_failed(failures: Sequence[Mapping[str, str]], what: str) -> Iterator[
 
 
 def _render_failure(failure: Mapping[str, str]) -> Iterator[str]:
-    """A line, and more where the message has more: its line breaks are an error's own."""
+    """A line, and more where the message has more; its line breaks come from the error itself."""
     where = failure["where"]
     first, *more = failure["message"].removeprefix(f"{escape(where)}: ").split("\n")
     yield f"  {where}: {failure['error']}: {first}"
@@ -32,9 +32,7 @@ def _render_failure(failure: Mapping[str, str]) -> Iterator[str]:
 
 
 def name_failed(failures: Sequence[Mapping[str, str]], lost: str | None) -> str:
-    """A heading: what was lost, if anything, and whether something may be missing that nobody
-    found.
-    """
+    """A heading: what was lost, if anything, and whether the search was incomplete."""
     is_incomplete = any(failure["error"] == IncompleteSearch.__name__ for failure in failures)
     return ", and ".join(
         filter(None, [lost, "not everything could be searched" if is_incomplete else None])

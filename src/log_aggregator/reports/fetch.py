@@ -1,4 +1,4 @@
-"""What came back out of the packs: a summary."""
+"""A summary of the originals that came out of packs."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def render_fetch(described: Mapping[str, Any]) -> Iterator[str]:
     requests = sum(described["requests"].values())
     yield (
         f"{format_count(described['originals'], 'original')}, "
-        f"{format_bytes(described['bytes'])}, out of"
+        f"{format_bytes(described['bytes'])}, from"
         f" {format_count(described['packs'], 'pack')}, into {described['output']};"
         f" {format_count(requests, 'request')}, {format_dollars(described['dollars'])}"
     )
     if described["rescued"]:
         yield (
-            f"{format_count(described['rescued'], 'original')} out of another pack that "
-            "holds them too, because one could not be read;"
-            " `log-aggregator verify` tells which"
+            f"{format_count(described['rescued'], 'original')} came from another pack that "
+            "also holds them, because one pack could not be read;"
+            " `log-aggregator verify` shows which"
         )
     lost = (
         f"{format_count(described['lost'], 'original')} could not be read"

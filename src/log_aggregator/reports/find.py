@@ -1,5 +1,5 @@
-"""What `find` found: rows for people, JSON Lines for programs. Each pack's as it comes, so that
-nothing is held.
+"""What `find` found: rows for people, JSON Lines for programs. Each pack is shown as it comes, so
+that nothing is held in memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from log_aggregator.reports.numbers import format_bytes, format_count
 from log_aggregator.steps.retrieval.find import FoundPack
 
 GONE = "GONE"
-"""Stands where a pack's storage class would: its index is there, the pack has expired or was
+"""Shown in place of the storage class where the index is there, but the pack has expired or was
 deleted.
 """
 
@@ -52,8 +52,8 @@ class Tally:
             f"{format_count(self.packs, 'pack')}"
         )
         gone = (
-            f"; {format_count(self.packs_gone, 'pack is', 'packs are')} not there any more, "
-            "only the index"
+            f"; {format_count(self.packs_gone, 'pack is', 'packs are')} gone, and only the index "
+            "is left"
             if self.packs_gone
             else ""
         )
@@ -61,8 +61,8 @@ class Tally:
 
 
 def render_pack(found: FoundPack) -> str:
-    """One row: log date, account, log type, members and bytes that were found, storage class, and
-    last what has no fixed width.
+    """One row: log date, account, log type, members and bytes found, storage class, and the key,
+    which comes last because its width varies.
     """
     account = "-" if found.group.account == NO_ACCOUNT else found.group.account
     count, size = f"{len(found.members):,}", format_bytes(_size_bytes(found))
@@ -74,8 +74,8 @@ def render_pack(found: FoundPack) -> str:
 
 
 def render_members(found: FoundPack) -> Iterator[str]:
-    """A row for each member: its size, and where it was. The version where the pack has several of
-    a key.
+    """A row for each member: its size, where it was, and its version if the pack has several of a
+    key.
     """
     versions = Counter(member.key for member in found.members)
     for member in found.members:
@@ -100,8 +100,8 @@ def describe_pack(found: FoundPack) -> str:
 
 
 def describe_members(found: FoundPack, layouts: Layouts) -> Iterator[str]:
-    """Each member as a line of JSON: what the original was, and where it lies. Of a key that says
-    no region for certain, `layouts` or a hint do.
+    """Each member as a line of JSON: what the original was, and where it is now. Where the key does
+    not name its region for certain, `layouts` or a hint give it.
     """
     place, bucket = _place(found), found.group.bucket
     return (

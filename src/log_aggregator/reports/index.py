@@ -55,14 +55,14 @@ def render_rebuild(described: Mapping[str, Any], days: str) -> Iterator[str]:
     """`days`: what was asked for."""
     if described["dry_run"]:
         yield (
-            f"{format_count(len(described['packs']), 'index', 'indexes')} would be made anew; "
+            f"{format_count(len(described['packs']), 'index', 'indexes')} would be made again; "
             f"{days}"
         )
         yield from (f"  s3://{row['bucket']}/{row['key']}" for row in described["packs"])
         return
     rows = described["rebuilt"]
     members = format_count(sum(row["members"] for row in rows), "member")
-    yield f"{format_count(len(rows), 'index', 'indexes')} made anew: {members}; {days}"
+    yield f"{format_count(len(rows), 'index', 'indexes')} made again: {members}; {days}"
     for row in rows:
         known = (
             "" if row["identity_known"] else "; version id, ETag and time of the original are lost"
@@ -84,7 +84,7 @@ def describe_adopt(
     failures: Iterable[Failure],
     target: Target,
 ) -> dict[str, Any]:
-    """`planned`: what a dry run would read; `known`: what has been adopted before. The names are
+    """`planned`: what a dry run would read; `known`: what was adopted before. The names are
     documented in docs/reference/json.md.
     """
     return {

@@ -19,7 +19,7 @@ _NOT_READABLE = (State.FROZEN, State.THAWING)
 
 @dataclass(slots=True)
 class TermsDone:
-    """Packs that lack terms, what S3 says of them, and what was done."""
+    """Packs that lack terms, whether they can be read, and what was done."""
 
     states: Sequence[PackState]
     tiers: Sequence[TierOption]
@@ -82,15 +82,15 @@ def render_terms(described: Mapping[str, Any], days: str) -> Iterator[str]:
         yield from _render_unsearched(made)
         if made:
             yield (
-                "  `log-aggregator index tables` merges them, so that searching is quick; with "
-                "--rebuild where older terms were merged"
+                "  `log-aggregator index tables` merges them, which makes searching quick; add "
+                "--rebuild if older terms of these packs were merged before"
             )
     yield from _render_frozen(described)
     if described["present"]:
         yield f"{format_count(described['present'], 'pack has', 'packs have')} terms: nothing to do"
     if described["without_terms"]:
         others = format_count(described["without_terms"], "other pack has", "other packs have")
-        yield f"{others} none: of log types that are not searched, or copied alone"
+        yield f"{others} no terms: their log types are not searched, or S3 copied them one by one"
     failed = format_count(len(described["failures"]), "pack")
     yield from render_failed(described["failures"], f"{failed} failed")
 
@@ -101,7 +101,7 @@ _SHOWN_MAX = 20
 def _render_unsearched(made: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     unsearched = sum((Counter(row["unsearched"]) for row in made), Counter[str]())
     for reason, count in sorted(unsearched.items()):
-        yield f"  {format_count(count, 'member')} not looked at: {reason}"
+        yield f"  {format_count(count, 'member')} not searchable: {reason}"
 
 
 def _render_frozen(described: Mapping[str, Any]) -> Iterator[str]:
@@ -110,14 +110,14 @@ def _render_frozen(described: Mapping[str, Any]) -> Iterator[str]:
         return
     size = format_bytes(sum(row["bytes"] for row in frozen))
     cannot = format_count(len(frozen), "pack is", "packs are")
-    yield f"{cannot} in an archive class, {size}, and stay unsearched"
+    yield f"{cannot} frozen, {size}, and cannot be searched"
     prices = ", ".join(
         f"{row['tier']} {format_dollars(row['dollars'])}"
         for row in described["thawing"]
         if row["dollars"] is not None
     )
-    yield f"  thawing what is not under way yet costs: {prices}"
-    yield "  `log-aggregator thaw` with the same conditions does it; then start this command again"
+    yield f"  thawing those that are not thawing yet costs: {prices}"
+    yield "  thaw them with `log-aggregator thaw` and the same conditions, and start this again"
 
 
 def _describe_made(made: TermsMade) -> dict[str, Any]:

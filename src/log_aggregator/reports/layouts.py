@@ -1,4 +1,4 @@
-"""Layouts: the table, how a key is read, and what could be declared; for programs and people."""
+"""Layouts: the table, how a key is read, and what could be declared, for programs and people."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from log_aggregator.steps.bucket_sample import BucketSample, Kept
 
 _NAMES = {
     "S3AccessLogs": "any prefix, then YYYY-MM-DD-hh-mm-ss-<sixteen hex digits>",
-    "S3AccessLogs-partitioned": "<account>/<region>/<bucket>/YYYY/MM/DD/, and such a name",
+    "S3AccessLogs-partitioned": "<account>/<region>/<bucket>/YYYY/MM/DD/, then a name as above",
     "Firehose": "<stream>-<number>-YYYY-MM-DD-hh-mm-ss-<uuid>, in any folder",
     "CloudFront-legacy": "<distribution>.YYYY-MM-DD-hh.<id>.<suffix>, in any folder",
 }
 
 
 def describe_layouts(layouts: Layouts) -> dict[str, Any]:
-    """All that is known: built in, declared, and what is no log."""
+    """The whole table: built in, declared, and what is not a log."""
     return {
         "built_in": [_describe_row(row) for row in LAYOUTS],
         "declared": describe_declarations(layouts),
@@ -37,21 +37,21 @@ def describe_layouts(layouts: Layouts) -> dict[str, Any]:
 
 def render_layouts(described: Mapping[str, Any]) -> Iterator[str]:
     """The same, for people."""
-    yield "Built in: taken in every bucket"
+    yield "Built in, for every bucket"
     yield from _render_rows(described["built_in"], "keys")
     yield ""
-    yield "Declared by the settings: taken in the buckets that they name"
+    yield "Declared by the settings, for the buckets that they name"
     if described["declared"]:
         yield from _render_rows(described["declared"], "pattern")
     else:
         yield "  none; `log-aggregator layouts suggest BUCKET` proposes some"
     yield ""
-    yield "No logs: never packed, unless a declaration names the very thing"
+    yield "Not logs: never packed, unless a declaration names exactly this kind of key"
     yield from (
         f"  {reason}" for reason in dict.fromkeys(row["reason"] for row in described["no_log"])
     )
     yield ""
-    yield "Every other key is left alone. `log-aggregator layouts explain KEY` says how it is read."
+    yield "Every other key is left alone. `log-aggregator layouts explain KEY` shows why."
 
 
 def describe_explanation(explanation: Explanation) -> str:
@@ -62,7 +62,7 @@ def describe_explanation(explanation: Explanation) -> str:
 
 
 def render_explanation(explanation: Explanation) -> Iterator[str]:
-    """For people: the key, what becomes of it and why, and what it says."""
+    """For people: the key, what a run does with it and why, and what it says."""
     yield explanation.key
     yield f"  {explanation.action:<9} {explanation.reason}"
     facts = {
@@ -79,7 +79,7 @@ def render_explanation(explanation: Explanation) -> Iterator[str]:
 
 
 def describe_sample(sample: BucketSample) -> dict[str, Any]:
-    """What was seen of a bucket, and what could be declared."""
+    """What was seen in a bucket, and what could be declared."""
     return {
         "bucket": sample.bucket,
         "pages": sample.pages,
@@ -96,14 +96,16 @@ def describe_sample(sample: BucketSample) -> dict[str, Any]:
 
 
 def render_sample(sample: BucketSample) -> Iterator[str]:
-    """TOML to be pasted; all that is no declaration is a comment."""
+    """TOML to paste; everything that is not a declaration is a comment."""
     seen = (
-        "all of it" if sample.is_whole else f"{format_count(sample.pages, 'page')} here and there"
+        "all of it"
+        if sample.is_whole
+        else f"{format_count(sample.pages, 'page')} spread over its folders"
     )
-    yield f"# {sample.bucket}: {format_count(sample.objects, 'object')} looked at, {seen}."
+    yield f"# {sample.bucket}: {format_count(sample.objects, 'object')} listed, {seen}."
     yield "# Read each declaration before you keep it: what it matches is packed and then deleted."
     for name, count in sample.known.most_common():
-        yield f"# known already: {name}, {format_count(count, 'object')}"
+        yield f"# already known: {name}, {format_count(count, 'object')}"
     for suggestion in sample.suggestions:
         yield ""
         yield from _render_suggestion(sample.bucket, suggestion)
@@ -166,7 +168,7 @@ def _render_suggestion(bucket: str, suggestion: Suggestion) -> Iterator[str]:
 
 
 def _comment(text: str) -> str:
-    """A key may have line breaks and control characters; a comment of TOML may not."""
+    """Escapes line breaks and control characters, which a key may have and a TOML comment not."""
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
 
 

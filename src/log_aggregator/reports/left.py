@@ -1,6 +1,4 @@
-"""What was left alone, in particular: by bucket and reason, with samples, and what would change
-it.
-"""
+"""What was left alone: by bucket and reason, with samples, and with what would change it."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from log_aggregator.steps.packing.selection import Left, Selection
 
 _MEANINGS = {
     Left.UNKNOWN: "unknown",
-    Left.NO_LOG: "no logs",
+    Left.NO_LOG: "not logs",
     Left.HELD: "held",
     Left.DELETED: "deleted",
     Left.FROZEN: "frozen",
@@ -24,7 +22,7 @@ _MEANINGS = {
 
 
 def describe_left_why(selection: Selection) -> list[dict[str, Any]]:
-    """A row for each bucket and reason, those with most objects first."""
+    """A row for each bucket and reason, those with the most objects first."""
     ordered = sorted(
         selection.left_why.items(), key=lambda each: (-each[1].objects, each[0].bucket, each[0].why)
     )
@@ -44,7 +42,7 @@ def describe_left_why(selection: Selection) -> list[dict[str, Any]]:
 
 
 def render_left_why(rows: Sequence[Mapping[str, Any]], samples: int = 2) -> Iterator[str]:
-    """The same, for people. `samples` are shown of each row at most."""
+    """The same, for people. At most `samples` keys are shown for each row."""
     if not rows:
         return
     yield ""
@@ -63,7 +61,7 @@ def render_left_why(rows: Sequence[Mapping[str, Any]], samples: int = 2) -> Iter
     buckets = dict.fromkeys(row["bucket"] for row in rows if row["is_in_use"])
     for bucket in buckets:
         yield (
-            f"  note: other programs write to {bucket}, and read by key what is in it: "
+            f"  note: other programs seem to use {bucket}, and read its objects by key: it has "
             "inventories, tables or results of queries"
         )
     if any(row["patterns"] for row in rows):
@@ -71,7 +69,7 @@ def render_left_why(rows: Sequence[Mapping[str, Any]], samples: int = 2) -> Iter
 
 
 def _patterns(reason: str, samples: Sequence[str]) -> list[str]:
-    """Of the layouts that would make logs of the samples."""
+    """Patterns of layouts that would make the samples logs."""
     if reason not in NO_LAYOUT_REASONS:
         return []
     found = (suggest_pattern(sample) for sample in samples)

@@ -16,7 +16,7 @@ def format_bytes(count: int) -> str:
 
 
 def format_dollars(dollars: float) -> str:
-    """Small sums keep three digits that say something."""
+    """Small sums keep three significant digits."""
     if dollars == 0:
         return "$0"
     return (

@@ -21,8 +21,8 @@ from log_aggregator.steps.packing.plan import PlannedGroup, RunPlan
 def describe_plan(
     plan: RunPlan, requests_so_far: Mapping[str, int], comparison: Comparison
 ) -> dict[str, Any]:
-    """The plan in plain types. `requests_so_far` are those that planning itself took; a run takes
-    them too.
+    """The plan in plain types. `requests_so_far` are the requests of planning itself, which a run
+    needs too.
     """
     totals = plan.totals
     requests = Counter(requests_so_far) + totals.requests
@@ -52,7 +52,7 @@ def describe_plan(
 
 
 def render_plan(plan: Mapping[str, Any], *, with_groups: bool = False) -> Iterator[str]:
-    """The same, for people, line by line; with every group and pack where that is asked for."""
+    """The same, for people, line by line; `with_groups` adds every group and pack."""
     days = (
         plan["first_date"]
         if plan["first_date"] == plan["last_date"]
@@ -77,7 +77,7 @@ def render_plan(plan: Mapping[str, Any], *, with_groups: bool = False) -> Iterat
     yield (
         f"  about {sum(plan['requests'].values()):,} requests, "
         f"{format_dollars(dollars['estimated'])};"
-        f" one upload for each object would cost {format_dollars(dollars['one_upload_per_object'])}"
+        f" one upload per object would cost {format_dollars(dollars['one_upload_per_object'])}"
     )
     yield from render_left_why(plan["left"])
     if plan["objects"]["to_pack"]:
@@ -174,12 +174,12 @@ def _render_verdict(plan: Mapping[str, Any]) -> Iterator[str]:
     if archived >= left:
         yield (
             f"Packs of these cost more than they save: {format_dollars(archived)} against "
-            f"{format_dollars(left)} for leaving them. Leave such buckets out of the settings, or "
-            "pack longer ranges at once"
+            f"{format_dollars(left)} for leaving them. Leave buckets like these out of the "
+            "settings, or pack longer ranges in one run"
         )
     elif chosen[1] >= left:
         yield (
-            f"Packs in {chosen[0]} cost more than they save; in an archive class they save "
+            f"Packs in {chosen[0]} cost more than they save; in an archive class they would save "
             f"{format_dollars(left - archived)}: set storage_class, or a lifecycle rule for packs/"
         )
     else:

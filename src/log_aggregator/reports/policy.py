@@ -1,4 +1,4 @@
-"""`iam-policy`: the documents, and what they do not cover."""
+"""`iam-policy`: the documents, and notes on what they do not cover."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def describe_policies(
     notes += [*_note_keys(stages, scope, kms_key_id), *_note_stages(stages, scope)]
     if len(documents) > ATTACHED_MAX:
         notes.append(
-            f"A role takes {ATTACHED_MAX} managed policies unless its quota is raised, and these "
-            f"are {len(documents)}: name fewer buckets, or beginnings of names."
+            f"A role can have {ATTACHED_MAX} managed policies unless its quota is raised, and "
+            f"these are {len(documents)}: name fewer buckets, or beginnings of names."
         )
     return {"stages": [*stages], "policies": policies, "files": [], "notes": notes}
 
@@ -64,13 +64,12 @@ def _note_keys(stages: Sequence[Stage], scope: Scope, kms_key_id: str | None) ->
         )
     if kms_key_id is not None and not is_key_arn(kms_key_id) and not scope.target_keys:
         yield (
-            f"kms_key_id = {kms_key_id!r} is no ARN of a key, and IAM matches nothing else: give "
+            f"kms_key_id = {kms_key_id!r} is not the ARN of a key, and IAM matches only ARNs: add "
             "--target-kms-key-arn."
         )
     elif not scope.target_keys:
         yield (
-            "Where the bucket of the packs encrypts with a KMS key of your own, give "
-            "--target-kms-key-arn."
+            "If the packs' bucket encrypts with a KMS key of your own, add --target-kms-key-arn."
         )
 
 
@@ -79,16 +78,16 @@ def _note_stages(stages: Sequence[Stage], scope: Scope) -> Iterator[str]:
         known = scope.versioned | scope.unversioned
         if unknown := [name for name in scope.sources if name not in known]:
             yield (
-                f"Whether there are versions is not known of {', '.join(unknown)}: DeleteVersions "
-                "is for buckets that have or had them, DeleteUnversioned for those that never "
-                "had. --look asks S3."
+                f"It is not known whether {', '.join(unknown)} ever had versioning: "
+                "DeleteVersions is for buckets that have or had it, DeleteUnversioned for those "
+                "that never had it. --look asks S3."
             )
         if Stage.PACK not in stages:
             yield "`run` packs late logs before it deletes; it needs --stage pack too."
     if {Stage.SURVEY, Stage.PACK} & {*stages}:
         yield "--inventory needs s3:GetObject and s3:ListBucket where the inventory is written."
     if {Stage.READ, Stage.DRILL} & {*stages}:
-        yield "Restoring costs money: remove ThawPacks from the policy of those who must not."
+        yield "Thawing costs money: remove ThawPacks from the policy of users who must not thaw."
     if Stage.DRILL in stages:
         yield (
             "drill --planted also needs s3:GetBucketVersioning, s3:ListBucketVersions, and "
@@ -98,19 +97,19 @@ def _note_stages(stages: Sequence[Stage], scope: Scope) -> Iterator[str]:
     if Stage.READ in stages:
         yield (
             "put-back needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload "
-            "where it writes; aggregates of other tools need s3:GetObject on themselves."
+            "where it writes; reading other tools' aggregates needs s3:GetObject on them."
         )
     yield from _note_hashing(stages, scope)
     if scope.rules.destination_bucket is None and any(name.endswith("*") for name in scope.sources):
         yield (
-            "In a policy the * of a name also stands for slashes, so a log object under a folder "
-            "of the name of ours counts as a pack, and stays."
+            "In a policy, the * in a bucket's name also matches slashes. So a log object in a "
+            "folder named like ours counts as a pack, and is not deleted."
         )
 
 
 def _note_hashing(stages: Sequence[Stage], scope: Scope) -> Iterator[str]:
     if Stage.PROVE in stages and not scope.roles:
-        yield "iam:PassRole is missing: give the role that S3 hashes packs with by --role-arn."
+        yield "iam:PassRole is missing: name the role that S3 hashes packs with by --role-arn."
     if Stage.HASH in stages:
         yield (
             "hash is for a role that batchoperations.s3.amazonaws.com may assume; "

@@ -1,4 +1,4 @@
-"""Originals that are put back: which, where to, and what became of them."""
+"""Originals that are put back: which, where to, and with what result."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from log_aggregator.steps.retrieval.fetch import Wanted
 from log_aggregator.steps.retrieval.put_back import PutBackResult, ReturnAddress
 
 WARNING = (
-    "what is put back into a bucket that logs are taken from is packed again, and deleted, "
-    "by the next run that looks at its date;"
-    " name its account, prefix or dates under [holds] for as long as it is needed, or use "
+    "the next run over these dates packs and deletes what is put back into a bucket that logs are "
+    "taken from;"
+    " name its account, prefix or dates under [holds] for as long as you need it, or use "
     "--to-bucket"
 )
 _SHOWN_MAX = 20
@@ -54,7 +54,7 @@ def render_put_back_plan(described: Mapping[str, Any]) -> Iterator[str]:
     originals = described["originals"]
     yield from render_warnings(described["warnings"])
     yield (
-        f"{format_count(len(originals), 'original')}, {format_bytes(described['bytes'])}, out of"
+        f"{format_count(len(originals), 'original')}, {format_bytes(described['bytes'])}, from"
         f" {format_count(described['packs'], 'pack')}, would be written:"
     )
     for original in originals[:_SHOWN_MAX]:
@@ -81,7 +81,7 @@ def describe_put_back(
 
 
 def render_put_back(described: Mapping[str, Any]) -> Iterator[str]:
-    """Without the warnings, which were given before."""
+    """Without the warnings, which were printed before."""
     there = (
         f", {format_count(described['there'], 'was', 'were')} there already"
         if described["there"]

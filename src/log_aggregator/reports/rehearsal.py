@@ -1,4 +1,4 @@
-"""What `rehearse` says: before it begins, and a table of what was expected and what was seen."""
+"""What `rehearse` prints: its intention, and a table of what was expected and what was seen."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from log_aggregator.steps.rehearsal.rehearse import Rehearsed, is_unsafe
 
 WIDTHS = (6, 42, 19, 33)
 HEADINGS = {
-    Rests.SAFETY: "what safety rests on",
+    Rests.SAFETY: "what safety depends on",
     Rests.COMMAND: "what commands need",
     Rests.COST: "what saves requests, or is good to have",
 }
 PROMISE_REQUESTS = 700
-"""Counted on servers that keep nearly all promises, and a little more; so are the others."""
+"""Counted on servers that keep nearly all promises, with a margin; so are the next two."""
 LIFE_REQUESTS = 1_000
 LIFE_BYTES = 80_000_000
-"""Sent and read."""
+"""Bytes sent and read."""
 EGRESS_DOLLARS_PER_GB = 0.09
-"""Of what is read from outside of AWS; the first 100 GB of a month are free
+"""For reads from outside AWS; the first 100 GB of a month are free
 (https://aws.amazon.com/s3/pricing/).
 """
 
@@ -33,12 +33,12 @@ EGRESS_DOLLARS_PER_GB = 0.09
 def render_intention(venue: Venue) -> Iterator[str]:
     """What will be done, where, and what it costs."""
     yield "This rehearses the life of a few synthetic logs: they are packed, verified, deleted,"
-    yield "found, extracted and put back, by runs that are killed on the way; and it probes each"
-    yield "promise of this S3 that the safety of your logs rests on."
+    yield "found, extracted and put back, and some of the runs are killed on the way. It also tests"
+    yield "each promise of this S3 that the safety of your logs depends on."
     yield ""
     if venue.named_bucket is not None:
         yield f"It writes and deletes under s3://{venue.named_bucket}/{venue.prefix}"
-        yield "and nothing else in this bucket is listed, written or deleted."
+        yield "and lists, writes and deletes nothing else in this bucket."
     else:
         yield f"It makes {format_count(len(venue.new_buckets), 'bucket')}, and removes them again:"
         yield from (f"  {name}" for name in venue.new_buckets)
@@ -48,15 +48,15 @@ def render_intention(venue: Venue) -> Iterator[str]:
     requests, size_bytes = PROMISE_REQUESTS + LIFE_REQUESTS * lives, LIFE_BYTES * lives
     yield (
         f"Costs on AWS: about {requests:,} requests, at most "
-        f"{format_dollars(estimate_dollars_max(requests))}; about {size_bytes // 10**6} MB are "
-        "sent and"
+        f"{format_dollars(estimate_dollars_max(requests))}; it sends and reads about "
+        f"{size_bytes // 10**6} MB,"
     )
     egress = format_dollars(size_bytes / 1e9 * EGRESS_DOLLARS_PER_GB)
-    yield f"read, at most {egress} from outside of AWS. It takes some minutes."
+    yield f"which costs at most {egress} from outside AWS. It takes a few minutes."
 
 
 def estimate_dollars_max(requests: int) -> float:
-    """As if all were of the dearest kind of Standard's."""
+    """As if all were of the most expensive kind in Standard."""
     return requests * PRICES.standard.put_1000 / 1000
 
 
@@ -111,7 +111,7 @@ def _describe_promise(promise: Promise, answer: Answer) -> dict[str, Any]:
 
 
 def render_rehearsal(described: Mapping[str, Any]) -> Iterator[str]:
-    """A table of promises, then one of each life, and the verdict."""
+    """A table of promises, then one for each life, and the verdict."""
     for rests, heading in HEADINGS.items():
         promises = [each for each in described["promises"] if each["rests"] == rests]
         if promises:
@@ -171,12 +171,12 @@ def render_left(left: Sequence[str]) -> Iterator[str]:
 
 def _give_verdict(described: Mapping[str, Any]) -> str:
     if described["stopped"]:
-        return "Stopped: what stands above is all that was seen."
+        return "Stopped: only what is shown above was tested."
     if described["kept"]:
-        return "All that safety rests on is kept, and every log came back."
+        return "This S3 keeps every promise that safety depends on, and every log came back."
     promises = [each["name"] for each in described["promises"] if each["unsafe"]]
     steps = [
         step["name"] for life in described["lives"] for step in life["steps"] if not step["kept"]
     ]
     names = ", ".join(dict.fromkeys([*promises, *steps])) or "the removal of what was made"
-    return f"NOT as it should be: {names}. Do not let a run delete anything here."
+    return f"NOT SAFE: {names} failed. Do not let a run delete anything on this S3."

@@ -94,8 +94,8 @@ def describe_run(result: RunResult, measured: Measured) -> dict[str, Any]:
 
 
 def warn_of_terms(result: RunResult) -> Iterator[Failure]:
-    """Packs that cannot be searched though they should be, once for each kind of error: thousands
-    may have it.
+    """Packs that should be searchable and are not: one warning for each kind of error, because
+    thousands of packs may have it.
     """
     errors: dict[str, list[str]] = {}
     for pack in result.packs:
@@ -108,8 +108,8 @@ def warn_of_terms(result: RunResult) -> Iterator[Failure]:
 
 
 _TERMS_ADVICE = (
-    "All of them are packed like any other. `log-aggregator index terms` makes their terms, once "
-    "the cause is gone."
+    "The packs themselves are not affected. Once the cause is gone, `log-aggregator index terms` "
+    "makes their terms."
 )
 
 
@@ -147,7 +147,8 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
         f" into {format_count(len(run['packs']), 'pack')}, {format_bytes(run['bytes_out'])}",
     )
     if objects["copied"]:
-        yield _line("", f"of these {objects['copied']:,} large ones were copied alone")
+        large = format_count(objects["copied"], "large one", "large ones")
+        yield _line("", f"including {large} that S3 copied one by one")
     if run["stage"] == Stage.DELETE or objects["deleted"]:
         text = f"{format_count(objects['deleted'], 'original')}, each after its pack was verified"
         yield _line("deleted", text)
@@ -182,7 +183,7 @@ def render_run(run: Mapping[str, Any]) -> Iterator[str]:
             "left unfinished",
         )
     if run["stopped"]:
-        yield "Stopped before it was done; start the same command again to go on."
+        yield "Stopped before it was done; start the same command again to continue."
     yield from _render_public_keys(run)
     yield from render_failures(run["failures"])
 
@@ -194,19 +195,19 @@ def describe_signature(signature: Mapping[str, Any]) -> str:
 
 
 def render_inventories(inventories: Iterable[str]) -> Iterator[str]:
-    """What it went by, if it did not list the buckets."""
+    """The inventories that it took its listing from, if any."""
     for location in inventories:
         yield _line("listed by", location)
 
 
 def render_layouts(layouts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Which layouts were declared, if any were."""
+    """The declared layouts, if any."""
     if layouts:
         yield _line("layouts", name_layouts(layouts))
 
 
 def name_layouts(layouts: Sequence[Mapping[str, Any]]) -> str:
-    """How many are declared, and the first of them by name."""
+    """How many are declared, and the names of the first."""
     names = ", ".join(layout["name"] for layout in layouts[:NAMED_LAYOUTS_MAX])
     more = len(layouts) - NAMED_LAYOUTS_MAX
     return f"{len(layouts):,} declared: {names}" + (f", and {more:,} more" if more > 0 else "")
@@ -216,9 +217,9 @@ def render_left(objects: Mapping[str, int], samples: Mapping[str, str]) -> Itera
     """What was left alone, and why."""
     meanings = {
         "unknown": "of unknown layout or date",
-        "no_log": "no logs or empty",
+        "no_log": "not logs or empty",
         "held": "held by the settings",
-        "deleted_keys": "deleted by somebody else",
+        "deleted_keys": "deleted by someone else",
         "frozen": "in an archive class",
         "other_regions": "of other regions",
     }
@@ -236,52 +237,54 @@ def render_failures(failures: list[Mapping[str, str]]) -> Iterator[str]:
         return
     yield from render_failed(
         failures,
-        f"{format_count(len(failures), 'failure')}; nothing went that is not in a verified pack",
+        f"{format_count(len(failures), 'failure')}; nothing was deleted that is not in a verified "
+        "pack",
     )
 
 
 def _render_public_keys(run: Mapping[str, Any]) -> Iterator[str]:
-    """Regions without keys each time, in a line; why, only the first time."""
+    """Regions without keys, in one line each time; the reason only the first time."""
     if run["refused_regions"]:
-        yield _line("no keys", f"of CloudTrail in {', '.join(run['refused_regions'])}: refused")
+        regions = ", ".join(run["refused_regions"])
+        yield _line("no keys", f"CloudTrail refused to give its public keys in {regions}")
     if run["warnings"]:
-        head = f"{format_count(len(run['warnings']), 'warning')}; nothing failed because of it"
+        head = f"{format_count(len(run['warnings']), 'warning')}, which made nothing fail"
         yield from render_failed(run["warnings"], head)
 
 
 def _render_kept(objects: Mapping[str, int], stage: str) -> Iterator[str]:
     originals = format_count(objects["kept"], "original")
     if stage == Stage.PACK:
-        yield _line("kept", f"{originals}: nothing is deleted unless delete_originals is set")
-        yield _line("", "or `log-aggregator delete --verified --older-than 30d` is typed")
+        yield _line("kept", f"{originals}: nothing is deleted unless you set delete_originals")
+        yield _line("", "or start `log-aggregator delete --verified --older-than 30d`")
     elif objects["kept"]:
         yield _line("kept", f"{originals} until keep_originals_days have passed")
     if objects["retained"]:
         yield _line(
-            "retained", f"{format_count(objects['retained'], 'original')} that S3 refuses to delete"
+            "retained", f"{format_count(objects['retained'], 'original')} that S3 refused to delete"
         )
     if objects["unknown_outcome"]:
         yield _line(
             "unknown",
             f"{format_count(objects['unknown_outcome'], 'original')} in verified packs: S3 did "
-            "not say whether it deleted them; the next run looks",
+            "not say whether it deleted them; the next run checks",
         )
     if objects["changed"]:
         yield _line(
             "changed",
-            f"{format_count(objects['changed'], 'log object')} since the listing; the next "
+            f"{format_count(objects['changed'], 'log object')} after the listing; the next "
             "run takes them",
         )
     if objects["discarded"]:
         yield _line(
             "discarded",
-            f"{format_count(objects['discarded'], 'log object')} of other regions, not "
-            "packed, listed under discards/",
+            f"{format_count(objects['discarded'], 'log object')} of other regions, deleted "
+            "without a pack, and listed under discards/",
         )
 
 
 def _render_requests(requests: Mapping[str, int]) -> str:
-    """The three most frequent by name; `--json` has all."""
+    """The three most frequent operations; `--json` has all."""
     most = sorted(requests.items(), key=lambda item: -item[1])
     named = [f"{operation} {count:,}" for operation, count in most[:3]]
     rest = sum(count for _, count in most[3:])
@@ -295,7 +298,7 @@ def _render_dollars(dollars: Mapping[str, float]) -> str:
     text = f"{format_dollars(ours)} of requests"
     if ours and theirs > 2 * ours:
         text += (
-            f"; one upload for each object would have cost {format_dollars(theirs)}, "
+            f"; one upload per object would have cost {format_dollars(theirs)}, "
             f"{format_times(theirs / ours)} as much"
         )
     return text

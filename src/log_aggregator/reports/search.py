@@ -1,4 +1,4 @@
-"""What a search found, and what it did not look at."""
+"""What a search found, and what it could not search."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from log_aggregator.steps.search.answers import Answer, Coverage, Sighted, Sight
 
 _VALUES_SHOWN_MAX = 40
 _WITH_MONTHS_MAX = 3
-"""Of more values each is one line."""
+"""More values than this are shown in one line each."""
 _MONTHS_SHOWN_MAX = 24
-"""A longer time is shown by years."""
+"""A longer time is shown by year."""
 NOT_LISTED = "not listed"
 _ACCOUNTS_SHOWN_MAX = 8
 _VALUE_CHARS = 60
 _FAILURES_SHOWN_MAX = 5
 _BAR_CHARS = 32
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_EXTRACT = "`log-aggregator extract` gets these log objects, to be looked through by other means"
+_EXTRACT = "to search these log objects by other means, get them with `log-aggregator extract`"
 _MAKE = (
-    "`log-aggregator index terms` makes them of packs that can be read, and says what thawing the "
-    "others costs"
+    "`log-aggregator index terms` makes terms for packs that can be read, and shows what thawing "
+    "the others costs"
 )
 _REMEDIES: Mapping[Unsearched, str] = {
     Unsearched.LOG_TYPE: _EXTRACT,
@@ -42,10 +42,10 @@ _REMEDIES: Mapping[Unsearched, str] = {
     Unsearched.TOO_LARGE: _EXTRACT,
     Unsearched.TOO_MANY: _EXTRACT,
     Unsearched.NOT_MADE: _MAKE,
-    Unsearched.OFF: 'search = "plain" or "hashed" in the settings, and then `index terms`',
-    Unsearched.UNREAD: "`log-aggregator index terms --again` makes them anew, out of the packs",
+    Unsearched.OFF: 'set search = "plain" or "hashed", and then start `log-aggregator index terms`',
+    Unsearched.UNREAD: "`log-aggregator index terms --again` makes them again, from the packs",
     Unsearched.NOT_MERGED: "`log-aggregator index tables` merges them; then search again",
-    Unsearched.HASHED: "look for whole values, without --prefix and not for a network",
+    Unsearched.HASHED: "search for whole values, without --prefix and not for a network",
     Unsearched.OTHER_KEY: "set LOG_AGGREGATOR_SEARCH_KEY to the key that they were packed with",
 }
 """What helps against each reason."""
@@ -139,8 +139,8 @@ def _describe_packs(answer: Answer, states: Sequence[PackState]) -> list[dict[st
 
 
 def render_answer(described: Mapping[str, Any]) -> Iterator[str]:
-    """Values with their times and months, or a line for each of many; what was not found; then the
-    packs by class, and what thawing them costs.
+    """Values with their times and months, or a line for each if there are many; what was not found;
+    then the packs by class, and what thawing them costs.
     """
     found = sorted(described["found"], key=lambda value: -value["count"])
     if len(found) <= _WITH_MONTHS_MAX:
@@ -183,8 +183,8 @@ def _render_value(value: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _render_months(counts: Counter[str]) -> Iterator[str]:
-    """A bar for each month from the first to the last, those without any, too; the longest is the
-    busiest one's. By years where there are too many.
+    """A bar for each month from the first to the last, including empty ones; the longest is the
+    busiest month's. By year where there are too many.
     """
     times = list(_months_between(min(counts), max(counts)))
     if len(times) > _MONTHS_SHOWN_MAX:
@@ -206,7 +206,7 @@ def _months_between(first: str, last: str) -> Iterator[str]:
 
 
 def _bar(share: float) -> str:
-    """Never empty: a month that has any has a bar."""
+    """Never empty: every month with an event has a bar."""
     eighths = max(1, round(share * _BAR_CHARS * 8))
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
@@ -225,14 +225,14 @@ def _render_packs(described: Mapping[str, Any]) -> Iterator[str]:
     if states[State.THAWED]:
         yield f"  {states[State.THAWED]:,} thawed, and can be read"
     if states[State.THAWING]:
-        yield f"  {states[State.THAWING]:,} being thawed"
+        yield f"  {states[State.THAWING]:,} thawing"
     for tier in described["thaw"]:
         if tier["dollars"]:
             yield f"  thawing, {tier['tier']}: {format_dollars(tier['dollars'])}, {tier['takes']}"
 
 
 def _class_of(described: Mapping[str, Any], pack: Mapping[str, Any]) -> str:
-    """Or why it is not known."""
+    """The storage class, or why it is not known."""
     were_listed = described["searched"]["packs_were_listed"]
     return str(pack["storage_class"] or (GONE if were_listed else NOT_LISTED))
 
@@ -252,7 +252,7 @@ def render_pack_list(described: Mapping[str, Any]) -> Iterator[str]:
 
 
 def render_coverage(coverage: Coverage) -> str:
-    """What was looked at."""
+    """What was searched."""
     return (
         f"searched: {format_count(coverage.members, 'log object')} in "
         f"{format_count(coverage.packs, 'pack')}"
@@ -260,9 +260,9 @@ def render_coverage(coverage: Coverage) -> str:
 
 
 def render_gaps(coverage: Coverage) -> Iterator[str]:
-    """Whatever was not looked at: how much, why, an example, and what helps."""
+    """Everything that was not searched: how much, why, an example, and what helps."""
     if not coverage.is_compared:
-        yield "not known: whether there are packs that no table covers; leave out --quick to see"
+        yield "not known: whether there are packs that no table covers; to see, leave out --quick"
     reasons = sorted(coverage.reasons, key=lambda reason: _REMEDIES[reason])
     for remedy, alike in groupby(reasons, key=lambda reason: _REMEDIES[reason]):
         for reason in alike:
@@ -274,20 +274,20 @@ def render_gaps(coverage: Coverage) -> Iterator[str]:
 
 
 def _render_unread(failures: Sequence[Failure]) -> Iterator[str]:
-    """Tables, and terms of packs. What was missed by it is among the gaps."""
+    """Tables, and terms of packs. The packs that were missed because of it are among the gaps."""
     for failure in failures[:_FAILURES_SHOWN_MAX]:
         yield f"could not be read: {failure.where}: {failure.error}: {failure.message}"
     if len(failures) > _FAILURES_SHOWN_MAX:
         yield f"  ... and {len(failures) - _FAILURES_SHOWN_MAX:,} more; --json names all"
     if any(TABLE_ENDING in failure.where for failure in failures):
         yield (
-            "  a table's packs are read one by one then; `log-aggregator index tables --rebuild` "
-            "makes it anew"
+            "  the terms of a table's packs are read one by one instead; `log-aggregator index "
+            "tables --rebuild` makes it again"
         )
 
 
 def describe_unsearched(coverage: Coverage) -> str:
-    """How much was not looked at: `6 packs and 4 log objects in others`."""
+    """How much was not searched: `6 packs and 4 log objects in others`."""
     packs, members = coverage.unsearched_packs.total(), coverage.unsearched_members.total()
     if not packs:
         return format_count(members, "log object") if members else "packs that no table covers"

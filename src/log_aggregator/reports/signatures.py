@@ -1,5 +1,5 @@
-"""How far a chain of custody records is proven, and what was signed: as dictionaries for programs,
-as lines for people.
+"""How much of a chain of custody records is proven, and what was signed: as dictionaries for
+programs, as lines for people.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from log_aggregator.reports.numbers import format_count
 
 
 def describe_proven(proven: Proven, *, is_broken: bool) -> dict[str, Any]:
-    """`proven_up_to` is null where anything is wrong with the chain: it may be what was signed."""
+    """`proven_up_to` is null where anything is wrong with the chain: a signature vouches for what
+    was signed, which may be the broken chain.
+    """
     newest = proven.newest
     is_proven = newest is not None and newest.is_trusted and not is_broken
     return {
@@ -30,24 +32,24 @@ def describe_proven(proven: Proven, *, is_broken: bool) -> dict[str, Any]:
 
 
 def render_proven(described: Mapping[str, Any]) -> Iterator[str]:
-    """Up to when the chain is proven, and by whom."""
+    """Up to which record the chain is proven, and by which key."""
     newest, stamped = described["newest"], described["stamped"]
     if newest is None and described["read"]:
         read = format_count(described["read"], "signature")
         yield f"  signed    none of these records; {read} read"
         return
     if newest is None:
-        yield "  signed    by nobody: only a hash kept elsewhere shows that its end is whole"
+        yield "  signed    no: only a hash kept elsewhere can show that no newer record is missing"
         return
     by = f"record {newest['sequence']} of {newest['ended']}, by key {newest['key']}"
     if described["proven_up_to"] is not None:
         begin = f"from record {described['from']} " if described["from"] else ""
         yield f"  proven    {begin}up to {by}, signed at {newest['signed_at']}"
     elif newest["is_trusted"]:
-        yield f"  signed    up to {by}; it proves nothing while anything is WRONG"
+        yield f"  signed    up to {by}; this proves nothing while anything is WRONG"
     else:
-        yield f"  signed    up to {by}, which was not named: that proves nothing yet"
-        yield "            see that it is yours, and name it with --public-key or --kms-key"
+        yield f"  signed    up to {by}, which was not named, so it proves nothing yet"
+        yield "            check that it is yours, and name it with --public-key or --kms-key"
     if stamped is not None:
         stamp = stamped["time_stamp"]
         which = "" if stamped["sequence"] == newest["sequence"] else f"record {stamped['sequence']}"
@@ -56,7 +58,7 @@ def render_proven(described: Mapping[str, Any]) -> Iterator[str]:
             f"{stamp['authority']}"
         )
     elif newest["has_time_stamp"]:
-        yield "            it has a time stamp: name --time-stamp-authority to have it checked"
+        yield "            it has a time stamp; to check that, add --time-stamp-authority"
     if described["only_chained"]:
         count = format_count(described["only_chained"], "record")
         verb = "is" if described["only_chained"] == 1 else "are"

@@ -15,7 +15,7 @@ from log_aggregator.steps.custody.totals import PackedTotal, PackedTotals
 ROWS_SHOWN_MAX = 20
 ARCHIVE = "DEEP_ARCHIVE"
 _MONTHS = 12
-"""Archive classes bill a minimum of days: a year has none of that in it."""
+"""Over a year the minimum number of days that archive classes bill makes no difference."""
 _BY = {
     "log_types": "log type",
     "accounts": "account",
@@ -42,7 +42,7 @@ def describe_stats(totals: PackedTotals, prices: Prices = PRICES) -> dict[str, A
 
 
 def render_stats(described: Mapping[str, Any]) -> Iterator[str]:
-    """The same, for people, at most 100 columns wide but for long names."""
+    """The same, for people, at most 100 columns wide except for long names."""
     total, dollars = described["total"], described["dollars"]
     yield (
         f"{format_count(total['objects'], 'log object')}, {format_bytes(total['source_bytes'])}, "
@@ -57,7 +57,7 @@ def render_stats(described: Mapping[str, Any]) -> Iterator[str]:
     )
     yield (
         f"  moved to {ARCHIVE} one by one, the originals would have cost "
-        f"{format_dollars(dollars['transitions_saved'])} more at once"
+        f"{format_dollars(dollars['transitions_saved'])} more, once"
     )
     for name, title in _BY.items():
         yield ""
@@ -69,7 +69,7 @@ def render_stats(described: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _describe_rows(totals: Mapping[str, PackedTotal]) -> list[dict[str, Any]]:
-    """By name. What was only looked at has no row."""
+    """By name. Where nothing was packed or deleted there is no row."""
     return [
         {"name": name, **asdict(total)}
         for name, total in sorted(totals.items())
@@ -112,4 +112,4 @@ def _render_rows(rows: list[dict[str, Any]], title: str) -> Iterator[str]:
             f"{row['packs']:>9,} {format_bytes(row['pack_bytes']):>10} {row['deleted']:>12,}"
         )
     if len(rows) > len(shown):
-        yield f"... and {len(rows) - len(shown):,} smaller; --json has all"
+        yield f"... and {len(rows) - len(shown):,} smaller ones; --json has all"

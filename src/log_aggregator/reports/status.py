@@ -17,10 +17,10 @@ from log_aggregator.steps.backfill.runs import StackRun
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What was asked for, and found."""
+    """What was found of what was asked for."""
 
     target: Target
-    """Of the backfills."""
+    """Where the backfills' ledgers are."""
     backfills: Sequence[BackfillState] = ()
     executions: Sequence[Execution] = ()
     runs: Sequence[StackRun] = ()
@@ -31,7 +31,7 @@ class Status:
 
     @property
     def is_over(self) -> bool:
-        """Nothing is under way, and nothing waits for somebody to work on it."""
+        """Nothing is under way, and nothing waits for a worker."""
         return all(state.is_over for state in self.backfills) and not any(
             each.ended is None for each in self.executions
         )

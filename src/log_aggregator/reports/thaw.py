@@ -1,4 +1,4 @@
-"""Packs in archive classes: what there is, what thawing costs and takes, and what became of it."""
+"""Packs in archive classes: what there is, the price and time of thawing, and the result."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def render_thaw(described: Mapping[str, Any]) -> Iterator[str]:
             )
     if described["totals"][State.FROZEN]["packs"]:
         yield (
-            "thawing what is frozen, with its copies for "
-            f"{format_count(described['days'], 'day')} (list prices of us-east-1):"
+            "thawing the frozen packs, and keeping the copies for "
+            f"{format_count(described['days'], 'day')}, costs (list prices of us-east-1):"
         )
         for tier in described["tiers"]:
             price = (
-                "not for all of these classes"
+                "not available for all of these classes"
                 if tier["dollars"] is None
                 else f"{format_dollars(tier['dollars']):>10}  {tier['takes']}"
             )
@@ -89,7 +89,7 @@ def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[st
             ""
             if waited
             else (
-                "; the same command with --wait or --then-extract DIR goes on from here, now or "
+                "; the same command with --wait or --then-extract DIR continues from here, now or "
                 "later"
             )
         )
@@ -102,7 +102,7 @@ def render_outcome(described: Mapping[str, Any], *, waited: bool) -> Iterator[st
         )
         yield (
             f"{count} no terms: `log-aggregator index terms` with the same dates and filters makes "
-            "them while the copies are there, and `search` needs no thaw any more"
+            "them while the copies are there; `search` then needs no thaw"
         )
     yield from render_failed(
         described["failures"],

@@ -77,7 +77,7 @@ def describe_validation(
 
 
 def render_findings(findings: Iterable[Finding]) -> Iterator[str]:
-    """A line for each file. Tabs part what is in it, so there are none in its parts."""
+    """A line for each file. Tabs separate its parts, so tabs within a part are escaped."""
     for finding in findings:
         where, text = escape(f"s3://{finding.bucket}/{finding.key}"), escape(finding.text)
         place = f"{_LINE_NAMES[finding.kind]}\t{where}\t"
@@ -98,7 +98,7 @@ def render_findings(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
-    """What is printed behind the lines for the files."""
+    """What is printed after the lines for the files."""
     requested, found = described["requested"], described["found"]
     yield f"Results requested for {requested['first']} to {requested['last']}"
     if not any(
@@ -131,9 +131,9 @@ def render_summary(described: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _render_ranges(ranges: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """No range that has a hole in any trail is claimed."""
+    """Ranges in which every trail is covered without a hole."""
     if not ranges:
-        yield "At no time of the range does every trail have a valid digest"
+        yield "Every hour of the range has a trail without a valid digest"
         return
     told = [f"{each['first']} to {each['last']}" for each in ranges[:RANGES_MAX]]
     more = len(ranges) - len(told)
@@ -142,7 +142,7 @@ def _render_ranges(ranges: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 
 def _render_holes(holes: Sequence[Mapping[str, Any]]) -> str:
-    """The one thing to do next is to ask where these digests went."""
+    """The page that it names says how to find out where these digests went."""
     accounts = format_count(len({hole["account"] for hole in holes}), "account")
     regions = format_count(len({hole["region"] for hole in holes}), "region")
     return (
@@ -171,7 +171,7 @@ def _render_reach(described: Mapping[str, Any]) -> str:
     regions = format_count(len({trail["region"] for trail in trails}), "region")
     names = format_count(len({(trail["trail"], trail["home_region"]) for trail in trails}), "trail")
     found = described["public_keys"]["found"]
-    sources = {"cloudtrail": "from CloudTrail", "archive": "kept beside the packs"}
+    sources = {"cloudtrail": "from CloudTrail", "archive": "kept next to the packs"}
     keys = ", ".join(
         f"{found[source]} {text}" for source, text in sources.items() if found.get(source)
     )

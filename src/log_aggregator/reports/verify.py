@@ -12,13 +12,14 @@ from log_aggregator.steps.rules import Level
 from log_aggregator.steps.upkeep.check import Broken, Finding, Frozen, Sound, Unchecked
 
 THAW = (
-    "It must be thawed before it can be read: `log-aggregator thaw`, or verify at --level checksum."
+    "Thaw it before reading it (`log-aggregator thaw`), or verify with --level checksum or "
+    "--at-rest, which need no thaw."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A part of what was found, which anybody can draw again."""
+    """A sample of what was found, which can be drawn again."""
 
     percent: float
     seed: int
@@ -60,7 +61,7 @@ def render_verify(described: dict[str, Any], days: str) -> Iterator[str]:
         sample = described["sample"]
         yield (
             f"A sample: {sample['chosen']:,} of {sample['found']:,} ({sample['percent']:g}%); "
-            f"the same again: --seed {sample['seed']}"
+            f"to draw it again, add --seed {sample['seed']}"
         )
     yield f"{format_count(len(packs), 'pack')} verified ({level}): {_render_sum(packs)}; {days}"
     if adopted:
@@ -102,7 +103,7 @@ def _render_frozen(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     )
     for row in rows:
         checksum = (
-            "its checksum is right" if row["checksum_compared"] else "and S3 has no checksum of it"
+            "its checksum is right" if row["checksum_compared"] else "S3 has no checksum of it"
         )
         yield f"  s3://{row['bucket']}/{row['key']}: {checksum}"
     yield f"    {THAW}"

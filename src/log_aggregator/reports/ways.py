@@ -23,9 +23,7 @@ from log_aggregator.limits import GIB, KIB, MIB
 from log_aggregator.reports.numbers import format_bytes, format_dollars
 
 YEARS_DEFAULT = 10
-"""As long as the stack keeps packs where nothing else is said (`FinalLogRetention` in
-template.yaml).
-"""
+"""As long as the stack keeps packs by default (`FinalLogRetention` in template.yaml)."""
 ARCHIVE = "DEEP_ARCHIVE"
 SIZE_BOUNDS = (KIB, 4 * KIB, 16 * KIB, 64 * KIB, 128 * KIB, MIB, 16 * MIB, GIB)
 _MEANINGS = {"left": "left in {}", "each": "each to {}", "packs": "packs in {}"}
@@ -33,7 +31,7 @@ _MEANINGS = {"left": "left in {}", "each": "each to {}", "packs": "packs in {}"}
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared: the class that packs are written to, for how long, and at which prices."""
+    """What is compared: the storage class of packs, the years, and the prices."""
 
     storage_class: str = "STANDARD"
     years: int = YEARS_DEFAULT
@@ -43,8 +41,8 @@ class Comparison:
 def describe_ways(
     sizes: Sizes, pack_sizes: Sizes, requests: Mapping[str, int], comparison: Comparison
 ) -> dict[str, Any]:
-    """In plain types, for `plan --json`: of log objects of these sizes, and of their packs.
-    `requests` are all that planning and the run take.
+    """In plain types, for `plan --json`: log objects of these sizes, and their packs. `requests`
+    are all that planning and the run need.
     """
     months, prices = comparison.years * 12, comparison.prices
     packed = Packed(requests, pack_sizes, sizes.count * INDEX_BYTES_PER_MEMBER)
@@ -93,7 +91,7 @@ def render_ways(described: Mapping[str, Any]) -> Iterator[str]:
         f"Over {years:,} year{'s' if years != 1 else ''}, without compute (list prices: "
         f"{described['region']}, {described['date']})"
     )
-    yield f"  {'':<24}{'once':>14}{'storage':>14}{'together':>14}"
+    yield f"  {'':<24}{'once':>14}{'storage':>14}{'total':>14}"
     for way in described["ways"]:
         name = _MEANINGS[way["way"]].format(way["storage_class"])
         yield f"  {name:<24}" + "".join(

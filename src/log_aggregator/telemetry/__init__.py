@@ -1,3 +1,1 @@
-"""What a run tells those who operate it: logs, metrics, traces. Standard library only, so that a
-cold start does not pay for it.
-"""
+"""Logs, metrics and traces for operators. Standard library only, to keep cold starts short."""

@@ -1,10 +1,9 @@
-"""What may be told of an exception that is not ours: its type, and where it arose.
+"""What may be reported about an exception that is not ours: its type, and where it was raised.
 
-What Python and the libraries say may quote what they could not read: a line of a log, a key, a
-value of an index. Our own errors do not, but what they came from does; so whatever a function
-raises leaves it alone, without its chain. Lambda's runtime prints the text of what it gets, and
-hands it to Step Functions as the cause and to X-Ray
-(https://github.com/aws/aws-lambda-python-runtime-interface-client).
+Messages of Python and of libraries may quote what they could not read: a line of a log, a key, a
+value of an index. Our own errors do not, but their causes may; so an error leaves a function
+without its chain. Lambda's runtime prints the text of an error, and passes it to Step Functions as
+the cause and to X-Ray (https://github.com/aws/aws-lambda-python-runtime-interface-client).
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from log_aggregator.errors import LogAggregatorError, OutOfMemory, Unexpected, n
 
 
 def leave_alone(error: Exception) -> LogAggregatorError:
-    """What may leave a function: `tell_own`, without what it came from.
+    """The error that may leave a function: that of `tell_own`, without its causes.
 
-    It is to be raised after the `except` that caught the error, which would be its context again.
+    Raise it after the `except` that caught the error, which would otherwise become its context.
     """
     told = tell_own(error)
     told.__cause__ = told.__context__ = None
@@ -23,7 +22,7 @@ def leave_alone(error: Exception) -> LogAggregatorError:
 
 
 def tell_own(error: Exception) -> LogAggregatorError:
-    """The error itself where it is ours; of any other what may be told."""
+    """The error itself where it is ours; for any other, one that says what may be reported."""
     if isinstance(error, LogAggregatorError):
         return error
     kind = OutOfMemory if isinstance(error, MemoryError) else Unexpected

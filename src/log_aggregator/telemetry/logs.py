@@ -1,4 +1,4 @@
-"""Logs as JSON, one object a line on stdout, which is what CloudWatch Logs Insights reads.
+"""Logs as JSON, one object per line on stdout, which is what CloudWatch Logs Insights reads.
 
     configure_logs("INFO")
     with bind(step="combine"):
@@ -7,14 +7,14 @@
     {"timestamp": "2025-04-04T01:00:07.123Z", "level": "INFO", "message": "pack written", "step":
       "combine", "members": 4892}
 
-`timestamp` and `level` are named and written as Lambda wants them of a function that brings its own
-format (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html), so
-its filter by level works on them.
+`timestamp` and `level` have the names and forms that Lambda expects from a function with its own
+log format (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html),
+so its filter by level works on them.
 
-Contents of logs never get here: bytes are counted, not shown; objects of types that JSON does not
-know appear by the name of their type; and an exception's own text is written only where it is one
-of `errors`, whose texts hold no contents. Of any other exception there is its name and where it was
-raised.
+Contents of logs are never written: bytes are counted, not shown; objects of types that JSON does
+not have appear as the name of their type; and an exception's own text is written only if it is one
+of `errors`, whose texts hold no contents. Of any other exception only its name and the place where
+it was raised are written.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ LOGGER_NAME = "log_aggregator"
 ERROR_CHARS_MAX = 10_000
 FRAMES_MAX = 20
 CAUSES_MAX = 5
-"""CloudWatch cuts long events, and half a JSON object is none: an error's text, its frames (the
-last ones), its causes are bounded.
+"""CloudWatch cuts long events, and half a JSON object cannot be parsed. So an error's text, its
+frames (the last ones are kept) and its causes are bounded.
 """
 
 _LEVELS = {
@@ -57,10 +57,10 @@ _bound: ContextVar[Mapping[str, object]] = ContextVar("bound", default=MappingPr
 
 
 def configure_logs(level: str = "") -> None:
-    """Lets the package's logger write to stdout, from this level on ("" is INFO).
+    """Makes the package's logger write to stdout, from this level on ("" is INFO).
 
-    Lambda keeps a container for many invocations, and puts a handler of its own on the root logger:
-    however often this is called, a line is written once, by us alone. Raises SettingsError.
+    Lambda keeps a container for many invocations, and adds its own handler to the root logger.
+    However often this is called, each line is written only once. Raises SettingsError.
     """
     wanted = (level or "INFO").upper()
     if wanted not in _LEVELS:
@@ -72,26 +72,25 @@ def configure_logs(level: str = "") -> None:
     _logger.setLevel(_LEVELS[wanted])
     logging.getLogger("botocore").setLevel(
         logging.WARNING
-    )  # it tells at every cold start where it found credentials
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of headers by quoting them
+    )  # at INFO it logs at every cold start where it found credentials
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote headers
     _log_strays()
 
 
 def _log_strays() -> None:
-    """An error that no caller sees is logged like any other: of a thread, of a callback of libcurl,
-    of an object that is freed. Python would print it with its text.
+    """Logs errors that no caller sees like any other: of a thread, of a callback of libcurl, of an
+    object that is freed. Python would print them with their text.
     """
-    sys.excepthook = lambda _kind, error, _frames: log_error("nobody caught this", error)
-    threading.excepthook = lambda lost: log_error("a thread ended with this", lost.exc_value)
-    sys.unraisablehook = lambda lost: log_error("nobody could catch this", lost.exc_value)
+    sys.excepthook = lambda _kind, error, _frames: log_error("uncaught error", error)
+    threading.excepthook = lambda lost: log_error("a thread ended with an error", lost.exc_value)
+    sys.unraisablehook = lambda lost: log_error("error that cannot be raised", lost.exc_value)
 
 
 @contextlib.contextmanager
 def bind(**fields: object) -> Iterator[None]:
-    """Adds these fields to every line that is logged inside, also by functions that know nothing of
-    them.
+    """Adds these fields to every line that is logged inside, by any function.
 
-    They hold for this thread. A thread of a pool begins with none, unless its work is run in
+    They apply to this thread. A thread of a pool begins with none, unless its work runs in
     `contextvars.copy_context()`.
     """
     token = _bound.set({**_bound.get(), **fields})
@@ -102,24 +101,24 @@ def bind(**fields: object) -> Iterator[None]:
 
 
 def log_info(message: str, **fields: object) -> None:
-    """What happened. `fields` called timestamp, level or message give way to the line's own."""
+    """Logs what happened. The line's own timestamp, level and message override `fields`."""
     _logger.info(message, extra={"fields": fields})
 
 
 def log_warning(message: str, **fields: object) -> None:
-    """What works, but not as one would want it to."""
+    """Logs what works, but not as it should."""
     _logger.warning(message, extra={"fields": fields})
 
 
 def log_error(message: str, error: BaseException | None = None, **fields: object) -> None:
-    """What went wrong. Of `error` the line holds `error` (its name), `error_message` and `advice`
-    (ours only), `traceback`.
+    """Logs what went wrong. From `error` the line has `error` (its name), `error_message` and
+    `advice` (ours only), and `traceback`.
     """
     _logger.error(message, exc_info=error, extra={"fields": fields})
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON: the line's own fields, what is bound, what the call gave, the
+    """A record as one line of JSON: the line's own fields, bound fields, the call's fields, and the
     error.
     """
 
@@ -131,7 +130,7 @@ class JsonFormatter(logging.Formatter):
         }
         fields: Mapping[str, object] = getattr(record, "fields", {})
         error = record.exc_info[1] if record.exc_info else None
-        # The first `own` puts its fields in front, the second lets them win.
+        # The first `own` puts its fields in front, the second overrides the others.
         line = {**own, **_bound.get(), **fields, **own, **(_describe_error(error) if error else {})}
         return escape_json(json.dumps(line, default=_describe_value))
 
@@ -168,7 +167,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _describe_frames(error: BaseException) -> str:
-    """As Python prints it, but without the text of an error that is not ours."""
+    """As Python prints it, but without the text of errors that are not ours."""
     text = f": {str(error)[:ERROR_CHARS_MAX]}" if isinstance(error, LogAggregatorError) else ""
     return (
         "".join(traceback.format_tb(error.__traceback__, limit=-FRAMES_MAX))
@@ -178,7 +177,7 @@ def _describe_frames(error: BaseException) -> str:
 
 
 def _describe_value(value: object) -> object:
-    """What JSON has no form for."""
+    """Values that JSON cannot hold."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, (bytes, bytearray, memoryview)):

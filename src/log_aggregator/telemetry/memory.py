@@ -1,4 +1,4 @@
-"""How much memory this process needed."""
+"""How much memory this process used."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process ever had. Linux's own counter: getrusage also knows the
-    parent's, from before exec.
+    """The most memory that this process ever had, from Linux's VmHWM: getrusage includes the
+    parent's memory from before exec.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")

@@ -1,16 +1,15 @@
 """Metrics in CloudWatch's Embedded Metric Format: a line of JSON on stdout, which CloudWatch Logs
 turns into metrics. No client.
 
-`METRICS` is the whole truth: names, units, meanings, dimensions. What is not in it cannot be
-written.
+`METRICS` defines all of them: names, units, meanings, dimensions. Nothing else can be written.
 
-Dimensions. Every different set of dimension values is a metric of its own, and is billed as one,
-for each hour in which it is written (https://aws.amazon.com/cloudwatch/pricing/). Hence:
+Dimensions. Every different set of dimension values is a separate metric, and is billed as one for
+each hour in which it is written (https://aws.amazon.com/cloudwatch/pricing/). Hence:
 
-    of a run      once without dimensions: everything in this account and region; and once by
-                  `Stack`, where there is one, so that a second stack beside the first does not
-                  disturb its alarms. Alarms should look at `Stack`.
-    of a group    by `SourceBucket`, and by `SourceBucket` and `LogType`: some hundred at most.
+    of a run      once without dimensions, for everything in this account and region; and once by
+                  `Stack`, where there is one, so that a second stack next to the first does not
+                  disturb its alarms. Alarms should use `Stack`.
+    of a group    by `SourceBucket`, and by `SourceBucket` and `LogType`: a few hundred at most.
 
 Account, date and run are properties, never dimensions: 5,000 accounts times a few log types times
 ten metrics would be hundreds of thousands of metrics, for up to $0.30 a month each. As properties
@@ -39,7 +38,7 @@ STACK_VARIABLE = "LOG_AGGREGATOR_STACK"
 """The environment variable that holds the stack's name; the value of the dimension `Stack`."""
 
 UNITS = frozenset({"Count", "Bytes", "Seconds", "None"})
-"""Of CloudWatch's units, those that are used here."""
+"""CloudWatch's units, as far as they are used."""
 
 # The format's own limits.
 DIMENSIONS_IN_SET_MAX = 30
@@ -54,8 +53,8 @@ _GROUP: DimensionSets = (("SourceBucket",), ("SourceBucket", "LogType"))
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One row. `unit` is CloudWatch's word; dollars have none. Sets that name `Stack` are left out
-    where there is no stack.
+    """One row. `unit` is CloudWatch's name; dollars have none. Sets with `Stack` are left out where
+    there is no stack.
     """
 
     name: str
@@ -80,7 +79,7 @@ METRICS: tuple[Metric, ...] = (
         "ObjectsListed", "Count", "Log objects (versions) of the run's dates that were found.", _RUN
     ),
     Metric("ObjectsPacked", "Count", "Log objects that were written into packs.", _RUN),
-    Metric("ObjectsCopied", "Count", "Large log objects that were copied alone.", _RUN),
+    Metric("ObjectsCopied", "Count", "Large log objects that S3 copied one by one.", _RUN),
     Metric(
         "ObjectsDeleted",
         "Count",
@@ -105,7 +104,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "ObjectsChanged",
         "Count",
-        "Log objects that changed or vanished since the listing; the next run's.",
+        "Log objects that changed or vanished after the listing; the next run takes them.",
         _RUN,
     ),
     Metric("ObjectsUnknown", "Count", "Keys of unknown layout or date, left alone.", _RUN),
@@ -118,29 +117,29 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "Drift",
         "Count",
-        "Findings of a night's examination that are worse than what was accepted, and problems. "
-        "The newest `examination.json` in the work bucket has them.",
+        "Findings of the nightly examination that are worse than what was accepted, and problems. "
+        "The newest `examination.json` in the work bucket lists them.",
         _RUN,
     ),
     Metric(
         "OutstandingLeftBehind",
         "Count",
-        "Log objects that this run or an earlier one left behind, and that no run has seen gone. "
-        "By days, in `outstanding/` of the work bucket.",
+        "Log objects that this run or an earlier one left behind, and that are still there as far "
+        "as runs have seen. Listed by day in `outstanding/` of the work bucket.",
         _RUN,
     ),
     Metric(
         "OutstandingRetained",
         "Count",
-        "Originals that S3 refused to delete to this run or an earlier one, and that no run has "
-        "seen gone. By days, in `outstanding/` of the work bucket.",
+        "Originals that S3 refused to delete in this run or an earlier one, and that are still "
+        "there as far as runs have seen. Listed by day in `outstanding/` of the work bucket.",
         _RUN,
     ),
     Metric(
         "NightsDone",
         "Count",
-        "1 where a run did all that a night does, and nothing failed. Written by no other run: "
-        "dates or a bucket were named, or it is a window of history.",
+        "1 where a run did everything that a nightly run does, and nothing failed. Runs over named "
+        "dates or one bucket, and windows of history, do not write it.",
         _RUN,
     ),
     Metric("BytesIn", "Bytes", "Bytes of the log objects that were packed or copied.", _RUN),
@@ -149,48 +148,48 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "PacksWithoutTerms",
         "Count",
-        "Packs that were written and cannot be searched, because something went wrong with their "
-        "terms. No failure: `index terms` makes them.",
+        "Packs that were written but cannot be searched, because writing their terms failed. Not a "
+        "failure of the run: `index terms` makes them.",
         _RUN,
     ),
-    Metric("PacksMerged", "Count", "Packs whose terms came into a table.", _RUN),
+    Metric("PacksMerged", "Count", "Packs whose terms were merged into a table.", _RUN),
     Metric("TablesWritten", "Count", "Tables of terms that were written.", _RUN),
     Metric(
         "MergeFailures",
         "Count",
-        "Terms and tables that could not be read while terms were merged. What they say is looked "
-        "for pack by pack, or said to be unsearched.",
+        "Terms and tables that could not be read while terms were merged. A search reads terms of "
+        "these packs one by one, or reports the packs as unsearched.",
         _RUN,
     ),
-    Metric("ObjectsPerPack", "Count", "Members of a pack, in the mean of the run.", _RUN),
+    Metric("ObjectsPerPack", "Count", "Members of a pack, averaged over the run.", _RUN),
     Metric("GroupsTotal", "Count", "Groups of the run.", _RUN),
     Metric("GroupsFailed", "Count", "Groups in which something failed.", _RUN),
     Metric("Failures", "Count", "Everything that could not be done, groups and others.", _RUN),
     Metric(
         "PublicKeyRegionsRefused",
         "Count",
-        "Regions of the run's digests in which CloudTrail refuses to give its public keys, those "
-        "that are known to and were not asked included. No failure, and no alarm.",
+        "Regions of the run's digests in which CloudTrail refuses to give its public keys, "
+        "including those known to refuse, which were not asked. Not a failure, and no alarm.",
         _RUN,
     ),
     Metric(
         "RunSeconds",
         "Seconds",
-        "The run from its beginning to its end. Written once a run, so its sample count "
-        "counts runs.",
+        "The run from its beginning to its end. Written once per run, so its sample count is the "
+        "number of runs.",
         _RUN,
     ),
-    Metric("SecondsListing", "Seconds", "Listing, summed over all that went on at once.", _RUN),
-    Metric("SecondsPlanning", "Seconds", "Planning, summed over all that went on at once.", _RUN),
-    Metric("SecondsCombining", "Seconds", "Combining, summed over all that went on at once.", _RUN),
-    Metric("SecondsVerifying", "Seconds", "Verifying, summed over all that went on at once.", _RUN),
-    Metric("SecondsDeleting", "Seconds", "Deleting, summed over all that went on at once.", _RUN),
+    Metric("SecondsListing", "Seconds", "Listing, summed over parallel work.", _RUN),
+    Metric("SecondsPlanning", "Seconds", "Planning, summed over parallel work.", _RUN),
+    Metric("SecondsCombining", "Seconds", "Combining, summed over parallel work.", _RUN),
+    Metric("SecondsVerifying", "Seconds", "Verifying, summed over parallel work.", _RUN),
+    Metric("SecondsDeleting", "Seconds", "Deleting, summed over parallel work.", _RUN),
     Metric("Requests", "Count", "S3 requests, by S3's name of the operation.", _REQUESTS),
     Metric("DollarsSpent", "None", "Estimated dollars of the run's S3 requests.", _RUN),
     Metric(
         "DollarsSaved",
         "None",
-        "Estimated dollars that one upload for each log object would have cost more.",
+        "Estimated dollars that one upload per log object would have cost in addition.",
         _RUN,
     ),
     Metric("GroupObjects", "Count", "Log objects of a group that were packed or copied.", _GROUP),
@@ -211,20 +210,20 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "DrillMembers",
         "Count",
-        "Members that a drill drew and compared. Written once a drill, when it is over.",
+        "Members that a drill drew and compared. Written once per drill, when it is over.",
         _RUN,
     ),
     Metric(
         "DrillMembersBad",
         "Count",
-        "Those of them that did not come back as they were packed.",
+        "Members of the drill that did not come back as they were packed.",
         _RUN,
     ),
     Metric(
         "ReportFilesMissing",
         "Count",
         "Log files that digests of the last year name, and that are nowhere. Written once a month, "
-        "by what keeps a report.",
+        "with the report.",
         _RUN,
     ),
     Metric(
@@ -236,8 +235,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "ReportDrillAgeDays",
         "Count",
-        "Days since the last drill ended, when the report was made. Not written where there was "
-        "none yet.",
+        "Days from the end of the last drill to the report. Not written before the first drill.",
         _RUN,
     ),
     Metric(
@@ -261,7 +259,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "AccessLogsLeft",
         "Count",
-        "Entries of the access-log bucket that are no access logs, left alone.",
+        "Entries of the access-log bucket that are not access logs, and were left alone.",
         _RUN,
     ),
 )
@@ -276,7 +274,7 @@ def write_metrics(
     dimensions: Mapping[str, str] | None = None,
     properties: Mapping[str, object] | None = None,
 ) -> None:
-    """Writes them to stdout, with the time of now and the stack's name. Raises ValueError, as
+    """Writes them to stdout, with the current time and the stack's name. Raises ValueError, as
     `encode_metrics` does.
     """
     stack = os.environ.get(STACK_VARIABLE)
@@ -284,7 +282,7 @@ def write_metrics(
     line = encode_metrics(
         values, {**named, **(dimensions or {})}, properties or {}, datetime.now(UTC)
     )
-    sys.stdout.write(line + "\n")  # in one piece, so that lines of several threads do not mix
+    sys.stdout.write(line + "\n")  # in one write, so that lines of several threads do not mix
     sys.stdout.flush()
 
 
@@ -294,12 +292,12 @@ def encode_metrics(
     properties: Mapping[str, object],
     now: datetime,
 ) -> str:
-    """One line in the Embedded Metric Format. `dimensions` and `properties` by name; into which
-    sets they go is the table's.
+    """One line in the Embedded Metric Format. `dimensions` and `properties` are by name; the table
+    says which sets the dimensions go into.
 
     `now` has a time zone. Raises ValueError for a metric that is not in the table, a value that is
-    no finite number, a dimension that is missing, unused, or not printable ASCII, and a name that
-    is used twice.
+    not a finite number, a dimension that is missing, unused, or not printable ASCII, and a name
+    that is used twice.
     """
     rows = [_find(name) for name in values]
     directives = [
@@ -335,7 +333,7 @@ def _find(name: str) -> Metric:
 def _complete_sets(
     dimension_sets: DimensionSets, dimensions: Mapping[str, str]
 ) -> list[tuple[str, ...]]:
-    """Those sets whose dimensions have values. Only the stack may be missing."""
+    """The sets whose dimensions all have values. Only the stack may be missing."""
     missing = {name for names in dimension_sets for name in names} - set(dimensions) - {STACK}
     if missing:
         raise ValueError(f"dimensions without a value: {', '.join(sorted(missing))}")
@@ -355,11 +353,11 @@ def _check_values(values: Mapping[str, float]) -> None:
 
 
 def _check_dimensions(dimensions: Mapping[str, str], used: set[str]) -> None:
-    # The stack's name is there for all; it is no mistake where only metrics of groups are written.
+    # The stack's name is always given, even where metrics of groups do not use it.
     unused = set(dimensions) - used - {STACK}
     if unused:
         raise ValueError(
-            f"dimensions that none of these metrics has: {', '.join(sorted(unused))}; give "
+            f"dimensions that none of these metrics has: {', '.join(sorted(unused))}; pass "
             "them as properties"
         )
     for name, value in dimensions.items():
@@ -373,7 +371,7 @@ def _check_dimensions(dimensions: Mapping[str, str], used: set[str]) -> None:
 def _check_names(names: list[str]) -> None:
     if len(set(names)) != len(names):
         raise ValueError(
-            "the same name stands for two things: "
+            "the same name is used twice: "
             + ", ".join(sorted({name for name in names if names.count(name) > 1}))
         )
 

@@ -1,20 +1,20 @@
-"""Spans for X-Ray: what a function did, as subsegments of the segment that Lambda itself writes.
+"""Spans for X-Ray: what a function did, as subsegments of the segment that Lambda writes.
 
     with span("combine", date=group.date, bucket=group.bucket, log_type=group.log_type,
     account=group.account):
         ...
 
-Without an SDK: the X-Ray SDK is in maintenance since February 2026, its successor is OpenTelemetry
-(https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-daemon-timeline.html), and what is needed
-is one UDP datagram to the daemon that Lambda runs beside the function. This module is the only one
-that knows of X-Ray, so it is the only one to replace.
+It uses no SDK: the X-Ray SDK has been in maintenance since February 2026, its successor is
+OpenTelemetry (https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-daemon-timeline.html), and
+all that is needed is one UDP datagram to the daemon that Lambda runs next to the function. Only
+this module depends on X-Ray, so only this module would have to be replaced.
 
-Nothing is sent where the trace is not sampled, and where there is no daemon. A span is sent when it
-ends: what a function was doing when it timed out is not seen.
+Nothing is sent where the trace is not sampled, or where there is no daemon. A span is sent when it
+ends, so it does not show what a function was doing when it timed out.
 
-Threads: a span's parent is the one around it in the same thread. A thread of a pool begins with
-none, so what it opens hangs directly under the function; run its work in
-`contextvars.copy_context()` to keep the parent.
+Threads: a span's parent is the one around it in the same thread. A thread of a pool begins without
+one, so its spans go directly under the function; run its work in `contextvars.copy_context()` to
+keep the parent.
 
 Formats: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html and the
 schema that it links to (xray-segmentdocument-schema-v1.0.0),
@@ -49,8 +49,8 @@ DATAGRAM_BYTES_MAX = 64_000
 """A document has at most 64 kB, and a datagram over IPv4 at most 65,507 bytes."""
 NAME_CHARS_MAX = 200
 ANNOTATIONS_MAX = 50
-"""So many X-Ray indexes of a whole trace. What comes after them is shown, and cannot be searched
-for: of a trace with many groups, look for the bucket or the run, not for one account.
+"""X-Ray indexes this many annotations of a whole trace. Later ones are shown, but cannot be
+searched for: in a trace with many groups search for the bucket or the run, not for one account.
 """
 ANNOTATION_CHARS_MAX = 250
 MESSAGE_CHARS_MAX = 1_000
@@ -74,9 +74,9 @@ def span(name: str, **annotations: Annotation) -> Iterator[None]:
     """A subsegment around what happens inside. Annotations can be searched for; those that are None
     are left out.
 
-    An error inside is noted and goes on: one of `errors` with its text, any other by its name and
-    place, as its text may hold contents of logs. Raises ValueError for an annotation's name or
-    value that X-Ray does not take, sampled or not, so that the first test finds it.
+    An error inside is noted and passed on: one of `errors` with its text, any other by its name and
+    place, because its text may hold contents of logs. Raises ValueError for an annotation's name or
+    value that X-Ray does not accept, sampled or not, so that the first test finds it.
     """
     noted = _check_annotations(annotations)
     parent, daemon = _find_parent(), _find_daemon()
@@ -101,8 +101,8 @@ def span(name: str, **annotations: Annotation) -> Iterator[None]:
         raise
     finally:
         _current.reset(token)
-        # Not the time of day at the end: clocks are set back, and a span must not end before it
-        # began.
+        # The end is not the time of day, because clocks are set back, and a span must not end
+        # before it began.
         _send(
             daemon,
             document | {"start_time": started, "end_time": started + time.perf_counter() - began},
@@ -146,7 +146,7 @@ def _find_parent() -> _Parent | None:
         or not _SPAN_ID.fullmatch(parent_id)
     ):
         return None
-    # A thread that an earlier invocation left behind may still hold a parent in that one's trace.
+    # A thread left over from an earlier invocation may still hold a parent in that trace.
     current = _current.get()
     return (
         current
@@ -156,13 +156,13 @@ def _find_parent() -> _Parent | None:
 
 
 def _find_daemon() -> tuple[str, int] | None:
-    """Addresses only, no names: looking one up could block, or fail in ways of its own."""
+    """Addresses only, no host names: looking one up could block or fail."""
     found = _ADDRESS.fullmatch(os.environ.get(DAEMON_VARIABLE, ""))
     return (found[1], int(found[2])) if found and int(found[2]) <= _PORT_MAX else None
 
 
 def _describe_error(error: BaseException) -> dict[str, object]:
-    """`error` is X-Ray's word for what somebody else must put right, `fault` for what is wrong with
+    """`error` is X-Ray's word for what the caller must put right, `fault` for what is wrong with
     the program itself.
     """
     is_ours = isinstance(error, LogAggregatorError)
@@ -179,8 +179,8 @@ def _send(daemon: tuple[str, int], document: Mapping[str, object]) -> None:
     datagram = _encode(document)
     if len(datagram) > DATAGRAM_BYTES_MAX:
         datagram = _encode({**document, "annotations": {}})
-    # A trace is a comfort: that the daemon is gone, or the network has no room, must not fail the
-    # job that is traced, nor hide the error that it may have ended with.
+    # Traces are optional: a missing daemon or a full network buffer must not fail the job that is
+    # traced, nor hide the error that it ended with.
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.setblocking(False)
         sender.sendto(datagram, daemon)
@@ -201,6 +201,6 @@ _ADDRESS = re.compile(rf"({_OCTET}(?:\.{_OCTET}){{3}}):([0-9]{{1,5}})")
 _PORT_MAX = 65_535
 _ANNOTATION_KEY = re.compile("[A-Za-z0-9_]{1,500}")
 _NOT_IN_NAME = re.compile(r"[^\w .:/%&#=+@-]")
-"""The page allows whitespace and backslashes, too; the schema that it links to neither line breaks,
-tabs nor backslashes.
+"""The documentation also allows whitespace and backslashes; the schema that it links to allows
+neither line breaks, tabs nor backslashes.
 """

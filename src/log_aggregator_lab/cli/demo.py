@@ -1,5 +1,5 @@
-"""`demo`: a day of a synthetic organisation is packed, verified and deleted on a real S3 server,
-here and now.
+"""`demo`: packs, verifies and deletes a day of a synthetic organisation on a real S3 server that
+runs on this machine.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from log_aggregator_lab.cli.leak import show_leak
 from log_aggregator_lab.cli.losses import show_losses
 from log_aggregator_lab.organisation.generate import demo as demo_spec
 from log_aggregator_lab.organisation.generate import generate, late
+from log_aggregator_lab.organisation.leak import LEAKED_KEY
 from log_aggregator_lab.organisation.specification import OrganisationSpec
 from log_aggregator_lab.organisation.synthetic import ManifestEntry
 from log_aggregator_lab.servers.s3 import EmbeddedS3
@@ -41,7 +42,11 @@ from log_aggregator_lab.upload import create_bucket, create_buckets, upload
 
 @click.command()
 @click.option(
-    "--seed", type=int, default=1, show_default=True, help="Another seed, another organisation."
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="A different seed makes a different organisation.",
 )
 @click.option(
     "--keep", is_flag=True, help="Leave the server running until ctrl-C, to look at the packs."
@@ -50,15 +55,15 @@ from log_aggregator_lab.upload import create_bucket, create_buckets, upload
     "--page",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Where the page for auditors goes. Left out: a new folder for temporary files, which is "
-    "named, and which stays.",
+    help="Where to write the page for auditors. Left out: a new temporary folder, which is printed "
+    "and stays.",
 )
 def demo(seed: int, keep: bool, page: Path | None) -> int:
     """Watch a day of a synthetic AWS organisation being packed, verified and deleted on an S3
-    server that runs on this machine only; then see a digest, a log object and a pack being lost,
-    and found to be missing. Touches nothing else. Takes about a minute.
+    server that runs on this machine only; then see a digest, a log object and a pack get lost, and
+    the loss being found. Touches nothing else. Takes about a minute.
 
-    Exit code 1 where an original did not come back, or where a loss was not found.
+    Exit code 1 if an original did not come back, or if a loss was not found.
     """
     if page is not None:
         check_file(page, "--page")
@@ -83,21 +88,19 @@ def demonstrate(seed: int, page: Path | None = None, *, keep: bool) -> int:
         print_heading(f"2. The nightly job for {spec.first_day}: list, pack, verify, delete")
         first = _run(settings, spec, connection)
         arrived = _put_late_logs(spec, server)
-        print_heading(
-            f"3. {len(arrived)} logs arrive late; the next run puts them into additional packs"
-        )
+        print_heading(f"3. {len(arrived)} logs arrive late; the next run packs them too")
         entries += arrived
         second = _run(settings, spec, connection)
-        print_heading("4. What was there, and what is there now")
+        print_heading("4. What the buckets held before, and what they hold now")
         _show_counts(before, _count(store, [*spec.buckets, DESTINATION]))
         print_heading("5. Can every original be read back, byte for byte?")
         problems = _check(settings, store, spec, entries)
-        print_heading("6. An access key leaked a month before. Where was it used?")
+        print_heading("6. An access key leaked a month ago. Where was it used?")
         is_found = show_leak(settings, spec, server, connection, Target(DESTINATION))
-        print_heading("7. A digest, a log object and a pack are lost. Who notices?")
+        print_heading("7. A digest, a log object and a pack get lost. Is it noticed?")
         page = page or Path(tempfile.mkdtemp(prefix="log-aggregator-demo-")) / "report.html"
         is_noticed = show_losses(spec, server, connection, page)
-        print_heading("Where to look next")
+        print_heading("What to try next")
         _show_next(store, spec, server, entries, keep=keep)
         if keep:
             _wait()
@@ -126,12 +129,12 @@ def _put_logs(spec: OrganisationSpec, server: EmbeddedS3) -> list[ManifestEntry]
         report = upload(generate(spec), server, progress=show)
     print_line(
         f"  {format_count(report.object_count, 'object')}, {format_bytes(report.size_bytes)},"
-        f" of {format_count(spec.accounts, 'account')} in "
+        f" from {format_count(spec.accounts, 'account')} in "
         f"{format_count(len(spec.regions), 'region')}:"
         " CloudTrail with signed digests, Config, flow logs, access logs, ..."
     )
     print_line(
-        "  and what real buckets have: old versions, delete markers, damaged gzip, parquet, "
+        "  and what real buckets have too: old versions, delete markers, damaged gzip, parquet, "
         "inventories, tables, query results"
     )
     return list(report.entries)
@@ -164,8 +167,8 @@ def _show_counts(before: dict[str, Counter[str]], after: dict[str, Counter[str]]
         then = before.get(bucket, Counter())
         print_line(f"  {bucket:<56}{_show(then):>20}{_show(now):>20}")
     print_line(
-        "  What is left in the log buckets: logs of other days and regions, deleted keys, and all "
-        "that is no log or whose layout nobody declared."
+        "  Left in the log buckets: logs of other days and regions, deleted keys, and objects that "
+        "are not logs or whose layout is not declared."
     )
 
 
@@ -183,12 +186,12 @@ def _check(
         )
     print_line(
         f"  {format_count(result.found_in_packs, 'original')} "
-        f"({format_bytes(result.found_bytes)}) read back out of the packs,"
-        " compared with what was put there: "
+        f"({format_bytes(result.found_bytes)}) read back from the packs,"
+        " and compared with what was uploaded: "
         f"{'all the same' if not result.problems else 'NOT all the same'}"
     )
     print_line(
-        f"  {format_count(result.still_there, 'other object')} had to stay, and stayed "
+        f"  {format_count(result.still_there, 'other object')} had to stay, and did "
         f"({time.perf_counter() - began:.1f} s)"
     )
     for problem in result.problems[:20]:
@@ -209,11 +212,13 @@ def _show_next(
     program = sys.argv[0] if sys.argv[0].startswith(".") else "log-aggregator"
     print_line(f"  One of the {len(packs)} packs: s3://{DESTINATION}/{packs[0]}")
     print_line(
-        "  `zcat` shows its logs, one document on each line; docs/internals/pack-format.md "
-        "says how it is built."
+        "  `zcat` shows its logs, one document per line; docs/internals/pack-format.md describes "
+        "the format."
     )
     if keep:
-        day = f"--date {spec.first_day} --destination-bucket {DESTINATION}"
+        packed = f"--destination-bucket {DESTINATION}"
+        day = f"--date {spec.first_day} {packed}"
+        sources = f"--control-tower-bucket {spec.control_tower_bucket} {packed}"
         account = digest.key.partition("/CloudTrail")[0].rpartition("/")[2]
         print_line("  The server stays up. In another terminal, in this folder:")
         print_line(f"    export AWS_ENDPOINT_URL={server.endpoint_url} AWS_REGION={server.region}")
@@ -222,26 +227,31 @@ def _show_next(
             f"AWS_SECRET_ACCESS_KEY={server.secret_key}"
         )
         for command in (
-            f"find --account {account} --log-type CloudTrail --count",
-            f"extract --account {account} --log-type CloudTrail --directory logs-back",
-            "validate-cloudtrail",
-            "verify",
+            f"find --account {account} --log-type CloudTrail --count {day}",
+            f"extract --account {account} --log-type CloudTrail --directory logs-back {day}",
+            f"search {LEAKED_KEY} {packed}",
+            f"verify {day}",
+            f"validate-cloudtrail {day}",
+            f"custody verify {packed}",
+            f"coverage --date {spec.first_day} {sources}",
+            f"drill --sample 50 {packed}",
+            f"report --from {spec.first_day} --to {spec.first_day} {sources}",
         ):
-            print_line(f"    {program} {command} {day}")
-        print_line(f"    {program} custody verify --destination-bucket {DESTINATION}")
+            print_line(f"    {program} {command}")
     else:
         print_line(
-            "  `make demo KEEP=1` leaves the server running, so that you can look around and "
-            "extract logs."
+            f"  `{program} demo --keep` leaves the server running, and prints commands to try on "
+            "it: find, extract, search, verify, validate-cloudtrail, custody, coverage, drill, "
+            "report."
         )
     print_line(
-        f"  Your own buckets: write aggregator.toml (see README.md), then `{program} plan`, "
-        "which changes nothing."
+        f"  For your own buckets start with `{program} init`, which looks at your account, changes "
+        "nothing in it, and writes a settings file."
     )
 
 
 def _wait() -> None:
-    print_lines(["", "ctrl-C stops the server and removes all that is on it."])
+    print_lines(["", "ctrl-C stops the server, and removes everything on it."])
     try:
         while True:
             time.sleep(3600)

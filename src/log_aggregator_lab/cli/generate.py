@@ -1,4 +1,4 @@
-"""`generate`: a synthetic organisation's logs, put into buckets to try things out."""
+"""`generate`: fills buckets with a synthetic organisation's logs, to try things out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PRESETS = ("small", "demo")
     type=click.Choice(PRESETS),
     default="small",
     show_default=True,
-    help="About 200 objects, or about 5,000.",
+    help="small makes about 200 objects, demo about 5,000.",
 )
 @click.option(
     "--objects",
@@ -51,25 +51,26 @@ PRESETS = ("small", "demo")
     "--date",
     "date_",
     metavar="YYYY-MM-DD",
-    help="The first of them. Left out: so that the last is yesterday.",
+    help="The first day. Left out: the last day is yesterday.",
 )
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes."
 )
 @click.option(
-    "--bucket", help="Put everything into this one bucket. Left out: into the organisation's own."
+    "--bucket",
+    help="Put everything into this one bucket. Left out: into the organisation's buckets.",
 )
 @click.option(
     "--bucket-prefix",
     default="",
-    help="In front of the names of the organisation's buckets. Left out: nothing.",
+    help="Prefix for the names of the organisation's buckets. Left out: none.",
 )
 @click.option(
     "--destination-bucket",
     "destination",
     metavar="NAME",
-    help="Where packs are to go: it is created too, and the public keys of the digests are left "
-    "there. Left out: packs and keys are in the buckets themselves.",
+    help="The bucket that packs will go to. It is created too, and gets the public keys of the "
+    "digests. Left out: packs and keys go to the source buckets.",
 )
 @connection_options
 @json_option
@@ -88,10 +89,10 @@ def generate(
     endpoint_url: str | None,
     as_json: bool,
 ) -> int:
-    """Put a synthetic organisation's logs into buckets, to try things out.
+    """Fill buckets with a synthetic organisation's logs, to try things out.
 
-    Buckets that do not exist are created. Meant for a test account or a local S3 server, never for
-    a bucket with real logs: what is generated looks like the real thing, signed digests included.
+    Buckets that do not exist are created. Use it on a test account or a local S3 server, never on a
+    bucket with real logs: the generated logs look real, including signed digests.
     """
     require_room()
     first = _first_day(date_, days)
@@ -109,7 +110,7 @@ def _first_day(text: str | None, days: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user wants of the organisation; None: as in the preset."""
+    """What the organisation is to be like; None: as in the preset."""
 
     preset: str
     objects: int | None
@@ -130,7 +131,7 @@ def generate_into_buckets(
     *,
     as_json: bool,
 ) -> int:
-    """Generates, uploads, and says what to do next."""
+    """Generates, uploads, and prints what to do next."""
     spec = _make_spec(wishes)
     endpoint = find_endpoint(profile, region, endpoint_url)
     create_buckets(spec, endpoint)
@@ -169,8 +170,8 @@ def generate_into_buckets(
 
 
 def leave_public_keys(spec: OrganisationSpec, store: ObjectStore, destination: str | None) -> None:
-    """Where a run would keep them, which finds no CloudTrail beside a local server that it could
-    ask. Digests are checked with them (`validate-cloudtrail`).
+    """Stores CloudTrail's public keys where a run would keep them: with a local server there is no
+    CloudTrail to ask. `validate-cloudtrail` checks digests with them.
     """
     target = (
         Target(destination)
@@ -193,7 +194,7 @@ def _make_spec(wishes: Wishes) -> OrganisationSpec:
         accounts_before_landing_zone_3=min(
             preset.accounts_before_landing_zone_3, wishes.accounts or preset.accounts
         ),
-        digest_chains=-1,  # a Region with logs and without digests is a hole to validate-cloudtrail
+        digest_chains=-1,  # validate-cloudtrail reports a hole where a Region has logs, no digests
     )
     return (
         spec.with_one_bucket(wishes.bucket)

@@ -1,4 +1,4 @@
-"""The demo's last act: an access key leaked, and what was done with it is found in the packs."""
+"""The demo's sixth part: an access key leaked, and the packs show what was done with it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from log_aggregator_lab.servers.trail_api import LabTrailKeys
 from log_aggregator_lab.upload import upload
 
 EVENTS = 7
-"""That were made with the key."""
+"""Events that were made with the leaked key."""
 
 
 def show_leak(
@@ -38,7 +38,7 @@ def show_leak(
     connection: Connection,
     target: Target,
 ) -> bool:
-    """Packs the days of the leak, searches, and prints the events. Whether all were found."""
+    """Packs the days of the leak, searches, and prints the events. Gives whether all were found."""
     upload(list_leak(spec), server)
     first, last = leak_days(spec)
     window = DateWindow(first, last)
@@ -58,7 +58,7 @@ def show_leak(
         )
         said = [render_coverage(answer.coverage), *render_gaps(answer.coverage)]
         print_lines(f"    {line}" for line in said)
-        print_line("  And what was done with it (only these log objects are read):")
+        print_line("  What was done with it (only these log objects are read):")
         events = list(find_events(store, workers, answer.packs, asked, result))
     print_lines(f"    {_tell(found)}" for found in events)
     return len(events) == EVENTS and not result.failures and not described["failures"]

@@ -1,5 +1,5 @@
-"""The demo's second act: a digest, a log object and a pack are lost on purpose, and all three are
-found. It has buckets of its own, so that nothing else of the demo is touched.
+"""The demo's seventh part: a digest, a log object and a pack are deleted on purpose, and all three
+losses are found. It has its own buckets, so the rest of the demo is not touched.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from log_aggregator_lab.upload import create_bucket, upload
 SOURCE = "aws-controltower-logs-444455556666-eu-west-1"
 DESTINATION = "all-aggregated-logs-444455556666-eu-west-1"
 _NOON = "T12"
-"""In the key of the digest that is lost: neither the first of its day nor the last."""
+"""Part of the key of the lost digest, which is neither the first nor the last of its day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The three that are lost, each of another account."""
+    """The three that get lost, each from a different account."""
 
     digest: str
     log: str
@@ -58,7 +58,7 @@ class Loss:
 
 
 class NoCalendarProgress:
-    """Shows nothing: it takes a second."""
+    """Shows nothing, because it takes only a second."""
 
     def listed(self, count: int) -> None:
         pass
@@ -70,8 +70,8 @@ class NoCalendarProgress:
 def show_losses(
     spec: OrganisationSpec, server: EmbeddedS3, connection: Connection, page: Path
 ) -> bool:
-    """Packs a day, loses three things, looks, and writes the page. Whether each loss was found, and
-    nothing else was.
+    """Packs a day, loses three things, looks for them, and writes the page. Gives whether each loss
+    was found, and nothing else.
     """
     small = _make_spec(spec)
     settings = _make_settings(small)
@@ -80,11 +80,11 @@ def show_losses(
     write_file(page, [render_page(report)], None)
     print_lines(f"  {line}" for line in render_report(describe_report(report)))
     print_lines(f"  {line}" for line in _tell_standards(report))
-    print_line(f"  The page that an auditor gets: {page}")
+    print_line(f"  The page for an auditor: {page}")
     problems = list(find_problems(loss, report))
     print_lines(f"  PROBLEM: {problem}" for problem in problems)
     if not problems:
-        print_line("  All three losses were found, and nothing else was.")
+        print_line("  All three losses were found, and nothing else.")
     return not problems
 
 
@@ -124,7 +124,7 @@ def _lose(
     upload(generate(spec), server)
     store = connect(connection)
     digest, log = _choose(spec)
-    print_line("  Deleted before the nightly job, a digest and a log object:")
+    print_line("  Before the nightly job, someone deletes a digest and a log object:")
     for key in (digest, log):
         _delete(store, SOURCE, key)
     day = DateWindow(spec.first_day, spec.first_day)
@@ -136,7 +136,7 @@ def _lose(
     prefix = f"packs/{SOURCE}/Config/{spec.account_ids[2]}/"
     pack = next(list_all(store, DESTINATION, prefix)).key
     members = len(read_index(store, Target(DESTINATION), pack).decode().members)
-    print_line(f"  Deleted after it, a pack of {format_count(members, 'log object')}:")
+    print_line(f"  After it, someone deletes a pack of {format_count(members, 'log object')}:")
     _delete(store, DESTINATION, pack)
     return Loss(digest, log, pack, spec.account_ids, members)
 
@@ -151,7 +151,7 @@ def _choose(spec: OrganisationSpec) -> tuple[str, str]:
 
 
 def _delete(store: ObjectStore, bucket: str, key: str) -> None:
-    """Its version: no delete marker hides it, it is gone."""
+    """Deletes its versions, so that it is gone and not hidden by a delete marker."""
     pages = list_pages(store.list_object_versions, bucket, key)
     store.delete_objects(
         bucket, [Deletion(found.key, found.version_id) for page in pages for found in page.objects]
@@ -178,8 +178,8 @@ def _tell_gap(gap: Gap) -> str:
 
 
 def _tell_standards(report: Report) -> Iterator[str]:
-    """What nobody can show to be met, as long as a part is wrong."""
-    yield "What these ask for cannot be shown as long as that is so:"
+    """The requirements that cannot be shown to be met while a part is wrong."""
+    yield "As long as that is so, these requirements cannot be shown to be met:"
     wrong = [each.section for each in judge_report(report) if each.state is State.WRONG]
     rows = [row for section in wrong for row in list_requirements(section)]
     for row in {(row.standard, row.paragraph): row for row in rows}.values():
@@ -188,7 +188,7 @@ def _tell_standards(report: Report) -> Iterator[str]:
 
 
 def find_problems(loss: Loss, report: Report) -> Iterator[str]:
-    """Losses that were not found, and what was found that is none."""
+    """Losses that were not found, and findings that are not losses."""
     calendar = report.calendar
     if calendar is None:
         yield "there is no calendar"
@@ -198,12 +198,12 @@ def find_problems(loss: Loss, report: Report) -> Iterator[str]:
     yield from _check_drill(loss, drill)
     wrong = {each.section for each in judge_report(report) if each.state is State.WRONG}
     for section in sorted(wrong ^ {Section.COVERAGE, Section.DRILLS}):
-        said = "is said to be wrong" if section in wrong else "is not said to be wrong"
-        yield f"{TITLES[section]}: {said}"
+        reported = "is reported as wrong" if section in wrong else "is not reported as wrong"
+        yield f"{TITLES[section]}: {reported}"
 
 
 def _check_gaps(loss: Loss, calendar: Calendar) -> Iterator[str]:
-    """Found are exactly three gaps, and nothing that could not be read."""
+    """There must be exactly three gaps, and nothing that could not be read."""
     expected = {
         ("CloudTrail", loss.accounts[0], GapKind.HOLE),
         ("CloudTrail", loss.accounts[1], GapKind.MISSING),
@@ -211,7 +211,7 @@ def _check_gaps(loss: Loss, calendar: Calendar) -> Iterator[str]:
     }
     found = {(gap.name.log_type, gap.name.account, gap.kind) for gap in calendar.gaps}
     yield from (f"not found: {each}" for each in sorted(expected - found))
-    yield from (f"found, and not lost: {each}" for each in sorted(found - expected))
+    yield from (f"found, but not lost: {each}" for each in sorted(found - expected))
     samples = [sample for gap in calendar.gaps for sample in gap.samples]
     for key in (loss.log, loss.pack):
         if not any(sample.endswith(key) for sample in samples):
@@ -220,7 +220,7 @@ def _check_gaps(loss: Loss, calendar: Calendar) -> Iterator[str]:
 
 
 def _check_drill(loss: Loss, drill: Drill | None) -> Iterator[str]:
-    """It drew every member, so that it lacks those of the lost pack and no other."""
+    """It drew every member, so exactly those of the lost pack must be missing."""
     if drill is None:
         yield "the drill left no record"
     elif (drill.bad, drill.packs_bad) != (loss.members, 1):

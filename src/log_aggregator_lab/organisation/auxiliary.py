@@ -20,8 +20,8 @@ from log_aggregator_lab.organisation.text_documents import Origin
 
 @dataclass(frozen=True, slots=True)
 class AuxiliarySource:
-    """One row: the name in `AuxiliaryCounts`, the bucket's field in the specification, the key, the
-    lines (None: parquet).
+    """One row: the name in `AuxiliaryCounts`, the specification's field for the bucket, the key,
+    and the lines (None: parquet).
     """
 
     name: str
@@ -78,7 +78,7 @@ def _body(name: str, seed: str, origin: Origin, level: int) -> bytes:
     source, random = _SOURCES_BY_NAME[name], Random(seed)
     if source.line is None:
         return text_documents.empty_parquet(random)
-    # Squared, so that most logs are short, as they are.
+    # Squared, so that most logs are short, as in reality.
     count = 1 + int(random.random() ** 2 * source.line_count_max)
     lines = [source.header] if source.header else []
     lines += (source.line(origin, random) for _ in range(count))

@@ -31,8 +31,8 @@ _NAME_ALPHABET = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class CloudTrailLog:
-    """One log: its key, and what its content follows from. `pool_number` is None for a document of
-    its own.
+    """One log: its key, and what its content is made from. `pool_number` is None for a document
+    that no other log shares.
     """
 
     key: str
@@ -161,9 +161,7 @@ def cloudtrail_key(
 def day_prefix(
     spec: OrganisationSpec, account: str, family: str, region: str, when: datetime
 ) -> str:
-    """Since landing zone 3.0 one trail serves the organisation, and its id stands in the key
-    twice.
-    """
+    """Since landing zone 3.0 one trail serves the organisation, whose id is in the key twice."""
     old = account in spec.account_ids[spec.accounts - spec.accounts_before_landing_zone_3 :]
     organisation = "" if old else f"{spec.organization_id}/"
     return (
@@ -181,8 +179,8 @@ def _from_pool(spec: OrganisationSpec, item: CloudTrailLog, number: int) -> Clou
 
 @lru_cache(maxsize=16)
 def _counts(spec: OrganisationSpec) -> dict[tuple[date, str, str], int]:
-    """Shares the logs out: the second account is half as busy as the first, the third a third as
-    busy; regions likewise.
+    """Distributes the logs: the second account is half as busy as the first, the third a third as
+    busy, and so on; regions likewise.
     """
     places = [(day, account, region) for day in spec.wanted_days for account, region in spec.chains]
     weights = [

@@ -1,8 +1,8 @@
-"""What else lies in the Control Tower bucket: AWS Config's history, snapshots and oversized
+"""The other logs in the Control Tower bucket: AWS Config's history, snapshots and oversized
 notifications, and CloudTrail Insights.
 
-Config writes its key with month and day unpadded, and names resource types with `::`. Its keys hold
-the organisation id once.
+Config's keys have month and day unpadded, resource types with `::`, and the organisation id only
+once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _GLOBAL_TYPE = "AWS::IAM::Role"
 
 
 def list_config(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    """History some times a day for half of the resource types, a snapshot a day, oversized
+    """History several times a day for half of the resource types, one snapshot a day, and oversized
     notifications in the busiest account.
     """
     for day in spec.wanted_days if spec.config_histories else ():
@@ -54,7 +54,7 @@ def list_config(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
 
 
 def list_insights(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    """CloudTrail Insights: the same key grammar as CloudTrail's, another family."""
+    """CloudTrail Insights: CloudTrail's key grammar with another family name."""
     for day in spec.wanted_days:
         random = Random(f"{spec.seed}/insights/{day}")
         for number in range(spec.insights):
@@ -70,8 +70,8 @@ def list_insights(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
 def oversized_object(
     spec: OrganisationSpec, account: str, region: str, when: datetime, resource: str
 ) -> SyntheticObject:
-    """A change notification that was too large for SNS. The resource's id stands in the key as it
-    is.
+    """A change notification that was too large for SNS. The key contains the resource's id
+    unchanged.
     """
     kind = "AWS::IAM::Policy"
     directory = (
@@ -98,7 +98,7 @@ def _histories(
     every = timedelta(days=1) / spec.config_histories
     for number in range(spec.config_histories):
         for kind in _RESOURCE_TYPES[number % 2 :: 2]:
-            # Since landing zone 3.0, global resources are recorded in the home region alone.
+            # Since landing zone 3.0, global resources are recorded only in the home region.
             if kind == _GLOBAL_TYPE and region != spec.home_region:
                 continue
             end = start + number * every + timedelta(seconds=random.randrange(20, 3_600))

@@ -73,8 +73,8 @@ def public_key_fingerprint(spec: OrganisationSpec) -> str:
 
 
 def sign_chain(spec: OrganisationSpec, account: str, region: str) -> Iterator[SignedDigest]:
-    """One digest for each hour, a starting digest first; the last one ends, and lies, in the day
-    after the last wanted one.
+    """One digest for each hour, beginning with a starting digest. The last one ends, and is stored,
+    in the day after the last wanted day.
     """
     logs = _logs_of_chain(spec, account, region)
     offset = timedelta(
@@ -187,8 +187,8 @@ def _digest_object(
 
 
 def _backfill_object(spec: OrganisationSpec) -> SyntheticObject:
-    """A digest that CloudTrail made days later for logs that the hourly ones had missed; a starting
-    digest of its own chain.
+    """A digest that CloudTrail made days later for logs that the hourly digests had missed; it
+    starts its own chain.
     """
     account, region = spec.chains[0]
     logs = list(plan_backfilled_logs(spec))

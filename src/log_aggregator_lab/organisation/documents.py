@@ -12,8 +12,8 @@ from log_aggregator_lab.organisation.compression import gzip_member
 from log_aggregator_lab.organisation.events import record_templates
 
 EVENT_SPAN = timedelta(minutes=14)
-"""A log of more than one record begins so long before its own time; its newest record has exactly
-its time.
+"""How long before its own time a log with several records begins; its newest record has exactly
+that time.
 """
 
 # Records in a log, and its size as stored (measured at gzip level 6).
@@ -32,7 +32,7 @@ _LARGE_PATTERN_RECORDS = 64
 
 @dataclass(frozen=True, slots=True)
 class CloudTrailDocument:
-    """Everything that a CloudTrail log's content follows from."""
+    """Everything that determines a CloudTrail log's content."""
 
     seed: str
     account: str
@@ -89,7 +89,7 @@ def cloudtrail_bytes(document: CloudTrailDocument) -> bytes:
 def pooled_cloudtrail_log(
     number: int, account: str, region: str, time: datetime, record_count: int, level: int, seed: int
 ) -> bytes:
-    """One of few logs that are used again and again."""
+    """One of a few logs that are used repeatedly."""
     return cloudtrail_log(
         CloudTrailDocument(f"{seed}/pool/{number}", account, region, time, record_count), level
     )

@@ -1,11 +1,11 @@
-"""The synthetic AWS organisation: what lies in its log buckets on a few days, object by object.
+"""The synthetic AWS organisation: the contents of its log buckets on a few days, object by object.
 
     from log_aggregator_lab.organisation.generate import demo, generate, late
     for item in generate(demo(seed=7)): item.bucket, item.key, item.body, ...
 
-Nothing is random but by the seed; see `specification` for what "the same" means. Bodies are made
-when they are asked for, so a million objects need no memory. All steps on one key (versions, delete
-markers) follow one another.
+The seed determines everything; see `specification` for what "the same" means. Bodies are made when
+they are asked for, so a million objects need no memory. All steps on one key (versions, delete
+markers) are consecutive.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The RSA key that signs the synthetic organisation's digests. It follows from the seed, so it is a
-secret to nobody.
+"""The RSA key that signs the synthetic organisation's digests. It is derived from the seed, so it
+is not secret.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def public_key_der(seed: int) -> bytes:
 
 
 def public_key_fingerprint(seed: int) -> str:
-    """32 hex digits, as CloudTrail's are; which hash CloudTrail takes is not documented, here it is
+    """32 hex digits, like CloudTrail's. Which hash CloudTrail uses is not documented; this is the
     MD5 of the DER.
     """
     return hashlib.md5(public_key_der(seed), usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""An access key that leaked: the few calls that somebody made with it, in two accounts, over three
+"""An access key that leaked: the few calls that someone made with it, in two accounts, on three
 days a month before the demo's.
 """
 
@@ -18,9 +18,9 @@ from log_aggregator_lab.organisation.specification import OrganisationSpec
 from log_aggregator_lab.organisation.synthetic import Purpose, SyntheticObject
 
 LEAKED_KEY = "AKIAIOSFODNN7EXAMPLE"
-"""AWS's own example of one."""
+"""AWS's own example of an access key."""
 ADDRESS = "203.0.113.77"
-"""Of RFC 5737, for documentation."""
+"""From a range for documentation (RFC 5737)."""
 _USER = "deployer-ci"
 
 
@@ -54,7 +54,7 @@ def leak_days(spec: OrganisationSpec) -> tuple[date, date]:
 
 
 def list_leak(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    """A log for each call, among others that others made."""
+    """A log for each call, among calls of other users."""
     for number, call in enumerate(_CALLS):
         account, region = spec.account_ids[call.account % spec.accounts], spec.regions[0]
         moment = midnight(spec.first_day - timedelta(call.days_before)) + timedelta(hours=call.hour)

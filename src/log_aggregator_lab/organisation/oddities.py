@@ -1,7 +1,6 @@
-"""What is out of the ordinary in real buckets: versions, delete markers, damage, strange keys,
-other days, things that are no logs.
-
-None of these CloudTrail logs is named in a digest, so that the digests stay valid.
+"""The odd things in real buckets: versions, delete markers, damage, strange keys, other days,
+objects that are not logs. No digest names any of these CloudTrail logs, so that the digests stay
+valid.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def _list_versions(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
 def _versions(
     spec: OrganisationSpec, random: Random, count: int, purpose: Purpose, oddity: Oddity
 ) -> list[SyntheticObject]:
-    """Versions of one key, each with another body."""
+    """Versions of one key, each with a different body."""
     item = plan_log(
         spec,
         *_place(spec, random),
@@ -138,8 +137,8 @@ def _list_other_days(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
 
 
 def _list_other_region(spec: OrganisationSpec) -> Iterator[SyntheticObject]:
-    """Of a family that no digest names: where a trail delivers logs it delivers digests, and there
-    are none of this Region.
+    """Logs of a family that no digest names: where a trail delivers logs it also delivers digests,
+    and this Region has none.
     """
     random = Random(f"{spec.seed}/other-region")
     for _ in range(spec.oddities.other_region):

@@ -1,11 +1,11 @@
-"""What the synthetic organisation looks like: its size, its buckets, its oddities. And three that
-are ready-made.
+"""What the synthetic organisation looks like: its size, its buckets, its oddities; and three
+ready-made ones.
 
-Everything follows from the specification. The same one gives the same keys, documents, metadata and
-order on every machine and every Python from 3.11 on, whatever PYTHONHASHSEED is. The compressed
-bytes also depend on the build of zlib (zlib and zlib-ng choose other matches);
-`compression_level=0` writes stored blocks by hand and so is free of that, at the price of size.
-Within one machine the bytes are always the same.
+Everything is derived from the specification. The same one gives the same keys, documents, metadata
+and order on every machine and every Python from 3.11 on, whatever PYTHONHASHSEED is. The compressed
+bytes also depend on the build of zlib (zlib and zlib-ng choose different matches).
+`compression_level=0` writes stored blocks itself and avoids that, but is larger. On one machine the
+bytes are always the same.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class AuxiliaryCounts:
 
 @dataclass(frozen=True, slots=True)
 class OddityCounts:
-    """How many keys there are of each oddity, on the first day. `key` adds so many rounds of
+    """How many keys there are of each oddity, on the first day. `key` is the number of rounds of
     strange keys.
     """
 
@@ -71,7 +71,7 @@ class OddityCounts:
     unknown: bool = False
     no_log: bool = False
     hostile_key: int = 0
-    """Keys with `//` and `./`. Real S3 takes them; many other servers refuse them, so there are
+    """Keys with `//` and `./`. Real S3 accepts them; many other servers refuse them, so there are
     none by default.
     """
 
@@ -96,8 +96,8 @@ class OrganisationSpec:
     """One large CloudTrail log each, of about this size, on the first day."""
     compression_level: int = 6
     document_pool_count: int = 0
-    """So many distinct CloudTrail documents, used again and again; 0: every log has its own. Not
-    together with digests.
+    """Number of distinct CloudTrail documents, which are used repeatedly; 0: every log has its own.
+    Not together with digests.
     """
 
     # The Control Tower bucket
@@ -110,12 +110,12 @@ class OrganisationSpec:
     backfilled_logs: int = 0
     """Logs of the first chain that only a `_backfill` digest names."""
     config_histories: int = 0
-    """How many times a day Config delivers history in each account and region (in truth 4); 0:
-    nothing of Config.
+    """How many times a day Config delivers history in each account and region (4 in reality); 0: no
+    Config logs.
     """
     insights: int = 0
     late: int = 0
-    """So many CloudTrail logs, and as many S3 access logs where there are any, arrive after the
+    """Number of CloudTrail logs, and of S3 access logs where there are any, that arrive after the
     first run.
     """
 

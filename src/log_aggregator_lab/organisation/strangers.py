@@ -1,6 +1,5 @@
-"""What lies among the logs and is none, and what looks like a log of the day and must stay.
-
-Sources of the keys: the user guides that `core/layouts/no_log.py` names.
+"""Objects among the logs that are not logs, and objects that look like logs of the day but must
+stay. Sources of the keys: the user guides that `core/layouts/no_log.py` names.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Purpose(StrEnum):
     LOG = "log"  # to be packed: a log of a wanted day (or an old delete marker of such a key)
     LATE = "late"  # the same, but it arrives after the first run
     OTHER_DAY = "other-day"  # stays: a log of the day before or after
-    # a log of a wanted day in a region outside the specification; whoever selects regions leaves it
+    # a log of a wanted day in a region outside the specification; left alone if regions are chosen
     OTHER_REGION = "other-region"
     DELETED = "deleted"  # stays: the newest entry of its key is a delete marker
     NO_LOG = "no-log"  # stays: not a log by its name, or without a byte
@@ -32,11 +32,11 @@ class Purpose(StrEnum):
 
 
 class Oddity(StrEnum):
-    """What is out of the ordinary about an object, so that every kind can be counted."""
+    """The oddity of an object, so that every kind can be counted."""
 
     NONE = ""
     VERSIONS = "versions"  # one of several versions of a live key
-    REVIVED = "revived"  # an old delete marker lies between the versions of a live key
+    REVIVED = "revived"  # an old delete marker is between the versions of a live key
     DELETED = "deleted"  # the newest entry is a delete marker
     EMPTY = "empty"  # no bytes
     TRUNCATED = "truncated"  # gzip that ends too early
@@ -56,7 +56,7 @@ class SyntheticObject:
     key: str
     make: Callable[[], bytes]
     source: str
-    """Which kind of log this is, in the lab's own words: `cloudtrail`, `digest`, `flow`, ..."""
+    """The kind of log, in the lab's own words: `cloudtrail`, `digest`, `flow`, ..."""
     purpose: Purpose
     day: date | None
     """The log date that the key names."""

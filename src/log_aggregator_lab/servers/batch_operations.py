@@ -4,10 +4,10 @@ DescribeJob and UpdateJobStatus of S3 Control.
     with BatchOperations(store) as server:
         ... AWS_ENDPOINT_URL_S3_CONTROL=server.endpoint_url ...
 
-Requests are read by botocore's own model of the service and judged by its validation. A job really
-hashes what its manifest names, whatever its storage class, and writes its completion report into
-the bucket, in the form in which S3 writes it. A job takes a step each time that it is asked for:
-New, Preparing, Active, Complete.
+Requests are parsed with botocore's model of the service, and checked by its validation. A job
+really hashes what its manifest names, in any storage class, and writes its completion report to the
+bucket in S3's form. A job moves on each time its state is asked for: New, Preparing, Active,
+Complete.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_CreateJob.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-compute-checksums.html
@@ -49,7 +49,7 @@ SSE_C = "the object is encrypted with a customer-provided key"
 
 @dataclass(frozen=True, slots=True)
 class AtRest:
-    """An object as it lies there."""
+    """An object as it is stored."""
 
     data: bytes
     etag: str
@@ -68,7 +68,7 @@ class Storage(Protocol):
 
 @dataclass(slots=True)
 class Job:
-    """As it was asked for, and how far it is."""
+    """A job as it was requested, and how far it is."""
 
     job_id: str
     request: dict[str, Any]
@@ -131,7 +131,7 @@ class BatchOperations:
                 self.wfile.write(data)
 
             def log_message(self, *_: object) -> None:
-                """Nothing on standard error."""
+                """Prints nothing on standard error."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(
@@ -144,7 +144,7 @@ class BatchOperations:
 
     @property
     def environment(self) -> dict[str, str]:
-        """With which AWS's clients find it."""
+        """The endpoint for AWS's clients."""
         return {"AWS_ENDPOINT_URL_S3_CONTROL": self.endpoint_url}
 
     def __enter__(self) -> Self:
@@ -207,8 +207,8 @@ class BatchOperations:
         return _render("UpdateJobStatusResult", body)
 
     def _run(self, job: Job) -> None:
-        """Hashes what the manifest names, and reports; a manifest that is not what was asked for
-        fails the job.
+        """Hashes what the manifest names, and writes the report; a manifest that differs from the
+        request fails the job.
         """
         manifest = job.request["Manifest"]
         bucket, _, key = manifest["Location"]["ObjectArn"].split(":::", 1)[1].partition("/")
@@ -362,7 +362,7 @@ def _find_breaches(shape: Shape, value: Any, where: str) -> Iterator[str]:
 
 
 def _check_request(given: Mapping[str, Any]) -> None:
-    """What the user guide asks for besides."""
+    """Further rules of the user guide."""
     operation = given["Operation"].get("S3ComputeObjectChecksum")
     if operation is None:
         raise Refused("InvalidRequest", "this server computes checksums only")

@@ -1,14 +1,14 @@
-"""An S3 server inside this machine: SeaweedFS, started, watched and removed again.
+"""An S3 server on this machine: starts, watches and removes SeaweedFS.
 
     with EmbeddedS3() as server:
         ... server.endpoint_url, server.access_key, server.secret_key ...
 
-It listens on 127.0.0.1 only, reports nothing to anybody, and keeps its data in a temporary
-directory of its own. It goes when the block ends, and also when this process is killed: the server
-is the child of a small shell that reads from a pipe whose other end only we hold. All that is left
-to do then is the shell's, so that nothing can interrupt it.
+It listens on 127.0.0.1 only, sends no reports, and keeps its data in its own temporary directory.
+It ends when the block ends, and also when this process is killed: the server is the child of a
+small shell that reads from a pipe whose other end only we hold. The shell does the rest, so that
+nothing can interrupt it.
 
-`weed mini` serves the same S3 as `weed server`, and is ready in 0.8 s instead of 3.4 s, and gone in
+`weed mini` serves the same S3 as `weed server`, but starts in 0.8 s instead of 3.4 s, and stops in
 1.2 s instead of 16 s.
 """
 
@@ -45,8 +45,8 @@ PREFIX = "log-aggregator-s3-"
 ATTEMPTS_MAX = 3
 START_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 3.0
-"""Stopping takes 1.2 s, or 30 s while a client still holds a connection. Then it is killed: its
-data goes anyway.
+"""Stopping takes 1.2 s, or 30 s while a client still holds a connection. Then it is killed, because
+its data is removed anyway.
 """
 LOG_TAIL_BYTES = 2_000
 
@@ -62,8 +62,8 @@ PORT_FLAGS = (
     "admin.port",
     "admin.port.grpc",
 )
-"""Every port that the server opens; without these flags they would be fixed numbers, some of them
-on all interfaces.
+"""Every port that the server opens. Without these flags they would have fixed numbers, and some
+would listen on all interfaces.
 """
 
 FLAGS = {
@@ -88,9 +88,9 @@ FLAGS = {
     "s3.allowDeleteBucketNotEmpty": "false",  # AWS answers BucketNotEmpty
 }
 
-# Says the server's process id, waits until our end of the pipe says something or is closed, or the
-# server ends by itself, and removes everything. Only the server's parent may signal it: for
-# everybody else its process id may belong to another process by then.
+# Prints the server's process id, waits until our end of the pipe sends something or is closed, or
+# the server ends by itself, and removes everything. Only the server's parent can safely signal it:
+# for others its process id may belong to another process by then.
 SERVE = """
 umask 077
 mkdir {directory} && cd {directory} && mkdir data || exit
@@ -118,10 +118,10 @@ rm -rf -- {left}
 
 
 class EmbeddedS3:
-    """A context manager around one server process. Not reusable, not thread safe; what it serves
-    is.
+    """A context manager around one server process. It is neither reusable nor thread safe; the
+    server is.
 
-    Raises NotInstalled, and CannotStart where the server does not come up.
+    Raises NotInstalled, and CannotStart where the server does not start.
     """
 
     def __init__(self, *, access_key: str = "", secret_key: str = "") -> None:
@@ -164,7 +164,7 @@ class EmbeddedS3:
         return self._directory / "data"
 
     def start(self) -> None:
-        """Returns when the server creates buckets. Another program may take a port in between,
+        """Returns once the server can create buckets. Another program may take a port in between,
         hence the attempts.
         """
         for attempt in range(1, ATTEMPTS_MAX + 1):
@@ -179,8 +179,8 @@ class EmbeddedS3:
                 return
 
     def make_room(self, bucket: str) -> None:
-        """Gives a new bucket its first volume. The server would do so at the first write, which
-        would then wait 0.2 s.
+        """Gives a new bucket its first volume. Otherwise the first write would make it, and wait
+        0.2 s.
         """
         connection = http.client.HTTPConnection(HOST, int(self._ports["master.port"]), timeout=60)
         try:
@@ -192,12 +192,12 @@ class EmbeddedS3:
     def stop(self) -> None:
         """Ends the process and removes its data. May be called again.
 
-        Whoever interrupts this only waits no longer: the shell goes on.
+        If this is interrupted, the shell still finishes the work.
         """
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
             with process.stdin as pipe, suppress(BrokenPipeError):
-                # a fork of ours may hold the pipe open, hence a word
+                # closing is not enough, because a fork of ours may hold the pipe open
                 pipe.write(b"stop\n")
             process.wait()
         if self._log is not None:
@@ -209,7 +209,7 @@ class EmbeddedS3:
         try:
             yield
             started = True
-        finally:  # whatever came, Ctrl-C too
+        finally:  # after any exception, including ctrl-C
             if not started:
                 self.stop()
 
@@ -226,7 +226,7 @@ class EmbeddedS3:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            # a Ctrl-C in the terminal is for us; we stop the server when we are done
+            # ctrl-C in the terminal is for us; we stop the server when we are done
             start_new_session=True,
         )
         if process.stdin is None or process.stdout is None:
@@ -254,7 +254,7 @@ class EmbeddedS3:
         return json.dumps({"identities": [identity]}).encode() + b"\n"
 
     def _environment(self, directory: Path) -> dict[str, str]:
-        """Nothing of the caller's: no credentials, no proxies, no configuration from a home
+        """Takes over nothing from the caller: no credentials, proxies, or configuration in a home
         directory.
         """
         return {
@@ -265,7 +265,7 @@ class EmbeddedS3:
         }
 
     def _wait_until_ready(self) -> None:
-        """Ready means that a bucket can be created; the server's own health page says so too
+        """Ready means that a bucket can be created; the server's own health page reports ready too
         early.
         """
         deadline = time.monotonic() + START_SECONDS_MAX
@@ -276,7 +276,7 @@ class EmbeddedS3:
                     lines=self._log_tail().split("\n"),
                 )
             with suppress(OSError, http.client.HTTPException):
-                # a conflict: an earlier request made it, whose answer took too long
+                # a conflict: an earlier request, whose answer took too long, made it
                 if self._request("PUT", "ready") in (http.HTTPStatus.OK, http.HTTPStatus.CONFLICT):
                     self._request("DELETE", "ready")
                     return
@@ -288,7 +288,7 @@ class EmbeddedS3:
         )
 
     def _request(self, method: str, bucket: str) -> int:
-        """One signed request; a client of boto3 would cost its import and 0.3 s."""
+        """One signed request, because a boto3 client costs its import and 0.3 s."""
         request = botocore.awsrequest.AWSRequest(
             method=method, url=f"{self.endpoint_url}/{bucket}", data=b""
         )
@@ -307,15 +307,15 @@ class EmbeddedS3:
     def _log_tail(self) -> str:
         if self._log is None:
             return ""
-        # not by seek: the server writes where this file stands
+        # not with seek: the server writes at this file's position
         size = os.fstat(self._log.fileno()).st_size
         tail = os.pread(self._log.fileno(), LOG_TAIL_BYTES, max(0, size - LOG_TAIL_BYTES))
         return tail.decode(errors="replace").strip()
 
 
 def name_socket(flag: str, port: str) -> str:
-    """The socket that the server makes beside a port for gRPC. It takes no other folder for them,
-    and leaves some behind.
+    """The socket that the server makes for a gRPC port. The folder cannot be changed, and it leaves
+    some behind.
     """
     return f"/tmp/seaweedfs-{flag.partition('.')[0]}-grpc-{port}.sock"
 
@@ -336,7 +336,7 @@ def find_program() -> Path:
 
 
 def find_free_ports(count: int) -> list[int]:
-    """All of them are held open until the last one is known, so that no two are the same."""
+    """Holds all of them open until the last one is known, so that no two are the same."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

@@ -1,5 +1,5 @@
-"""A stand-in for the three calls of CloudTrail and Organizations with which signatures are checked:
-what it says fits the organisation.
+"""A stand-in for the three calls of CloudTrail and Organizations that are needed to check
+signatures. Its answers match the organisation.
 
 `aws cloudtrail validate-logs` finds it by AWS_ENDPOINT_URL_CLOUDTRAIL and
 AWS_ENDPOINT_URL_ORGANIZATIONS; requests are not checked.
@@ -50,7 +50,7 @@ class LabTrailKeys:
 
     @property
     def period(self) -> tuple[datetime, datetime]:
-        """In which its keys are valid."""
+        """The time in which its keys are valid."""
         return self.keys[0].valid_from, self.keys[-1].valid_until
 
     def list_public_keys(self, region: str, first: datetime, last: datetime) -> list[TrailKey]:
@@ -59,7 +59,7 @@ class LabTrailKeys:
 
 
 def trail_arn(spec: OrganisationSpec) -> str:
-    """Of the trail that delivers the organisation's logs."""
+    """The ARN of the trail that delivers the organisation's logs."""
     return f"arn:aws:cloudtrail:{spec.home_region}:{MANAGEMENT_ACCOUNT}:trail/{spec.trail_name}"
 
 
@@ -104,7 +104,7 @@ class TrailApi:
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Nothing on standard error."""
+                """Prints nothing on standard error."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(
@@ -117,7 +117,7 @@ class TrailApi:
 
     @property
     def environment(self) -> dict[str, str]:
-        """With which AWS's clients find it."""
+        """The endpoint for AWS's clients."""
         return {
             "AWS_ENDPOINT_URL_CLOUDTRAIL": self.endpoint_url,
             "AWS_ENDPOINT_URL_ORGANIZATIONS": self.endpoint_url,
@@ -169,7 +169,7 @@ class TrailApi:
 
 
 def _region_of(authorization: str) -> str:
-    """The one that the request is signed for: `Credential=<key>/<day>/<region>/<service>/...`."""
+    """The Region that it is signed for: `Credential=<key>/<day>/<region>/<service>/...`."""
     scope = authorization.partition("Credential=")[2].split("/")
     return scope[2] if len(scope) > 2 else ""
 

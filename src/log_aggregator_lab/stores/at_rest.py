@@ -1,4 +1,4 @@
-"""What lies in a store, as S3's own batch operations see it: frozen or not."""
+"""What a store holds, frozen or not, as S3 Batch Operations sees it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StoreAtRest:
 
 
 class MemoryAtRest(StoreAtRest):
-    """The same over a store in memory, past its archive classes. `sse_c` are keys that S3 cannot
+    """The same over a store in memory, ignoring archive classes. `sse_c` are keys that S3 cannot
     read.
     """
 

@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 
 class Killed(BaseException):
-    """The process is dead. No `except Exception` outlives it, and a store that raised it once
-    raises it for ever.
+    """The process is dead. `except Exception` does not catch it, and a store that raised it once
+    always raises it.
     """
 
 
@@ -39,8 +39,8 @@ under a lock.
 
 
 class FaultyStore(ForwardingStore):
-    """A decorator of any object store. Thread safe. `calls` holds every call that was asked for,
-    the dead ones not.
+    """A decorator of any object store. Thread safe. `calls` holds every call, except those after
+    death.
     """
 
     def __init__(self, inner: ObjectStore, decide: Decide) -> None:
@@ -59,7 +59,7 @@ class FaultyStore(ForwardingStore):
         finally:  # also where it is refused
             if fault.after is not None:
                 self._fail(fault.after)
-        if self._is_dead:  # another thread died meanwhile: this answer finds nobody any more
+        if self._is_dead:  # another thread died in the meantime, so this answer is lost
             raise Killed
         return result if fault.alter is None else alter_body(result, fault.alter)
 

@@ -1,13 +1,13 @@
-"""S3 in memory: for tests, of this package and of programs that use it. It passes the same suite as
-the real ones.
+"""S3 in memory, for tests of this package and of programs that use it. It passes the same
+conformance suite as the real stores.
 
     store = MemoryStore()
     store.create_bucket("logs", versioning="Enabled")
     source = store.put("logs", "2025/01/01/a.json.gz", b"...")
 
-It keeps what S3 keeps: versions, null versions, delete markers, conditions, parts of at least 5
-MiB, checksums of whole objects, archive classes, order by UTF-8 bytes. Version ids, upload ids and
-times come from a counter, so a run is the same every time.
+It behaves like S3 in versions, null versions, delete markers, conditions, parts of at least 5 MiB,
+checksums of whole objects, archive classes, and order by UTF-8 bytes. Version ids, upload ids and
+times come from a counter, so every run is the same.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ KINDS: dict[str, type[StoreError]] = {
     "NoSuchVersion": NotFound,
     "PreconditionFailed": PreconditionFailed,
 }
-"""Codes that are not simply a StoreError."""
+"""Codes that have their own error class."""
 
 
 class MemoryStore:
@@ -101,14 +101,14 @@ class MemoryStore:
     def create_bucket(
         self, bucket: str, *, versioning: str | None = None, has_kms: bool = False
     ) -> None:
-        """`has_kms`: its objects are encrypted with KMS, so that no ETag is an MD5."""
+        """`has_kms`: its objects are encrypted with KMS, so their ETags are not MD5s."""
         with self._lock:
             if bucket in self._buckets:
                 fail("BucketAlreadyOwnedByYou", "CreateBucket", bucket)
             self._buckets[bucket] = Bucket(bucket, versioning, has_kms)
 
     def set_versioning(self, bucket: str, versioning: str) -> None:
-        """To "Enabled" or "Suspended"; S3 knows no way back to None."""
+        """Sets "Enabled" or "Suspended"; S3 has no way back to None."""
         with self._lock:
             self._find_bucket("PutBucketVersioning", bucket).versioning = versioning
 
@@ -158,21 +158,19 @@ class MemoryStore:
                 entry.is_retained = True
 
     def release(self, bucket: str, key: str) -> None:
-        """The same ends: its retention has passed, or somebody took a legal hold away."""
+        """Ends it: its retention has passed, or someone removed a legal hold."""
         with self._lock:
             for entry in self._find_bucket("PutObjectRetention", bucket).entries.get(key, ()):
                 entry.is_retained = False
 
     def deny_reading(self, bucket: str, key: str) -> None:
-        """As a KMS key does that one has no grant for: all versions of the key that are there now
-        answer AccessDenied.
-        """
+        """Acts like a KMS key without a grant: all current versions answer AccessDenied."""
         with self._lock:
             for entry in self._find_bucket("PutObjectAcl", bucket).entries[key]:
                 entry.is_denied = True
 
     def thaw(self, bucket: str, key: str) -> None:
-        """RestoreObject, done at once and for ever."""
+        """RestoreObject, done immediately and forever."""
         with self._lock:
             for entry in self._find_bucket("RestoreObject", bucket).entries[key]:
                 entry.is_thawed = True
@@ -180,8 +178,8 @@ class MemoryStore:
     def read_at_rest(
         self, bucket: str, key: str, version_id: str | None
     ) -> tuple[bytes, str, str | None, bool] | None:
-        """(bytes, ETag, version id, whether KMS has encrypted it) as they lie there, past archive
-        classes; None where there is no such object.
+        """(bytes, ETag, version id, whether KMS has encrypted it) as they are stored, ignoring
+        archive classes; None where there is no such object.
         """
         with self._lock:
             found = self._find_bucket("GetObject", bucket)
@@ -195,7 +193,7 @@ class MemoryStore:
             return entry.data, entry.etag, entry.version_id, entry.has_opaque_etag
 
     def rot(self, bucket: str, key: str, data: bytes) -> None:
-        """The newest version's bytes change on the disk, and nothing that S3 says of it does."""
+        """Changes the newest version's bytes on the disk, but nothing that S3 reports about it."""
         with self._lock:
             entry = self._find_bucket("GetObject", bucket).find_current(key)
             if entry is None:
@@ -212,11 +210,9 @@ class MemoryStore:
             ]
 
     def snapshot(self) -> tuple[tuple[object, ...], ...]:
-        """Everything that is stored, to be compared: bucket, key, SHA-256 (None for a delete
-        marker), size, class, metadata; newest first.
-
-        Version ids and times are left out: they tell in which order things happened, and that may
-        differ.
+        """Everything that is stored, for comparison: bucket, key, SHA-256 (None for a delete
+        marker), size, class, metadata; newest first. Version ids and times are left out, because
+        they depend on the order of events, which may differ.
         """
         with self._lock:
             return tuple(
@@ -373,7 +369,7 @@ class MemoryStore:
             sequence, time = self._tick()
             upload = Upload(bucket, key, f"upload-{sequence:08d}", time)
             found.uploads[upload.upload_id] = PendingUpload(upload, options)
-            # S3 tells the time only in listings.
+            # S3 returns the time only in listings.
             return Upload(
                 bucket, key, upload.upload_id, has_object_checksum=self._reports_object_checksums
             )
@@ -445,8 +441,8 @@ class MemoryStore:
             )
 
     def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
-        """Takes the time that S3's documentation names, by the store's clock. Without a clock it
-        never ends; see `thaw`.
+        """Takes as long as S3's documentation says, by the store's clock. Without a clock it never
+        ends; see `thaw`.
         """
         with self._lock:
             found = self._find_bucket("RestoreObject", bucket)
@@ -470,7 +466,7 @@ class MemoryStore:
     # What they need.
 
     def _delete(self, bucket: Bucket, deletion: Deletion) -> str:
-        """S3's code where it is refused, else nothing."""
+        """S3's error code where it is refused, or else nothing."""
         current = bucket.find_current(deletion.key)
         if deletion.etag is not None and current is not None and current.etag != deletion.etag:
             return "PreconditionFailed"
@@ -575,7 +571,7 @@ class MemoryStore:
         return Part(number, part.etag, len(data), part.crc64nvme)
 
     def _join_parts(self, pending: PendingUpload, parts: Sequence[Part]) -> tuple[bytes, str]:
-        """The object's bytes and ETag. The rules are those of CompleteMultipartUpload."""
+        """The object's bytes and ETag, by the rules of CompleteMultipartUpload."""
 
         def refuse(code: str) -> Never:
             fail(code, "CompleteMultipartUpload", pending.upload.bucket, pending.upload.key)

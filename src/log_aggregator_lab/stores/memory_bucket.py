@@ -51,7 +51,7 @@ class Entry:
     content_type: str | None = None
     content_encoding: str | None = None
     crc64nvme: int | None = None
-    """What the store reports of the whole object; None where it stores no checksum of it."""
+    """The checksum that the store reports for the whole object; None where it stores none."""
     has_opaque_etag: bool = False
     is_retained: bool = False
     is_denied: bool = False
@@ -72,7 +72,7 @@ class Entry:
         return self.is_archived and not self.is_thawed and (restore is None or restore.is_ongoing)
 
     def find_restore(self, now: datetime) -> Restore | None:
-        """What HeadObject tells: nothing any more once the copy is gone."""
+        """What HeadObject reports: nothing once the copy is gone."""
         if self.restored_from is None or self.restored_until is None or now >= self.restored_until:
             return None
         return (
@@ -82,8 +82,8 @@ class Entry:
         )
 
     def restore(self, now: datetime, days: int, tier: str) -> None:
-        """As long as S3 says that it takes at most; the copy goes at midnight. A copy that is there
-        gets its days anew.
+        """Takes as long as S3 says at most; the copy is deleted at midnight. An existing copy gets
+        its full days again.
         """
         found = self.find_restore(now)
         if found is not None and found.is_ongoing:
@@ -110,23 +110,21 @@ class PendingUpload:
 
 @dataclass(slots=True)
 class Bucket:
-    """`versioning` is None, "Enabled" or "Suspended", as S3 says it. Not thread safe: the store
-    holds a lock.
+    """`versioning` is None, "Enabled" or "Suspended", as in S3. Not thread safe: the store holds a
+    lock.
     """
 
     name: str
     versioning: str | None = None
     has_kms: bool = False
     entries: dict[str, list[Entry]] = field(default_factory=dict)
-    """By key, newest first. No key is without an entry."""
+    """By key, newest first. Every key has an entry."""
     uploads: dict[str, PendingUpload] = field(default_factory=dict)
     _order: list[tuple[bytes, str]] = field(default_factory=list)
     """The keys in S3's order, which is that of their UTF-8 bytes."""
 
     def add(self, entry: Entry) -> None:
-        """Makes it the newest of its key. A null version takes the place of the one that was
-        there.
-        """
+        """Makes it the newest of its key. A null version replaces an existing null version."""
         present = self.entries.get(entry.key)
         if present is None:
             present = self.entries[entry.key] = []
@@ -153,7 +151,7 @@ class Bucket:
         )
 
     def select_keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        """Keys under the prefix and behind `after`, in S3's order."""
+        """Keys under the prefix and after `after`, in S3's order."""
         begin = bisect_left(self._order, (prefix.encode(), prefix))
         if after:
             begin = max(begin, bisect_right(self._order, (after.encode(), after)))
@@ -176,7 +174,7 @@ class Bucket:
             yield from self.entries[key]
 
     def _select_older(self, key: str, version_id: str) -> Iterator[Entry]:
-        """The versions behind that one, which may have been deleted since it was listed."""
+        """The versions after that one, which may have been deleted since it was listed."""
         present = self.entries.get(key, [])
         ids = [entry.version_id for entry in present]
         if version_id in ids:

@@ -1,4 +1,4 @@
-"""What probes and rehearsals do past the port, to a store in memory."""
+"""What probes and rehearsals do outside the port, for a store in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts bytes besides requests."""
+"""Counts bytes as well as requests."""
 
 from __future__ import annotations
 

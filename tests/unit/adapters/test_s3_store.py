@@ -102,7 +102,7 @@ CALLS: dict[str, Callable[[ObjectStore], object]] = {
 }
 
 
-def error(code: str, message: str = "what S3 says") -> bytes:
+def error(code: str, message: str = "S3's answer") -> bytes:
     return (
         "<?xml "
         f"version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message><Key>k</Key></Error>"
@@ -938,7 +938,7 @@ class TestErrors:
         with pytest.raises(RequestFailed) as caught:
             CALLS[name](canned.store)
         assert (type(caught.value), caught.value.code) == (kind, code)
-        assert "what S3 says" in str(caught.value)
+        assert "S3's answer" in str(caught.value)
         assert "s3://b/k" in str(caught.value)
 
     @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_order_and_urgency(command: Command, inspector: Inspector) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("backfill", "--other-buckets", "logs", "--from", "2025-03-01"), 2, "needs both"),
+        (("backfill", "--other-buckets", "logs", "--from", "2025-03-01"), 2, "expected both"),
         (("backfill", *RANGE), 2, "at least one bucket to take logs from"),
         ((*BACKFILL, "--name", "a/b"), 2, "--name 'a/b'"),
         ((*BACKFILL, "--window-days", "9"), 2, "--window-days"),
@@ -236,7 +236,7 @@ def test_a_claim_of_another_worker_is_waited_for_or_taken_over(command: Command)
 
     waited = command(world, *BACKFILL, store=FaultyStore(world.store, end))
     assert waited.code == 0
-    assert waited.err.count("waiting for 1 window that other-host-1 works on") == 1
+    assert waited.err.count("waiting for 1 window claimed by other-host-1") == 1
 
 
 def test_status_sees_who_is_at_work(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +255,7 @@ def test_status_sees_who_is_at_work(command: Command, monkeypatch: pytest.Monkey
     assert (worked_on["first_date"], worked_on["objects"]) == ("2025-03-08", 600)
     assert found["objects_per_second"] == pytest.approx(10.0, abs=0.1)
     text = command(world, "status").out.decode()
-    assert "at 10 log objects a second" in text
+    assert "at 10 log objects per second" in text
     assert "  under way  2025-03-08 to 2025-03-14: other-host-1, since 2025-04-05T01:00:00Z" in text
 
 

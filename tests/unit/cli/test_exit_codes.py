@@ -33,7 +33,7 @@ REFUSALS: dict[str, tuple[RequestFailed, str]] = {
     "a wrong secret": (WrongSignature("no match", code="SignatureDoesNotMatch"), "secret"),
     "an expired token": (NotAuthenticated("ExpiredToken", code="ExpiredToken"), "Renew"),
     "a skewed clock": (WrongClock("skewed", code="RequestTimeTooSkewed"), "Set the clock"),
-    "a closed port": (Unreachable("no answer", code="NoAnswer"), "Look at the network"),
+    "a closed port": (Unreachable("no answer", code="NoAnswer"), "Check the network"),
     "a missing permission": (AccessDenied("AccessDenied", code="AccessDenied"), "Grant the"),
 }
 

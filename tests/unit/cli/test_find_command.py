@@ -245,4 +245,8 @@ def test_without_a_condition_it_asks_for_one(command: Command, more: tuple[str, 
     world = make_world()
     store = CountingStore(world.store)
     done = command(world, "find", *more, store=store)
-    assert (done.code, "--key '*' is all of them" in done.err, store.requests) == (2, True, {})
+    assert (done.code, "--key '*' means all log objects" in done.err, store.requests) == (
+        2,
+        True,
+        {},
+    )

@@ -46,7 +46,7 @@ def test_a_run_without_a_place_for_its_report_touches_nothing(
         done = command(world, *RUN)
     assert (done.code, world.store.snapshot()) == (3, before)
     assert "No space left on device" in done.err
-    assert "Nothing was touched. Make room" in done.err
+    assert "Nothing was touched. Free some space" in done.err
 
 
 def test_nor_does_one_whose_reader_is_gone(
@@ -76,7 +76,7 @@ def test_a_report_that_does_not_fit_is_not_lost(
     assert not world.store.list_objects("logs").objects
     assert done.code == 1
     assert ('"deleted": 1' if more else "deleted    1 original") in done.err
-    assert "the run is done, and its report stands above" in done.err
+    assert "the run is done, and its report is shown above" in done.err
     records = [found.key for found in world.store.list_objects("dest", prefix="custody/").objects]
     assert f"s3://dest/{records[-1]}" in done.err.splitlines()[-1]
 

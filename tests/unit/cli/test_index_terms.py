@@ -50,8 +50,8 @@ def test_terms_are_made_once(command: Command) -> None:
     done = command(world, "index", "terms", "--date", f"{DAY}").out.decode()
     assert len(terms_of(world)) == 2
     assert "terms made of 2 packs" in done
-    assert "2 members not looked at: cannot be parsed" in done
-    assert "1 other pack has none" in done
+    assert "2 members not searchable: cannot be parsed" in done
+    assert "1 other pack has no terms" in done
     again = command(world, "index", "terms", "--all").out.decode()
     assert "terms made of 0 packs" in again
     assert "2 packs have terms: nothing to do" in again
@@ -80,7 +80,7 @@ def test_frozen_packs_are_left_and_priced(command: Command) -> None:
     done = command(world, "index", "terms", "--all")
     text = done.out.decode()
     assert (done.code, len(terms_of(world))) == (0, 1)
-    assert "1 pack is in an archive class" in text
+    assert "1 pack is frozen" in text
     assert "Bulk $" in text
     assert "log-aggregator thaw" in text
 

@@ -83,7 +83,7 @@ def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
     assert settings.other_buckets == ("flow",)
     assert settings.destination_bucket == DEFAULT
     assert settings.keep_originals_days == 30
-    assert "keep_originals_days: 30 (nobody was asked)" in done.stdout
+    assert "keep_originals_days: 30 (default)" in done.stdout
     assert 'search: "plain", which keeps access keys' in done.stdout
     assert f"aws s3api create-bucket --bucket {DEFAULT}" in done.stdout
     assert f"log-aggregator iam-policy --stage pack --source-kms-key-arn {KEY}" in done.stdout
@@ -98,7 +98,7 @@ def test_nothing_in_the_account_is_changed(shell: Shell) -> None:
 def test_a_file_that_is_there_is_not_touched(shell: Shell, more: tuple[str, ...]) -> None:
     """And that is said before anybody is asked anything."""
     Path("aggregator.toml").write_text("mine")
-    with pytest.raises(SettingsError, match="there already"):
+    with pytest.raises(SettingsError, match="exists already"):
         shell.call(*more)
     assert Path("aggregator.toml").read_text() == "mine"
     assert shell.asked == 0
@@ -122,8 +122,8 @@ def test_questions_are_asked_and_their_answers_count(at_terminal: Shell) -> None
         "Days": 400,
     }
     assert RUNNER in str(template["Resources"]["PacksPolicy"])
-    assert "nobody was asked" not in done.stdout
-    for words in ("expected a bucket name", "other logs lie in this one", "the ARN of a role"):
+    assert "(default)" not in done.stdout
+    for words in ("expected a bucket name", "this one holds other logs", "the ARN of a role"):
         assert words in done.stderr
 
 
@@ -155,7 +155,7 @@ def test_a_bucket_that_is_there_is_left_as_it_is(shell: Shell) -> None:
     shell.landing.add("packed", "packs/a", "indexes/a")
     done = shell.call("--yes")
     assert written().destination_bucket == "packed"
-    assert "is there already" in done.stdout
+    assert "exists already" in done.stdout
     assert "aws s3api" not in done.stdout
     described = json.loads(shell.call("--force", "--json").stdout)
     assert described["destination"]["is_made"]
@@ -172,7 +172,7 @@ def test_a_name_that_somebody_else_has(shell: Shell, monkeypatch: pytest.MonkeyP
         return look(bucket, owner=owner)
 
     monkeypatch.setattr(account, "head_bucket", refuse)
-    with pytest.raises(SettingsError, match="perhaps somebody else's; choose another name"):
+    with pytest.raises(SettingsError, match="may be someone else's, so choose another name"):
         shell.call("--yes")
     assert list(Path().iterdir()) == []
 
@@ -193,10 +193,10 @@ def test_free_logs_are_taken_where_they_are_named(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--destination-bucket", "aws-controltower-packs"), "bucket of your own"),
+        (("--destination-bucket", "aws-controltower-packs"), "expected another name"),
         (("--destination-bucket", "Wrong"), "expected a bucket name"),
-        (("--bucket", "packs", "--destination-bucket", "packs"), "used for nothing else"),
-        (("--destination-bucket", "flow"), "used for nothing else"),
+        (("--bucket", "packs", "--destination-bucket", "packs"), "bucket for packs alone"),
+        (("--destination-bucket", "flow"), "bucket for packs alone"),
         (("--bucket", "exam*"), "expected one bucket name"),
         (("--kms-key-arn", "alias/x"), "expected the ARN of a key"),
         (("--runner-arn", "me"), "the ARN of a role"),
@@ -263,7 +263,7 @@ def test_the_next_commands_are_said(shell: Shell) -> None:
     first, last = (date.fromisoformat(line.split()[place]) for place in (3, 5))
     assert (last - first).days == 364
     assert last < datetime.now(UTC).date()
-    assert " 11. Once you have compared" in said
+    assert " 11. Once you trust the packs" in said
 
 
 def test_the_fields_are_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,7 +141,7 @@ def test_what_is_printed_can_be_pasted(suggest: Suggest) -> None:
     assert tomllib.loads(out) == {
         "layouts": [{"name": "app", "buckets": ["logs"], "pattern": "app/{*}/{YYYY-MM-DD}.log"}]
     }
-    assert "# known already: S3AccessLogs, 1 object" in out
+    assert "# already known: S3AccessLogs, 1 object" in out
     assert "a table's file" in out
 
 

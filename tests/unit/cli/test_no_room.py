@@ -149,7 +149,7 @@ def test_a_report_that_nobody_makes_anew(
     """By then it is too late to change nothing: it goes to standard error."""
     monkeypatch.setattr(sys, "stdout", Filling())
     done = type_it(command, world, name, "--json")
-    assert (done.code, "is done, and its report stands above" in done.err) == (1, True)
+    assert (done.code, "is done, and its report is shown above" in done.err) == (1, True)
     assert '"failures": ' in done.err or '"windows": ' in done.err
 
 

@@ -37,7 +37,7 @@ def test_a_plan_promises_nothing(command: Command, words: tuple[str, ...]) -> No
         said = (done.out.decode() + done.err).lower()
         assert "planning " in done.err
         assert "nothing has been written or deleted" in said
-        for word in ("packing", "verifying", "deleting", "writing down", "uploading"):
+        for word in ("packing", "verifying", "deleting", "recording", "uploading"):
             assert word not in said
         assert (done.code, world.store.snapshot()) == (0, before)
 

@@ -123,7 +123,7 @@ def test_ctrl_c(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "nothing says which"),
+        ([], 2, "expected at least one condition"),
         (["--date", "2019-01-01"], 1, "nothing found"),
         (["--date", f"{DAY}", "--objects-max", "3"], 3, "more than 3 originals"),
         (["--date", f"{DAY}", "--to-bucket", "s3://x/y"], 2, "--to-bucket"),

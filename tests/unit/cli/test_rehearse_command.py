@@ -87,7 +87,7 @@ def test_it_says_before_what_it_will_do(shell: Shell) -> None:
     shell.answer = "n"
     outcome = shell()
     assert (outcome.code, outcome.out) == (3, b"")
-    assert shell.asked == ["Go on?"]
+    assert shell.asked == ["Continue?"]
     assert "It makes 2 buckets, and removes them again:" in outcome.err
     assert "at most $0.0" in outcome.err
     assert outcome.err.endswith("Nothing was written.\n")
@@ -98,7 +98,7 @@ def test_it_says_before_what_it_will_do(shell: Shell) -> None:
 def test_where_nobody_can_be_asked_it_takes_a_yes(shell: Shell) -> None:
     outcome = shell()
     assert outcome.code == 2
-    assert "--yes: expected it where nobody can be asked" in outcome.err
+    assert "--yes: expected it without a terminal" in outcome.err
     assert shell.hands.removed == []
 
 
@@ -110,7 +110,9 @@ def test_all_is_kept(shell: Shell) -> None:
     assert "yes   DeleteObjects with an ETag deletes only" in text
     assert "a day of logs in a bucket without versions" in text
     assert "Everything that was made has been removed." in text
-    assert text.endswith("All that safety rests on is kept, and every log came back.\n")
+    assert text.endswith(
+        "This S3 keeps every promise that safety depends on, and every log came back.\n"
+    )
     assert all(len(line) <= sum(WIDTHS) for line in text.splitlines())
 
 
@@ -129,7 +131,7 @@ def test_what_is_not_kept_is_an_error(shell: Shell) -> None:
     text = outcome.out.decode()
     assert "NO    DeleteObjects with an ETag" in text
     assert "broken: it deleted the object" in text
-    assert "NOT as it should be: delete-if-etag" in text
+    assert "NOT SAFE: delete-if-etag" in text
 
 
 def test_in_a_named_bucket(shell: Shell) -> None:
@@ -221,4 +223,4 @@ def test_what_is_left_is_printed() -> None:
     lines = list(render_rehearsal(described))
     assert "These could not be removed. Remove them yourself:" in lines
     assert "  bucket b: BucketNotEmpty" in lines
-    assert lines[-1].startswith("NOT as it should be: the removal of what was made.")
+    assert lines[-1].startswith("NOT SAFE: the removal of what was made failed.")

@@ -72,7 +72,7 @@ def test_a_page_is_written(command: Command, world: World, tmp_path: Path) -> No
     assert "custody/0000000/0000000001.jsonl.gz" in text
     lines = done.out.decode()
     assert "✓ in order  Is it complete?" in lines
-    assert "No drill has been made yet" in lines
+    assert "There has been no drill yet" in lines
 
 
 def test_what_is_wrong_is_1(command: Command, world: World, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_the_page_has_the_largest_rows() -> None:
     lines = list(render_stats(describe_stats(totals)))
     shown = [line for line in lines if line[:12].isdigit()]
     assert [int(line[:12]) for line in shown] == list(range(101 - ROWS_SHOWN_MAX, 101))
-    assert f"... and {100 - ROWS_SHOWN_MAX} smaller; --json has all" in lines
+    assert f"... and {100 - ROWS_SHOWN_MAX} smaller ones; --json has all" in lines
 
 
 def test_the_fields_are_documented(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

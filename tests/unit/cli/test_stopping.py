@@ -87,10 +87,11 @@ sys.modules["log_aggregator.cli"] = types.SimpleNamespace(main={main})
 enter()
 """
 STOPPING = "log-aggregator: stopping ...\n"
-GIVING_UP = "log-aggregator: stopped, without waiting for what still hangs\n"
+GIVING_UP = "log-aggregator: stopped, without waiting for requests that still hang\n"
 STOPPED = (
     "log-aggregator: stopped\n"
-    "  What was finished stays, and nothing is half done. Start the same command again to go on.\n"
+    "  What was finished stays, and nothing is half done. "
+    "Start the same command again to continue.\n"
 )
 DAY = ("--date", "2026-03-14")
 SOURCES = ("--control-tower-bucket", "logs", "--destination-bucket", "packs", *DAY)

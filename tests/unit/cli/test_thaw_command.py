@@ -77,7 +77,7 @@ def test_it_says_what_it_costs(command: Command) -> None:
     assert done.code == 0
     assert "2 packs with 3 log objects" in text
     assert "up to 48 hours" in text
-    assert "not for all of these classes" in text
+    assert "not available for all of these classes" in text
     assert "RestoreObject" not in store.requests
     described = json.loads(command(world, "thaw", *ON_THE_DAY, "--dry-run", "--json").out)
     sizes = [pack["bytes"] for pack in described["packs"]]
@@ -213,9 +213,9 @@ def test_a_refusal_is_a_failure(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "nothing says which"),
+        ([], 2, "expected at least one condition"),
         (["--date", "2019-01-01"], 1, "nothing found"),
-        (["--date", f"{DAY}", "--tier", "Expedited"], 2, "DEEP_ARCHIVE does not know it"),
+        (["--date", f"{DAY}", "--tier", "Expedited"], 2, "DEEP_ARCHIVE does not have it"),
         (["--date", f"{DAY}", "--tier", "Slow"], 2, "--tier"),
         (["--date", f"{DAY}", "--days", "0"], 2, "--days"),
         (["--date", f"{DAY}", "--force"], 2, "allowed only with --then-extract"),

@@ -114,7 +114,7 @@ def test_a_sample_can_be_drawn_again(shell: Shell) -> None:
     )
     assert again == first
     text = shell.call("verify", "--all", "--sample", "0.1%", "--seed", "7")
-    assert "A sample: 1 of 3 (0.1%); the same again: --seed 7" in text
+    assert "A sample: 1 of 3 (0.1%); to draw it again, add --seed 7" in text
 
 
 def test_what_is_wrong_is_told_and_ends_with_one(shell: Shell) -> None:
@@ -176,7 +176,7 @@ def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
                 "rebuild",
                 "adopted/a/b/c/2025/04/03/0123456789abcdef0123456789abcdef.index.jsonl.gz",
             ],
-            "an adopted aggregate is no pack",
+            "an adopted aggregate is not a pack",
         ),
         (["index", "adopt", "old/key"], "expected s3://bucket/key"),
         (["index", "adopt", "s3://old"], "expected s3://bucket/key"),
@@ -186,7 +186,7 @@ def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
         ),
         (
             ["index", "adopt", "s3://old/", "--account", "111111111111,222222222222"],
-            "expected one of them",
+            "expected only one of them",
         ),
     ],
 )
@@ -216,13 +216,13 @@ def test_lost_indexes_are_made_anew(shell: Shell) -> None:
     for key in lost:
         store.delete("dest", key)
     dry = shell.call("index", "rebuild", "--date", str(DAY), "--dry-run")
-    assert "2 indexes would be made anew" in dry
+    assert "2 indexes would be made again" in dry
     assert shell.keys()[0] in dry
     described = shell.call_json("index", "rebuild", "--all")
     assert [row["key"] for row in described["rebuilt"]] == shell.keys()[:2]
     assert described["packs"] == [{"bucket": "dest", "key": key} for key in shell.keys()[:2]]
     assert shell.keys("") == before
-    assert "0 indexes made anew: 0 members; all dates" in shell.call("index", "rebuild", "--all")
+    assert "0 indexes made again: 0 members; all dates" in shell.call("index", "rebuild", "--all")
     assert "1 pack has its index: nothing to do" in shell.call("index", "rebuild", shell.keys()[0])
     shell.call("verify", "--all")
 
@@ -235,7 +235,7 @@ def test_an_index_that_cannot_come_back_is_a_failure(shell: Shell) -> None:
     store.put("dest", keys[0], store.get_object("dest", keys[0]).data, storage_class="GLACIER")
     store.put("dest", keys[1], store.get_object("dest", keys[1]).data[:-3])
     text = shell.call("index", "rebuild", "--all", code=1)
-    assert "1 index made anew: 2 members" in text
+    assert "1 index made again: 2 members" in text
     assert "2 packs failed" in text
     assert "Thaw it first" in text
     wrong = shell.keys("indexes/")[0]

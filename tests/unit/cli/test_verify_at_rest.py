@@ -49,13 +49,13 @@ def test_it_waits_and_says_that_all_is_good(at_rest: Any, vault: Vault) -> None:
     assert "2 packs at rest: 2 good, 0 damaged, 0 unproven" in text
     assert "custody record s3://dest/custody/0000000/0000000000.jsonl.gz" in text
     assert "SSE-C" in text
-    assert "Ctrl-C ends only the waiting" in done.err
+    assert "ctrl-C ends only the waiting" in done.err
 
 
 def test_the_same_command_goes_on(at_rest: Any, vault: Vault) -> None:
     """Without --wait it looks once: 4 as long as S3 is at it, whichever dates are asked for."""
     first = at_rest("--role-arn", ROLE)
-    assert (first.code, "called again, goes on" in first.out.decode()) == (4, True)
+    assert (first.code, "again to continue" in first.out.decode()) == (4, True)
     second = at_rest("--json")
     last = at_rest("--json")
     assert (second.code, last.code) == (4, 0)
@@ -87,7 +87,7 @@ def test_a_dry_run_starts_nothing(at_rest: Any, vault: Vault) -> None:
     before = vault.world.store.snapshot()
     done = at_rest("--dry-run")
     assert done.code == 0
-    assert "2 by SHA-256, and by CRC64NVME the 0" in done.out.decode()
+    assert "2 with SHA-256, and 0 whose" in done.out.decode()
     assert "about $0.25" in done.out.decode()
     assert json.loads(at_rest("--dry-run", "--json").out)["checks"][0]["state"] == "planned"
     assert (vault.world.store.snapshot(), vault.server.jobs) == (before, {})
@@ -143,7 +143,7 @@ def test_a_plan_that_somebody_put_there_costs_nothing(at_rest: Any, vault: Vault
     assert at_rest("--role-arn", ROLE, "--max-dollars", "0.1").code == 3
     assert vault.server.jobs == {}
     done = at_rest("--role-arn", ROLE, "--wait")
-    assert (done.code, "going on with check" in done.err) == (0, True)
+    assert (done.code, "continuing check" in done.err) == (0, True)
     assert [job.request["RoleArn"] for job in vault.server.jobs.values()] == [ROLE]
 
 

@@ -103,7 +103,7 @@ def test_a_bucket_of_another_account_stops_it(make: Make, account: FakeAccount) 
     with pytest.raises(CheckFailed) as caught:
         run_checks(make(OtherBuckets="typo"))
     assert f"account {ACCOUNT}" in str(caught.value)
-    assert f"s3://{MAIN}: it is not of account {ACCOUNT}" in str(caught.value)
+    assert f"s3://{MAIN}: it does not belong to account {ACCOUNT}" in str(caught.value)
     assert caught.value.exit_code == 3
     assert "--profile" in caught.value.advice
 
@@ -112,7 +112,7 @@ def test_a_bucket_of_another_account_may_be_named_with_it(make: Make, account: F
     """As the functions will expect it; another account than that is none of theirs."""
     account.buckets[FLOW].owner = OTHER_ACCOUNT
     assert run_checks(make(OtherBuckets=FLOW, BucketAccounts=f"{FLOW}={OTHER_ACCOUNT}")) == []
-    with pytest.raises(CheckFailed, match="it is not of account 999"):
+    with pytest.raises(CheckFailed, match="it does not belong to account 999"):
         run_checks(make(OtherBuckets=FLOW, BucketAccounts=f"{FLOW}=999999999999"))
 
 

@@ -195,7 +195,7 @@ def test_what_was_deployed_is_not_touched(
     ("error", "expected"),
     [
         (DeploymentFailed("no"), DeploymentFailed("no")),
-        (KeyboardInterrupt(), Interrupted("stopped; the change set is removed again")),
+        (KeyboardInterrupt(), Interrupted("stopped; the change set was removed again")),
     ],
     ids=["it failed", "ctrl-C"],
 )
@@ -223,7 +223,7 @@ def test_whoever_stops_watching_hears_that_it_goes_on(call: Callable[..., None])
         cloudformation.status = "CREATE_IN_PROGRESS"
         raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="it goes on in CloudFormation"):
+    with pytest.raises(Interrupted, match="it continues in CloudFormation"):
         call(cloudformation, stop, "deploy")
     assert cloudformation.calls == []
 

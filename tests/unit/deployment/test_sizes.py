@@ -86,10 +86,10 @@ def test_thirty_names_of_63_characters_fit(place: str, translated: Template) -> 
 @pytest.mark.parametrize(
     ("listed", "message"),
     [
-        ({"OtherBuckets": ",".join(BUCKETS)}, "DeleteFunction's role would have some 1.,... char"),
+        ({"OtherBuckets": ",".join(BUCKETS)}, "DeleteFunction's role would have about 1.,... char"),
         (
             {"OtherBuckets": ",".join(BUCKETS[:30]), "Holds": json.dumps({"dates": ["x" * 1480]})},
-            "environment would have some 4,... bytes; expected at most 4,096",
+            "environment would have about 4,... bytes; expected at most 4,096",
         ),
     ],
     ids=["policies", "environment"],

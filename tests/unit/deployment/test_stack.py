@@ -122,11 +122,12 @@ def test_what_is_replaced_or_removed_is_named_buckets_first() -> None:
         ]
     )
     cloudformation.make_change_set()
-    stays, goes = "stays, but is not the stack's any more", "is deleted"
+    stays = "the existing one stays, outside the stack"
+    goes = "the existing one is deleted"
     assert read_warnings(cloudformation, MINE) == [
-        f"WARNING: Packs ({bucket}) is replaced; what is there {stays}",
-        f"WARNING: Work ({bucket}) may be replaced; what is there {goes}",
-        f"WARNING: Zoo ({bucket}) is removed from the stack; what is there {stays}",
-        f"WARNING: Alarm (AWS::CloudWatch::Alarm) is removed from the stack; what is there {goes}",
+        f"WARNING: Packs ({bucket}) is replaced; {stays}",
+        f"WARNING: Work ({bucket}) may be replaced; {goes}",
+        f"WARNING: Zoo ({bucket}) is removed from the stack; {stays}",
+        f"WARNING: Alarm (AWS::CloudWatch::Alarm) is removed from the stack; {goes}",
         "WARNING: Rule (AWS::Events::Rule) may be replaced",
     ]

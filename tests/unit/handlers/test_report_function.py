@@ -92,7 +92,7 @@ def test_before_the_first_drill_the_worst_is_told(
     deployed(packed())
     told = handler({}, Context("r"))
     assert told["drills"].startswith("open: ")
-    assert told["integrity"].startswith("open: Nobody signed")
+    assert told["integrity"].startswith("open: The newest records are not signed")
     assert "ReportDrillAgeDays" not in read_metrics(capsys)
 
 
@@ -112,9 +112,9 @@ def test_what_is_wrong_is_told(deployed: Deploy, capsys: pytest.CaptureFixture[s
     gone = delete(site, lambda key: is_log(key) and date_of(key) == day(1))
     deployed(site.world)
     told = handler({}, Context("r"))
-    assert told["coverage"].startswith("wrong: 1 day")
+    assert told["coverage"].startswith("wrong: Something that must be there is missing: 1 day")
     assert (
-        b"something is missing that must be there"
+        b"Something that must be there is missing"
         in site.store.get_object("dest", told["page"]).data
     )
     metrics = read_metrics(capsys)

@@ -53,7 +53,7 @@ def test_what_was_not_lost_is_a_problem() -> None:
     other = Gap(GapKind.HOLE, RowName("CloudTrail", ACCOUNTS[2]), FIRST)
     problems = list(find_problems(LOSS, make_report([*GAPS, other])))
     assert len(problems) == 1
-    assert "found, and not lost" in problems[0]
+    assert "found, but not lost" in problems[0]
 
 
 def test_a_place_that_could_not_be_read_is_a_problem() -> None:

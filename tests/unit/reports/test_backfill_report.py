@@ -61,16 +61,16 @@ def test_all_that_one_wants_to_know() -> None:
             "             `log-aggregator delete --verified --older-than 30d --from 2025-01-01 "
             "--to 2025-01-28`"
         ),
-        "             deletes those that are still there; it shows how many, and asks",
+        "             deletes those that are still there, after showing how many and asking",
         "  cost       $0.5 of requests, in 2.0 hours of work",
-        "  left       2 windows, about 90 minutes, at 10 log objects a second",
+        "  left       2 windows, about 90 minutes, at 10 log objects per second",
         (
             "  under way  2025-01-15 to 2025-01-21: host-1, since 2025-06-01T11:30:00Z, "
-            "last heard of 2025-06-01T12:00:00Z; 18,000 log objects"
+            "last sign of life 2025-06-01T12:00:00Z; 18,000 log objects"
         ),
         "  failed     2025-01-08 to 2025-01-14, 2 attempts:",
         "               logs: AccessDenied: no",
-        "             Start the same backfill again: what has failed is tried again.",
+        "             Start the same backfill again to retry what failed.",
         "  ledger     s3://dest/backfills/history/",
     ]
 

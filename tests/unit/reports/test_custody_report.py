@@ -122,4 +122,4 @@ def test_lines_say_what_was_found() -> None:
     (life,) = trace(world.job(), "logs", trail_key(2))
     told = list(render_life(describe_life(life)))
     assert any("which no record names" in line for line in told)
-    assert told[-1] == "  no record names its pack: the run that wrote it did not come to its end"
+    assert told[-1] == "  no record names its pack: the run that wrote it did not finish"

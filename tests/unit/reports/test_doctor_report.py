@@ -223,7 +223,7 @@ def test_the_worst_comes_first() -> None:
         "s3://two",
         "s3://one",
         "account",
-        "1 problem, 0 warnings. A run would fail, or not do all of its work. Nothing was changed.",
+        "1 problem, 0 warnings. A run would fail, or leave work undone. Nothing was changed.",
     ]
     assert lines[1].startswith("  PROBLEM  d ")
     assert max(map(len, lines)) <= WIDTH_DEFAULT

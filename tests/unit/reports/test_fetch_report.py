@@ -71,7 +71,7 @@ def test_all_came_back() -> None:
     assert described["dollars"] == estimate_dollars(REQUESTS)
     assert [described[name] for name in ("rescued", "lost", "failures")] == [0, 0, []]
     assert lines == [
-        f"4 originals, {size} bytes, out of 2 packs, into out/; 1,235 requests, $0.000499"
+        f"4 originals, {size} bytes, from 2 packs, into out/; 1,235 requests, $0.000499"
     ]
 
 
@@ -84,7 +84,7 @@ def test_what_is_lost_is_not_counted() -> None:
     described, lines = show(fetch(world, packs))
     assert [described[name] for name in ("originals", "packs", "lost")] == [2, 1, 2]
     assert lines[0].startswith("2 originals, ")
-    assert " out of 1 pack," in lines[0]
+    assert " from 1 pack," in lines[0]
     assert lines[1].startswith("2 originals ")
     assert len(described["failures"]) == 1
     assert [line for line in lines[2:] if packs[0].pack_key in line] == lines[2:3]
@@ -99,7 +99,7 @@ def test_what_came_out_of_another_pack() -> None:
     described, lines = show(fetch(world, [pack, twin]))
     assert [described[name] for name in ("originals", "rescued", "lost")] == [2, 2, 0]
     assert len(lines) == 2
-    assert lines[1].startswith("2 originals out of another pack")
+    assert lines[1].startswith("2 originals came from another pack")
     assert "log-aggregator verify" in lines[1]
 
 
@@ -127,5 +127,5 @@ def test_one_is_one() -> None:
     result = FetchResult(lost=1, originals=1, size_bytes=1, packs=1, rescued=1)
     described = describe_fetch(result, "out/", {"GetObject": 1})
     lines = list(render_fetch(described))
-    assert lines[0].startswith("1 original, 1 byte, out of 1 pack, into out/; 1 request, ")
-    assert lines[1].startswith("1 original out of another pack")
+    assert lines[0].startswith("1 original, 1 byte, from 1 pack, into out/; 1 request, ")
+    assert lines[1].startswith("1 original came from another pack")

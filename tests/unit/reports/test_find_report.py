@@ -68,9 +68,9 @@ def test_a_pack_that_is_gone() -> None:
     tally = Tally()
     for pack in (gone, access):
         tally.add(pack)
-    assert "; 1 pack is not there any more" in tally.render()
+    assert "; 1 pack is gone" in tally.render()
     tally.add(gone)
-    assert "; 2 packs are not there any more" in tally.render()
+    assert "; 2 packs are gone" in tally.render()
     assert tally.describe()["packs_gone"] == 2
 
 

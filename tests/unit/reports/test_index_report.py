@@ -52,11 +52,11 @@ def test_made_anew() -> None:
         ("packs/a", 1, False),
         ("packs/b", 1200, True),
     ]
-    assert lines[0] == "2 indexes made anew: 1,201 members; all days"
+    assert lines[0] == "2 indexes made again: 1,201 members; all days"
     assert lines[1].startswith("  s3://dest/packs/a; ")
     assert "lost" in lines[1]
     assert lines[2:] == ["  s3://dest/packs/b"]
-    assert rebuild([Rebuilt("packs/a", 1)])[1][0] == "1 index made anew: 1 member; all days"
+    assert rebuild([Rebuilt("packs/a", 1)])[1][0] == "1 index made again: 1 member; all days"
 
 
 def test_what_was_there_is_not_made() -> None:
@@ -66,7 +66,7 @@ def test_what_was_there_is_not_made() -> None:
     assert described["rebuilt"] == []
     assert described["present"] == [{"bucket": "dest", "key": "packs/a"}]
     assert lines == [
-        "0 indexes made anew: 0 members; all days",
+        "0 indexes made again: 0 members; all days",
         "1 pack has its index: nothing to do",
     ]
     assert rebuild([there, Rebuilt("packs/b", 1, was_there=True)])[1][1].startswith("2 packs have ")
@@ -80,7 +80,7 @@ def test_a_dry_run_makes_nothing() -> None:
     assert described["packs"] == done["packs"]
     assert (described["dry_run"], described["rebuilt"]) == (True, [])
     assert lines == [
-        "2 indexes would be made anew; all days",
+        "2 indexes would be made again; all days",
         "  s3://dest/packs/a",
         "  s3://dest/packs/b",
     ]

@@ -54,7 +54,7 @@ def test_the_run_does_what_the_dry_run_says() -> None:
     size = sum(len(stored.data) for stored in world.originals)
     assert (len(planned["originals"]), planned["bytes"], planned["packs"]) == (4, size, 2)
     assert (done["written"], done["written_bytes"]) == (4, size)
-    assert lines[0] == f"4 originals, {size} bytes, out of 2 packs, would be written:"
+    assert lines[0] == f"4 originals, {size} bytes, from 2 packs, would be written:"
     keys = {found.key for found in world.store.list_objects("audit").objects}
     assert keys == {original["key"] for original in planned["originals"]}
     assert {f"s3://audit/{key}" for key in keys} == {line.strip() for line in lines[1:]}

@@ -69,7 +69,7 @@ def test_each_count_has_its_own_line() -> None:
     expected = {"listed": 10, "packed": 9, "copied": 1, "retained": 3, "deleted": 7}
     assert {name: objects[name] for name in expected} == expected
     assert rows["packed"].startswith("10 log objects, 1.1 KB, into 2 packs")
-    assert "of these 1 large" in rows["packed"]
+    assert "including 1 large" in rows["packed"]
     assert rows["deleted"].startswith("7 originals")
     assert rows["retained"].startswith("3 originals")
     assert {"kept", "changed", "discarded", "left alone", "cleaned"} & rows.keys() == set()
@@ -95,7 +95,7 @@ def test_changed_is_neither_packed_nor_deleted() -> None:
     result, _ = world.run_faulty(change_two)
     described, rows = read(result)
     assert [described["objects"][name] for name in ("packed", "deleted", "changed")] == [1, 1, 2]
-    assert rows["changed"] == "2 log objects since the listing; the next run takes them"
+    assert rows["changed"] == "2 log objects after the listing; the next run takes them"
     assert rows["packed"].startswith("1 log object,")
     assert described["failures"] == []
 
@@ -131,7 +131,7 @@ def test_discarded_is_not_packed() -> None:
     assert [described["objects"][name] for name in ("packed", "deleted", "discarded")] == [1, 1, 3]
     assert rows["deleted"] == "1 original, each after its pack was verified"
     assert rows["discarded"].startswith("3 log objects")
-    assert "not packed" in rows["discarded"]
+    assert "without a pack" in rows["discarded"]
 
 
 def left_alone() -> World:
@@ -167,11 +167,11 @@ def test_what_was_left_alone_by_its_reason() -> None:
     first, sample = rows["left alone"].split("\n")
     assert set(first.split(", ")) == {
         "1 of unknown layout or date",
-        "2 no logs or empty",
+        "2 not logs or empty",
         "3 held by the settings",
         "4 in an archive class",
         "5 of other regions",
-        "6 deleted by somebody else",
+        "6 deleted by someone else",
     }
     ((key, reason),) = described["unknown_samples"].items()
     assert sample == f"{key}: {reason}"
@@ -292,10 +292,7 @@ def test_requests(requests: dict[str, int], text: str) -> None:
         (
             2.0,
             50.0,
-            (
-                "$2.00 of requests; one upload for each object would have cost $50.00, 25 times "
-                "as much"
-            ),
+            ("$2.00 of requests; one upload per object would have cost $50.00, 25 times as much"),
         ),
     ],
 )
@@ -334,7 +331,7 @@ def test_a_failure_is_on_the_page_and_in_the_result() -> None:
     )
     described = describe(world.run(store))
     lines = list(render_run(described))
-    at = lines.index("2 failures; nothing went that is not in a verified pack:")
+    at = lines.index("2 failures; nothing was deleted that is not in a verified pack:")
     for failure in described["failures"]:
         (line,) = [line for line in lines[at:] if failure["where"] in line]
         assert "AccessDenied: no PutObject" in line

@@ -77,7 +77,7 @@ def test_packs_are_told_by_class_and_by_what_can_be_read() -> None:
     assert lines[-3:] == [
         "4 packs: DEEP_ARCHIVE 3 (3.0 KB), GONE 1",
         "  1 thawed, and can be read",
-        "  1 being thawed",
+        "  1 thawing",
     ]
 
 

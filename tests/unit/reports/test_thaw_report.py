@@ -110,13 +110,13 @@ def test_a_price_for_each_tier() -> None:
     described = describe([state_of(State.FROZEN, 1), state_of(State.FROZEN, 2, "DEEP_ARCHIVE")], 1)
     lines = list(render_thaw(described))
     at = next(at for at, line in enumerate(lines) if line.startswith("thawing"))
-    assert " for 1 day (" in lines[at]
+    assert " for 1 day, costs (" in lines[at]
     assert [line.split()[0] for line in lines[at + 1 :]] == ["Bulk", "Standard", "Expedited"]
     for tier, line in zip(described["tiers"], lines[at + 1 :], strict=True):
         assert ("$" in line) is (tier["dollars"] is not None)
         assert line.endswith(tier["takes"] if tier["dollars"] else "of these classes")
     assert described["tiers"][2]["dollars"] is None
-    assert " for 7 days (" in "\n".join(render_thaw(describe([state_of(State.FROZEN)], 7)))
+    assert " for 7 days, costs (" in "\n".join(render_thaw(describe([state_of(State.FROZEN)], 7)))
     assert "(DEEP_ARCHIVE, GLACIER)" in rows(lines, State.FROZEN)[-1]
 
 

@@ -123,7 +123,7 @@ def test_a_sample_can_be_drawn_again() -> None:
     described = check(world, sample=Sample(2.5, 42, 4000, 100))
     assert described["sample"] == {"percent": 2.5, "seed": 42, "found": 4000, "chosen": 100}
     first, second = render_verify(described, "all days")
-    assert first == "A sample: 100 of 4,000 (2.5%); the same again: --seed 42"
+    assert first == "A sample: 100 of 4,000 (2.5%); to draw it again, add --seed 42"
     assert second.startswith("1 pack verified")
 
 

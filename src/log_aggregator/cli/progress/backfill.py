@@ -1,4 +1,4 @@
-"""How a backfill is going: the window that this worker is in, and the whole range below it."""
+"""Progress of a backfill: the window that this worker is in, and the whole range below it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from log_aggregator.steps.packing.meter import Reading
 
 
 def make_backfill_view(*, is_quiet: bool) -> BackfillView:
-    """What fits where standard error goes."""
+    """The view that suits where standard error goes."""
     if is_quiet:
         return BackfillView(ProgressView())
     if not sys.stderr.isatty():
@@ -25,7 +25,7 @@ def make_backfill_view(*, is_quiet: bool) -> BackfillView:
 
 
 class BackfillView(Watcher):
-    """Shows nothing. `progress` is for the runs of the windows, one after the other."""
+    """Shows nothing. The runs of the windows use `progress`, one after the other."""
 
     def __init__(self, progress: ProgressView) -> None:
         self.progress = progress
@@ -35,7 +35,7 @@ class BackfillView(Watcher):
         self._before = self.progress.read()
 
     def read_totals(self) -> Totals:
-        """What has been done in this window until now."""
+        """What has been done in this window so far."""
         now, before = self.progress.read(), self._before
         return Totals(
             objects=now.total_objects - before.total_objects,
@@ -46,7 +46,7 @@ class BackfillView(Watcher):
 
 
 class _Lines(BackfillView):
-    """A line for each window, besides those of its run."""
+    """A line for each window, in addition to those of its run."""
 
     def __init__(self, progress: ProgressView) -> None:
         super().__init__(progress)
@@ -119,16 +119,16 @@ class _Bar(BackfillView):
 
 
 def name_window(state: BackfillState) -> str:
-    """Which of how many this worker has begun."""
+    """The number of the window that this worker has begun, and how many there are."""
     begun = len(state.windows) - state.count(State.TO_DO) + 1
     return f"window {min(begun, len(state.windows)):,} of {len(state.windows):,}"
 
 
 def describe_wait(state: BackfillState) -> str:
-    """For whom."""
+    """Which workers it waits for."""
     others = state.of(State.UNDER_WAY)
-    workers = ", ".join(sorted({each.worker or "somebody" for each in others}))
+    workers = ", ".join(sorted({each.worker or "unknown worker" for each in others}))
     return (
-        f"waiting for {format_count(len(others), 'window')} that {workers} works on; "
+        f"waiting for {format_count(len(others), 'window')} claimed by {workers}; "
         "--take-over does not wait"
     )

@@ -1,4 +1,4 @@
-"""Bars on the terminal that standard error goes to."""
+"""Progress bars on the terminal that standard error goes to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from log_aggregator.signals import when_stopped
 
 
 def make_counting_bars() -> Progress:
-    """What is done of how much, and how long the rest will take."""
+    """How much is done of how much, and how long the rest will take."""
     return _make(
         _make_spinner(),
         TextColumn("{task.description:<10}"),
@@ -37,7 +37,7 @@ def make_counting_bars() -> Progress:
 
 
 def make_waiting_bars() -> Progress:
-    """The same of what others do, who do not say how long they take."""
+    """The same without the time left, for work that others do at their own pace."""
     return _make(
         _make_spinner(),
         TextColumn("{task.description}"),
@@ -48,19 +48,19 @@ def make_waiting_bars() -> Progress:
 
 
 def make_changing_line() -> Progress:
-    """A text that changes, where nobody knows how much there will be."""
+    """A text that changes, where the total is not known."""
     return _make(_make_spinner(), TextColumn("{task.description}"), TimeElapsedColumn())
 
 
 def _make_spinner() -> SpinnerColumn:
-    """Of what every terminal has, where this one's encoding lacks the usual dots."""
+    """Plain characters where the terminal's encoding lacks the usual dots."""
     is_unicode = own_stream(sys.stderr).encoding.lower().startswith("utf")
     return SpinnerColumn("dots" if is_unicode else "line")
 
 
 class BarWithText:
-    """A bar that begins anew now and then, and below it some text. Not thread safe: it is told by
-    one thread, or by `look` alone, which is called whenever it is drawn.
+    """A bar that can start again, with some text below it. Not thread safe: only one thread may
+    update it, or only `look`, which is called whenever it is drawn.
     """
 
     def __init__(self, look: Callable[[], None] = lambda: None) -> None:
@@ -85,7 +85,7 @@ class BarWithText:
         self._live.stop()
 
     def begin(self, total: int | None, what: str = "") -> None:
-        """From nothing, of so many; how long it will take is estimated anew."""
+        """Starts again from zero with a new total, and a new estimate of the time left."""
         self._restart(what, total)
         self._is_waiting = False
 
@@ -94,19 +94,19 @@ class BarWithText:
         self._text = text
 
     def show_waiting(self, what: str, text: str) -> None:
-        """While nobody knows of how many."""
+        """While the total is not known."""
         if not self._is_waiting:
             self._restart(what, None)
             self._is_waiting = True
         self._text = text
 
     def say(self, text: str) -> None:
-        """Before all else that is shown below the bar, from now on and at once. From any thread."""
+        """Shows this text first below the bar, immediately and from now on. From any thread."""
         self._said = f"{text} "
         self._live.refresh()
 
     def _restart(self, what: str, total: int | None) -> None:
-        """A new one in its place: rich cannot take a total back."""
+        """Puts a new task in its place, because rich cannot unset a total."""
         self._bars.remove_task(self._task)
         self._task = self._bars.add_task(what, total=total)
 
@@ -119,7 +119,7 @@ class BarWithText:
 
 @contextmanager
 def showing_bar(what: str, total: int | None) -> Iterator[BarWithText]:
-    """From now on, and until it is done. It says at once when it is told to stop."""
+    """Shows a bar until the block ends. A stop is shown on it immediately."""
     bar = BarWithText()
     bar.begin(total, what)
     bar.start()
@@ -132,8 +132,8 @@ def showing_bar(what: str, total: int | None) -> Iterator[BarWithText]:
 
 
 def _make(*columns: ProgressColumn) -> Progress:
-    """Below the guard, for colours and moves are our own; and what others write meanwhile goes
-    where it would go without a bar, not through it.
+    """Writes below the guard, because its colours and cursor moves are our own. Output of others
+    does not go through the bar.
     """
     return Progress(
         *columns,

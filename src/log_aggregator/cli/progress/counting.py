@@ -1,4 +1,4 @@
-"""How something is going that counts what it does."""
+"""Progress of work that counts what it does."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 LINE_SECONDS_MIN = 10.0
 SHOW_SECONDS_MIN = 0.1
-"""Nobody can read faster."""
+"""Faster updates could not be read."""
 
 
 class Show(Protocol):
-    """Takes the count done so far, and the bytes of these where they are known."""
+    """Takes the count done so far, and its bytes where they are known."""
 
     def __call__(self, done: int, size_bytes: int | None = None, /) -> None: ...
 
 
 def shares_terminal() -> bool:
-    """Whether what goes to standard output may come out on the terminal, where a bar would be in
-    its midst: of a pipe nobody knows.
+    """Whether standard output may end up on the terminal, where a bar would break it up. A pipe may
+    lead there.
     """
     try:
         return sys.stderr.isatty() and not stat.S_ISREG(os.fstat(sys.stdout.fileno()).st_mode)
@@ -40,10 +40,10 @@ def shares_terminal() -> bool:
 
 @contextmanager
 def show_bar(what: str, total: int | None) -> Iterator[Show]:
-    """A bar for something long that is no run; the function that it gives takes the count done so
-    far, and the bytes of these where they are known.
+    """A bar for long work that is not a run. The function that it gives takes the count done so
+    far, and its bytes where they are known.
 
-    Off a terminal it is a line every ten seconds, where the total is known.
+    Without a terminal it prints a line every ten seconds, if the total is known.
     """
     if not sys.stderr.isatty():
         yield _make_lines(what, total)
@@ -55,12 +55,12 @@ def show_bar(what: str, total: int | None) -> Iterator[Show]:
 
 
 def say(text: str) -> None:
-    """A line on standard error."""
+    """Prints a line on standard error."""
     print_line(text, err=True)
 
 
 def describe_rates(rates: Rates, size_bytes: int | None) -> str:
-    """How fast it goes, and how much that was."""
+    """How many bytes so far, and how fast."""
     found = rates.read()
     parts = [] if size_bytes is None else [format_bytes(size_bytes)]
     if found is not None:

@@ -1,4 +1,4 @@
-"""How it is going with originals that come out of packs."""
+"""Progress of originals that come out of packs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _BAR_SECONDS_MIN = 0.1
 def show_fetching(
     what: str, *, is_quiet: bool, total: int | None = None
 ) -> Iterator[FetchProgress]:
-    """On a terminal a line that changes, or a bar where the total is known; a line every ten
-    seconds elsewhere.
+    """On a terminal a changing line, or a bar where the total is known; elsewhere a line every ten
+    seconds.
     """
     if is_quiet:
         yield FetchProgress()

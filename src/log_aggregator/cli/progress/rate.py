@@ -11,7 +11,7 @@ SAMPLE_SECONDS_MIN = 1.0
 
 
 class Rates:
-    """Of several counts, told together, that grow but for small corrections. Not thread safe."""
+    """The rates of several counts that are taken together. Not thread safe."""
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -19,7 +19,7 @@ class Rates:
         self._newest: tuple[float, tuple[int, ...]] | None = None
 
     def take(self, *counts: int) -> None:
-        """What they are now; the oldest that is looked at is SPAN_SECONDS old."""
+        """The counts now. Older samples than SPAN_SECONDS are dropped."""
         now = self._seconds()
         self._newest = now, counts
         if self._samples and now - self._samples[-1][0] < SAMPLE_SECONDS_MIN:
@@ -29,7 +29,7 @@ class Rates:
             self._samples.popleft()
 
     def read(self) -> tuple[float, ...] | None:
-        """Of each count, how much it grows in a second; None while nothing is known of that."""
+        """How much each count grows per second; None while that is not known."""
         if self._newest is None or self._newest[0] - self._samples[0][0] < SAMPLE_SECONDS_MIN:
             return None
         (began, first), (ended, last) = self._samples[0], self._newest

@@ -1,4 +1,4 @@
-"""How a run is going."""
+"""Progress of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEP_WORDS = {"combine": "packing", "verify": "verifying", "delete": "deleting"}
 
 
 def make_progress(*, is_quiet: bool, doing: str = PACKING) -> ProgressView:
-    """What fits where standard error goes; `doing` is said of the log objects."""
+    """The view that suits where standard error goes; `doing` is what happens to the log objects."""
     if is_quiet:
         return ProgressView(doing)
     return BarProgress(doing) if sys.stderr.isatty() else LineProgress(doing)
@@ -36,7 +36,7 @@ class ProgressView(RunMeter):
         self.doing = doing
 
     def describe_work(self, reading: Reading, rates: tuple[float, ...] | None) -> str:
-        """Of a plan nothing is said that sounds as if it were done."""
+        """A plan must not sound as if anything were done."""
         if self.doing == PLANNING:
             return describe_planning(reading, rates)
         return describe_work(reading, rates)
@@ -53,7 +53,7 @@ class ProgressView(RunMeter):
         return None
 
     def refresh(self) -> None:
-        """Something was told: shows it, where it is time to."""
+        """Called after each update: shows it, if it is time to."""
 
     def listed(self, keys: int) -> None:
         super().listed(keys)
@@ -81,8 +81,8 @@ class ProgressView(RunMeter):
 
 
 class BarProgress(ProgressView):
-    """A bar for the window of days that is worked on, and below it what else there is to say. It
-    looks by itself how far the run is, whenever it is drawn.
+    """A bar for the window of days that is worked on, with details below it. It reads the progress
+    by itself whenever it is drawn.
     """
 
     def __init__(self, doing: str = PACKING) -> None:
@@ -108,7 +108,7 @@ class BarProgress(ProgressView):
         self._bar.stop()
 
     def _show_stop(self) -> None:
-        """In another thread, at once: what is under way may take some seconds to end."""
+        """Runs in another thread, immediately: requests under way may take some seconds to end."""
         self._bar.say("stopping ...")
 
     def _show(self) -> None:
@@ -123,16 +123,16 @@ class BarProgress(ProgressView):
         self._bar.show(self.name(reading), reading.done, self.describe(reading))
 
     def name(self, reading: Reading) -> str:
-        """What stands before the bar."""
+        """The text before the bar."""
         return describe_days(reading) or self.doing
 
     def describe(self, reading: Reading) -> str:
-        """What stands below the bar."""
+        """The text below the bar."""
         return self.describe_work(reading, self._rates.read())
 
 
 def describe_days(reading: Reading) -> str:
-    """Which of the run's days these are; empty where these are all."""
+    """Which of the run's days these are; empty if they are all of them."""
     window, whole = reading.window, reading.whole
     if window is None or whole is None or window == whole:
         return ""
@@ -141,7 +141,7 @@ def describe_days(reading: Reading) -> str:
 
 
 def describe_work(reading: Reading, rates: tuple[float, ...] | None) -> str:
-    """Bytes, rates, steps and failures of all that was done until now, in a line."""
+    """Bytes, rates, steps and failures of all that was done so far, in one line."""
     parts = [format_bytes(reading.total_bytes)]
     if rates is not None:
         objects, size_bytes = rates
@@ -152,7 +152,7 @@ def describe_work(reading: Reading, rates: tuple[float, ...] | None) -> str:
         if step in reading.steps
     ]
     if reading.is_planned and reading.done >= reading.objects and not reading.steps:
-        parts.append("writing down what was done")
+        parts.append("recording what was done")
     if reading.total_deleted:
         parts.append(f"{format_count(reading.total_deleted, 'original')} deleted")
     if reading.total_failures:
@@ -161,7 +161,7 @@ def describe_work(reading: Reading, rates: tuple[float, ...] | None) -> str:
 
 
 def describe_planning(reading: Reading, rates: tuple[float, ...] | None) -> str:
-    """How fast it looks, and what cannot be planned."""
+    """How fast it plans, and what cannot be planned."""
     parts = [] if rates is None else [f"{rates[0]:,.0f}/s"]
     if reading.total_failures:
         parts.append(format_count(reading.total_failures, "failure"))
@@ -208,7 +208,7 @@ class LineProgress(ProgressView):
             self._saying.release()
 
     def describe(self, reading: Reading) -> str:
-        """What is said every ten seconds."""
+        """The line that is printed every ten seconds."""
         self._rates.take(reading.total_objects, reading.total_bytes)
         if not reading.is_planned:
             return f"{format_count(reading.keys, 'key')} seen"

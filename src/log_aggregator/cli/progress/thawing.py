@@ -1,4 +1,4 @@
-"""How it is going with packs that S3 thaws."""
+"""Progress of packs that S3 thaws."""
 
 from __future__ import annotations
 

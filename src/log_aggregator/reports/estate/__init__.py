@@ -1,1 +1,1 @@
-"""What `survey` found: in plain types for programs, as lines for people, as a page to show."""
+"""What `survey` found: in plain types for programs, as lines for people, as an HTML page."""

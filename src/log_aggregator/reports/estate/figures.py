@@ -1,4 +1,4 @@
-"""What `survey` found, in plain types: counts, dollars, and how sure each of them is."""
+"""What `survey` found, in plain types: counts, dollars, and how certain each of them is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from log_aggregator.steps.packing.selection import LeftWhy
 ACCOUNTS_MAX = 15
 AGE_BOUNDS_DAYS = (30, 90, 365, 3 * 365)
 MACHINES = 10
-"""Functions or machines at once, for what packing takes with several."""
+"""Functions or machines that work at the same time, for the time that packing takes."""
 
 Kind = tuple[str, str]
 """A bucket and a log type."""
@@ -31,9 +31,7 @@ Kind = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the figures are for: the class that packs are written to, for how many years logs are
-    kept, and at which prices.
-    """
+    """The storage class of packs, the years that logs are kept, and the prices."""
 
     costs: PackingCosts
     storage_class: str = "STANDARD"
@@ -42,7 +40,7 @@ class Question:
 
 @dataclass(slots=True)
 class _Part:
-    """What one draw, or all that was counted, says of one bucket and log type."""
+    """The figures of one bucket and log type, from one draw or from everything counted."""
 
     load: Load
     now_month: float = 0.0
@@ -50,7 +48,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Stratum:
-    """A bucket: what was counted of it, and its draws."""
+    """A bucket: what was counted in it, and its draws."""
 
     counted: dict[Kind, _Part]
     draws: list[dict[Kind, _Part]] = field(default_factory=list)
@@ -88,7 +86,7 @@ def describe_estate(estate: Estate, question: Question) -> dict[str, Any]:
 
 
 class _Rates:
-    """Dollars a month of what lies in a cell."""
+    """Dollars a month for what a cell holds."""
 
     def __init__(self, question: Question) -> None:
         self._prices = question.costs.prices
@@ -110,7 +108,7 @@ class _Figures:
         self._question = question
 
     def describe(self, kinds: set[Kind]) -> dict[str, Any]:
-        """Of some of the kinds together."""
+        """Figures of some kinds together."""
         costs, chosen = self._question.costs, self._question.storage_class
 
         def estimate(value: Callable[[_Part], float]) -> dict[str, Any]:
@@ -203,7 +201,7 @@ def _kinds_of(stratum: _Stratum) -> Iterator[Kind]:
 
 
 def _mean_cells(estate: Estate) -> Iterator[tuple[Cell, float, float]]:
-    """What was counted, and the means of what was drawn."""
+    """What was counted, and the means over the draws."""
     for bucket in estate.buckets:
         for cell, (objects, size_bytes) in bucket.counted.cells.items():
             yield cell, objects, size_bytes
@@ -275,7 +273,7 @@ def _describe_months(cells: Iterable[tuple[Cell, float, float]]) -> Iterator[dic
 
 
 def _describe_accounts(estate: Estate) -> Iterator[dict[str, Any]]:
-    """The largest. Of a sampled bucket only those that were drawn are known."""
+    """The largest accounts. In a sampled bucket only the drawn ones are known."""
     sums: dict[str, list[float]] = {}
     for bucket in estate.buckets:
         rows = [(name, counts) for name, counts in bucket.counted.accounts.items()]

@@ -49,9 +49,9 @@ def render_estate(described: Mapping[str, Any]) -> Iterator[str]:
     if described["is_sampled"]:
         yield ""
         yield (
-            "Sampled figures are estimates: in 95 of 100 such surveys the truth lies between the "
-            "two figures beside them. More --requests-max make them surer; an S3 inventory "
-            "(--inventory) makes them exact"
+            "Sampled figures are estimates: in 95 of 100 surveys like this the true value lies "
+            "between the two figures next to them. A higher --requests-max makes them more "
+            "certain; an S3 Inventory (--inventory) makes them exact"
         )
 
 
@@ -61,7 +61,7 @@ def _render_total(described: Mapping[str, Any]) -> Iterator[str]:
     rows = [
         ("log objects", word_count(total["objects"]), total["objects"], "count"),
         ("bytes", word_bytes(total["bytes"]), total["bytes"], "bytes"),
-        ("a month as they lie", None, dollars["now_month"], "dollars"),
+        ("a month as they are", None, dollars["now_month"], "dollars"),
         (f"a month packed, in {chosen}", None, dollars["packed_month"], "dollars"),
         (f"a month packed, in {ARCHIVE}", None, dollars["archived_month"], "dollars"),
         ("packing, once", None, dollars["packing"], "dollars"),
@@ -100,7 +100,7 @@ def _render_types(described: Mapping[str, Any]) -> Iterator[str]:
             f"{row['log_type']} in {row['bucket']}"
         )
         if verdict := word_verdict(row):
-            yield f"{'':16}packing these loses over {described['years']} years: {verdict}"
+            yield f"{'':16}packing these does not pay over {described['years']} years: {verdict}"
 
 
 def _render_ages(described: Mapping[str, Any]) -> Iterator[str]:
@@ -130,14 +130,14 @@ def _render_lifecycle(described: Mapping[str, Any]) -> Iterator[str]:
     if not rows and not unknown:
         return
     yield ""
-    yield "Lifecycle of the source"
+    yield "Lifecycle of the source buckets"
     for row in rows:
         yield (
             f"  {format_count(row['objects'], 'log object')}, {format_bytes(row['bytes'])} in "
             f"{row['bucket']}: {word_fate(row)}"
         )
     for name in unknown:
-        yield f"  {name}: its rules could not be read; s3:GetLifecycleConfiguration allows it"
+        yield f"  {name}: its rules could not be read; grant s3:GetLifecycleConfiguration"
 
 
 def _render_left(described: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A survey as a page to show: one file of HTML, with its plots inside and nothing to be fetched."""
+"""A survey as a page to show: one self-contained HTML file with its plots."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEFT_MAX = 20
 
 
 def render_page(described: Mapping[str, Any]) -> bytes:
-    """What `figures.describe_estate` gives."""
+    """Takes what `figures.describe_estate` gives."""
     has_logs = bool(described["total"]["objects"]["value"])
     return render_template(
         "survey.html",
@@ -115,7 +115,7 @@ def _make_types(described: Mapping[str, Any]) -> Iterator[TableRow]:
             word_dollars(dollars["packing_archived"]["value"]),
             word_months(row["payback_months"]["archived"]),
         ]
-        warning = f"Packing loses: {verdict}" if verdict else ""
+        warning = f"Packing does not pay: {verdict}" if verdict else ""
         yield TableRow(row["log_type"], cells, row["bucket"], warning)
 
 

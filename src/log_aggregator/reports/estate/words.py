@@ -1,4 +1,4 @@
-"""Figures of a survey as people read them: as many digits as are known."""
+"""Figures of a survey as people read them, with only the digits that are known."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def word_dollars(dollars: float) -> str:
 
 
 def word_spread(figure: Mapping[str, float]) -> str:
-    """How sure an estimated figure is: the farther end of its interval. Empty where it was
+    """How certain an estimated figure is: the farther end of its interval. Empty where it was
     counted.
     """
     if is_exact(figure):
@@ -56,7 +56,7 @@ def word_between(figure: Mapping[str, float], unit: str) -> str:
 
 
 def is_exact(figure: Mapping[str, float]) -> bool:
-    """It was counted."""
+    """Whether it was counted, not estimated."""
     return figure["low"] == figure["high"]
 
 
@@ -72,7 +72,7 @@ def word_time(seconds: float) -> str:
 
 
 def word_months(months: float | None) -> str:
-    """Of a payback."""
+    """The time until something has paid for itself."""
     if months is None:
         return "never"
     if months < 1 / 30:
@@ -91,7 +91,7 @@ def word_size(row: Mapping[str, Any]) -> str:
 
 
 def word_size_from(row: Mapping[str, Any]) -> str:
-    """Where there is little room: where it begins."""
+    """Where there is little room: only the lower bound."""
     low = row["bytes_from"]
     return f"{_unit(low)} +" if low else f"< {_unit(row['bytes_below'])}"
 
@@ -119,7 +119,7 @@ def word_way(bucket: Mapping[str, Any]) -> str:
 
 
 def word_account(row: Mapping[str, Any]) -> str:
-    """Keys of some types name none."""
+    """Keys of some log types name no account."""
     return "without an account" if row["account"] == NO_ACCOUNT else str(row["account"])
 
 
@@ -128,7 +128,7 @@ def word_fate(row: Mapping[str, Any]) -> str:
     what = (
         "deleted by a lifecycle rule"
         if row["fate"] == "expired"
-        else "moved to an archive class by a lifecycle rule, where nothing can pack them"
+        else "moved to an archive class by a lifecycle rule, where they cannot be packed"
     )
     return f"{what} within {row['within_days']} days"
 
@@ -138,7 +138,7 @@ def word_verdict(row: Mapping[str, Any]) -> str:
     if row["pays"] or not row["objects"]["value"]:
         return ""
     each = format_bytes(row["bytes_per_group"])
-    return f"{each} a day and account: leave it, or wait"
+    return f"{each} per day and account; do not pack this log type, or pack it later"
 
 
 def _unit(size_bytes: int) -> str:

@@ -1,4 +1,4 @@
-"""A check of packs at rest: what it would cost, where it stands, what it found."""
+"""A check of packs at rest: what it would cost, how far it is, what it found."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from log_aggregator.reports.numbers import format_bytes, format_count, format_do
 from log_aggregator.steps.evidence.at_rest import Finished, States
 
 NOT_HASHED = (
-    "S3 hashes objects of every storage class, but none that is encrypted with a customer's own "
-    "key (SSE-C); of those encrypted with KMS only where the role may use the key."
+    "S3 hashes objects of every storage class, except those encrypted with a customer-provided "
+    "key (SSE-C). For objects encrypted with KMS the role must be allowed to use the key."
 )
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-compute-checksums.html"""
 
 PRICE = (
-    "$0.25 a job, $1 for a million objects, $0.004 a GB; the last was not verified on AWS's price "
-    "page"
+    "$0.25 per job, $1 per million objects, $0.004 per GB; the last is not confirmed by AWS's "
+    "price page"
 )
 _SHOWN_MAX = 20
 
@@ -64,25 +64,25 @@ def describe_finished(done: Finished, jobs: States) -> dict[str, Any]:
 
 
 def render_planned(described: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Before anything is started."""
+    """What would be checked, before anything is started."""
     for each in described:
         yield (
             f"s3://{each['bucket']}/{each['root']}packs/: {format_count(each['packs'], 'pack')}, "
             f"{format_bytes(each['bytes'])}, logs of {each['first_date']} to {each['last_date']}"
         )
         yield (
-            f"  S3 hashes {each['by_sha256']:,} by SHA-256, and by CRC64NVME the "
-            f"{each['by_crc64nvme']:,} whose SHA-256 is not known"
+            f"  S3 hashes {each['by_sha256']:,} with SHA-256, and {each['by_crc64nvme']:,} whose "
+            "SHA-256 is not known with CRC64NVME"
         )
         if each["skipped"]:
             adopted = format_count(each["skipped"], "adopted aggregate")
-            yield f"  {adopted} left out: of them no hash of the whole is known"
+            yield f"  {adopted} left out: no hash of the whole object is known"
         yield f"  about {format_dollars(each['dollars'])} ({PRICE})"
     yield NOT_HASHED
 
 
 def render_checks(described: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Where they stand, or what they found."""
+    """How far they are, or what they found."""
     for each in described:
         yield from _render_done(each) if each["state"] == "done" else _render_under_way(each)
 
@@ -112,7 +112,7 @@ def _render_under_way(each: Mapping[str, Any]) -> Iterator[str]:
         )
         if job["status"] in ("Suspended", "Paused"):
             yield f"  Resume job {job['id']} in the console of S3 Batch Operations."
-    yield "  S3 goes on by itself; the same command, called again, goes on with this check."
+    yield "  S3 works by itself; start the same command again to continue this check."
 
 
 def _render_done(each: Mapping[str, Any]) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _render_done(each: Mapping[str, Any]) -> Iterator[str]:
         yield f"  ... and {len(each['not_good']) - _SHOWN_MAX:,} more; --json names all"
     if each["foreign_rows"]:
         rows = format_count(each["foreign_rows"], "row")
-        yield f"  WRONG     {rows} of S3's reports about what nobody asked for"
+        yield f"  WRONG     {rows} of S3's reports about objects that were not asked for"
     if each["damaged"]:
         yield (
             "  Nothing was changed. Keep the packs and their indexes; "

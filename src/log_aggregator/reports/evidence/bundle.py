@@ -1,4 +1,4 @@
-"""What a bundle holds, and what its own verifier said of it."""
+"""What a bundle holds, and what its own verifier found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from log_aggregator.steps.evidence.bundle import BundleResult
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the verifier said."""
+    """What the verifier found."""
 
     sha256: str
     size_bytes: int
@@ -64,7 +64,7 @@ def render_bundle(described: Mapping[str, Any]) -> Iterator[str]:
         f" {format_dollars(described['dollars'])}"
     )
     yield f"SHA-256 {described['sha256']}"
-    yield "Keep that hash elsewhere: with it the auditor knows that this is the bundle you made."
+    yield "Keep that hash elsewhere: it shows the auditor that this is the bundle you made."
     yield from (f"proved: {text}" for text in described["proved"])
     yield from (f"not proved: {text}" for text in described["unproved"])
     yield from (f"WRONG: {text}" for text in described["problems"])

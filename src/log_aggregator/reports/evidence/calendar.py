@@ -1,7 +1,7 @@
-"""A coverage calendar: as a dictionary for programs (`--json`), and as a page of a terminal.
+"""A coverage calendar: as a dictionary for programs (`--json`), and as a page for the terminal.
 
-A day is one character, so that it can be read without colours. Where the days do not fit, weeks or
-months are one character each: that of their worst day.
+A day is one character, so that it can be read without colours. Where the days do not fit, each week
+or month is one character: that of its worst day.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ SYMBOLS = {
     DayState.MISSING: "X",
 }
 WORDS = {
-    DayState.NOTHING_DUE: "no log, and none is due",
-    DayState.UNKNOWN: "no log, and nothing says whether there ought to be one",
-    DayState.ARCHIVED: "packed, to be thawed before it can be read",
+    DayState.NOTHING_DUE: "no log, and none expected",
+    DayState.UNKNOWN: "no log, and nothing says whether there should be one",
+    DayState.ARCHIVED: "packed; must be thawed before it can be read",
     DayState.PACKED: "packed",
     DayState.BOTH: "packed, and originals",
     DayState.ORIGINALS: "originals only",
     DayState.UNCHECKED: "not checked: digests could not be read",
-    DayState.HOLE: "no digest covers some hours, so nothing shows what was due",
-    DayState.MISSING: "MISSING: named by a digest or an index, and nowhere",
+    DayState.HOLE: "no digest covers some hours, so nothing shows what to expect",
+    DayState.MISSING: "MISSING: named by a digest or an index, and found nowhere",
 }
 GAPS_SHOWN_MAX = 20
 _KINDS = (GapKind.MISSING, GapKind.HOLE, GapKind.UNCHECKED)
@@ -68,9 +68,9 @@ def describe_calendar(calendar: Calendar) -> dict[str, Any]:
 
 
 def render_calendar(calendar: Calendar, width: int) -> Iterator[str]:
-    """The same, for people, in so many columns."""
+    """The same, for people, at most `width` columns wide."""
     if not calendar.rows:
-        yield f"No log and no pack from {calendar.first} to {calendar.last}."
+        yield f"No logs and no packs from {calendar.first} to {calendar.last}."
     label = max(
         (len(_label(row.name.account, row.name.region)) for row in calendar.rows), default=0
     )
@@ -90,8 +90,8 @@ def render_calendar(calendar: Calendar, width: int) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Days that one character stands for: numbers from the calendar's first day on, the last one
-    not included.
+    """The days that one character stands for, numbered from the calendar's first day; `end` is not
+    included.
     """
 
     begin: int
@@ -102,7 +102,7 @@ class Column:
 
 
 def fold_days(calendar: Calendar, width: int) -> list[Column]:
-    """Days where they fit, with a blank between months; or else weeks; or else months."""
+    """Days where they fit, with a space between months; or else weeks; or else months."""
     for unit in ("day", "week", "month"):
         columns = list(_columns(calendar, unit))
         if _width_of(columns) <= width:
@@ -123,7 +123,7 @@ def _columns(calendar: Calendar, unit: str) -> Iterator[Column]:
 
 
 def _parts(columns: Sequence[Column]) -> Iterator[list[Column]]:
-    """What stands together: the days or weeks of a month, the months of a year."""
+    """Columns without a space between them: the days or weeks of a month, the months of a year."""
     for _, found in groupby(
         columns, key=lambda at: at.day.year if at.unit == "month" else (at.day.year, at.day.month)
     ):
@@ -144,7 +144,7 @@ def _render_heads(columns: Sequence[Column]) -> Iterator[str]:
     for number, part in enumerate(parts, 1):
         day = part[0].day
         texts = [f"{day:%Y}"] if unit == "month" else [f"{day:%Y-%m}", f"{day:%y-%m}", f"{day:%m}"]
-        # nothing stands behind the last one, so that it may be longer than its days
+        # nothing follows the last one, so it may be longer than its days
         fitting = (text for text in texts if len(text) <= len(part) or number == len(parts))
         above.append(f"{next(fitting, ''):{len(part)}}")
         below.append("".join(_letter(column) for column in part))
@@ -169,13 +169,13 @@ def _render_legend(calendar: Calendar, columns: Sequence[Column]) -> Iterator[st
     for state in sorted(counts, reverse=True):
         yield f"{SYMBOLS[state]}  {WORDS[state]}: {format_count(counts[state], 'day')}"
     if columns and columns[0].unit != "day":
-        yield f"A character stands for a {columns[0].unit}: that of its worst day."
+        yield f"Each character stands for a {columns[0].unit}, and shows its worst day."
     if counts:
         yield ""
 
 
 def _render_gaps(calendar: Calendar) -> Iterator[str]:
-    """The missing files first. Days that follow one another and lack the same are one line."""
+    """The missing files first. Consecutive days that lack the same are one line."""
     gaps = sorted(calendar.gaps, key=lambda gap: (_KINDS.index(gap.kind), gap.name, gap.date))
     runs = list(_runs_of(gaps))
     for run in runs[:GAPS_SHOWN_MAX]:
@@ -206,14 +206,18 @@ def _runs_of(gaps: Iterable[Gap]) -> Iterator[list[Gap]]:
 def _render_verdict(calendar: Calendar) -> Iterator[str]:
     bad = sum(count for state, count in calendar.count().items() if state.is_bad)
     if bad:
+        rows = sum(any(state.is_bad for state in row.count()) for row in calendar.rows)
         yield (
-            f"Something is missing on {format_count(bad, 'day')} of a row. "
+            f"Something is missing: {format_count(bad, 'day')} in {format_count(rows, 'row')}. "
             "docs/how-to/see-what-is-missing.md says what to do."
         )
     elif not calendar.rows:
-        yield "Nothing was shown. The settings name the buckets; log-aggregator doctor checks them."
+        yield (
+            "There is nothing to show. Check the buckets that the settings name, with "
+            "`log-aggregator doctor`."
+        )
     elif calendar.is_complete:
-        yield "Nothing is missing that is known to be due."
+        yield "Nothing is missing that is known to be expected."
     else:
         yield "Nothing was found missing, but not everything could be checked."
     if calendar.failures:

@@ -22,7 +22,9 @@ _WARNINGS_SHOWN_MAX = 3
 def describe_drills(
     outcomes: Iterable[DrillOutcome], early: Mapping[Target, datetime]
 ) -> dict[str, Any]:
-    """What `drill --json` writes. `early`: where none is due, and when the last one was drawn."""
+    """What `drill --json` writes. `early`: where it is too early for another drill, and when the
+    last one was drawn.
+    """
     return {
         "drills": [_describe_outcome(each) for each in outcomes],
         "early": [
@@ -80,12 +82,12 @@ def render_drills(described: Mapping[str, Any]) -> Iterator[str]:
         yield from _render_outcome(each)
     for each in described["early"]:
         where = f"s3://{each['bucket']}/{each['root']}"
-        yield f"{where}: the last drill was on {each['last']}; none is due"
+        yield f"{where}: the last drill was on {each['last']}; it is too early for another one"
 
 
 def _render_outcome(each: Mapping[str, Any]) -> Iterator[str]:
     about = "" if each["is_counted"] else "about "
-    gone_on = ", gone on with" if each["has_gone_on"] else ""
+    gone_on = ", continued" if each["has_gone_on"] else ""
     yield (
         f"s3://{each['bucket']}/{each['root']}: drill of {each['drawn']}, seed {each['seed']}"
         f"{gone_on}"
@@ -96,7 +98,7 @@ def _render_outcome(each: Mapping[str, Any]) -> Iterator[str]:
     )
     if each["packs_without_index"]:
         count = format_count(each["packs_without_index"], "pack")
-        yield f"            {count} without an index left out; `index rebuild` makes it anew"
+        yield f"            {count} left out: no index; `log-aggregator index rebuild` makes one"
     if each["result"] is not None:
         yield from render_result(each["members"], each["packs"], each["result"])
     if each["dollars"]:
@@ -113,18 +115,18 @@ def _render_state(each: Mapping[str, Any]) -> Iterator[str]:
         yield f"            {record['sequence']}:{record['sha256']}"
     elif state == "waiting":
         yield (
-            f"  WAITING   for {format_count(each['waiting'], 'pack')} that S3 thaws since "
-            f"{each['asked']}; `drill` goes on from here, now or later, and --wait waits"
+            f"  WAITING   for {format_count(each['waiting'], 'pack')}, thawing since "
+            f"{each['asked']}; start `log-aggregator drill` again later to continue, or add --wait"
         )
     elif state == "planned":
         frozen = format_count(each["frozen"], "pack")
         yield f"  planned   {frozen} would be thawed; nothing was written or started"
     else:
-        yield "  NOT OVER  nothing is recorded; `drill` goes on from here"
+        yield "  NOT DONE  nothing is recorded; start `log-aggregator drill` again to continue"
 
 
 def _render_warnings(warnings: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """They are alike."""
+    """The warnings are alike, so only the first ones are shown."""
     count = format_count(len(warnings), "digest")
     more = ", and more that --json names" if len(warnings) > _WARNINGS_SHOWN_MAX else ""
     what = f"  note      the signatures of {count} could not be checked{more}"
@@ -169,4 +171,4 @@ def render_planted(described: Mapping[str, Any]) -> Iterator[str]:
             mark = "ok   " if trial["is_kept"] else "WRONG"
             yield f"  {mark}  {trial['text']}: {word}"
         left = "; ".join(test["left"])
-        yield f"  LEFT   {left}" if left else f"  {test['place']} is removed again"
+        yield f"  LEFT   {left}" if left else f"  the copies in {test['place']} are removed"

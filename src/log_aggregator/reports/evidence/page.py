@@ -1,5 +1,5 @@
-"""A report as a page: coverage, integrity, retention, drills and what was saved; beside each what
-standards ask, and at its end the records that its figures lead to.
+"""A report as a page: coverage, integrity, retention, drills and what was saved; next to each what
+standards ask for, and at its end the records that its figures come from.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from log_aggregator.steps.evidence.report import Answer, Place, RecordRow, Repor
 
 FINDINGS_MAX = 500
 SYMBOLS = {State.GOOD: "✓", State.UNKNOWN: "?", State.OPEN: "○", State.WRONG: "✗"}
-"""Beside the word, for the eye: nothing is said by colour or symbol alone."""
+"""Shown next to the word: nothing is said by colour or symbol alone."""
 TITLES = {
     Section.COVERAGE: "Is it complete?",
     Section.INTEGRITY: "Is it unaltered?",
     Section.RETENTION: "How long is it kept, and how is it locked?",
-    Section.DRILLS: "Does it come back?",
+    Section.DRILLS: "Can it be recovered?",
     Section.SAVED: "What was saved",
 }
 
 
 def render_page(report: Report) -> bytes:
-    """The whole page. No I/O but for its template."""
+    """The whole page. No I/O apart from reading the template."""
     verdicts = judge_report(report)
     return render_template(
         "report.html",
@@ -154,7 +154,8 @@ def _make_protection(place: Place) -> Iterator[TableRow]:
     )
     versions = found.versioning.value
     yield TableRow(
-        "Versions", [_say(found.versioning) if versions is None else versions.status or "never on"]
+        "Versions",
+        [_say(found.versioning) if versions is None else versions.status or "never enabled"],
     )
     encryption = found.encryption.value
     key = encryption.kms_key_id if encryption and encryption.kms_key_id else ""
@@ -168,7 +169,7 @@ def _make_protection(place: Place) -> Iterator[TableRow]:
             if block is None
             else "complete"
             if block.is_complete
-            else "not complete; the account's own is not seen here"
+            else "not complete; the account-wide block was not checked"
         ],
     )
     rules = found.lifecycle.value
@@ -183,7 +184,7 @@ def _make_protection(place: Place) -> Iterator[TableRow]:
 def _say_rule(rule: LifecycleRule) -> str:
     told = [
         f"to {each.storage_class} after {each.days} days"
-        + (", once not current" if each.is_noncurrent else "")
+        + (", once noncurrent" if each.is_noncurrent else "")
         if each.days is not None
         else f"to {each.storage_class} on a date"
         for each in rule.transitions

@@ -1,4 +1,4 @@
-"""What came of a drill that is over: as it stands in its record."""
+"""The result of a finished drill, as its record holds it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHORTEST, _MINUTE, _HOUR = 0.001, 60, 3600
 
 
 def describe_result(drill: Drill) -> dict[str, Any]:
-    """What came of a drill that is over, without what is said of its sample elsewhere."""
+    """The result of a finished drill, without its sample."""
     return {
         "is_sound": drill.is_sound,
         "bad": drill.bad,
@@ -32,25 +32,25 @@ def describe_result(drill: Drill) -> dict[str, Any]:
 
 
 def render_result(members: int, packs: int, result: Mapping[str, Any]) -> Iterator[str]:
-    """What came of it, for people."""
+    """The result, for people."""
     back = members - result["bad"]
-    yield f"  came back {back:,} of {members:,}, byte for byte"
+    yield f"  recovered {back:,} of {members:,} members, byte for byte"
     yield (
-        f"  packs     {packs - result['packs_bad']:,} of {packs:,} are what their index says; "
+        f"  packs     {packs - result['packs_bad']:,} of {packs:,} match their index; "
         f"{result['packs_frozen']:,} had to be thawed"
     )
     digests = [result[f"digests_{name}"] for name in ("valid", "invalid", "unvouched")]
     if any(digests):
         yield (
-            f"  digests   {digests[0]:,} signed by CloudTrail, {digests[1]:,} not; of "
+            f"  digests   {digests[0]:,} signed by CloudTrail, {digests[1]:,} not; for "
             f"{digests[2]:,} the public key is not kept"
         )
-    for name, what in (("warm", "at once"), ("frozen", "with thawing, at most")):
+    for name, what in (("warm", "without thawing"), ("frozen", "with thawing, at most")):
         if result[name] is not None:
             found = RecoveryTime(**result[name])
             yield (
-                f"  time      {what}: {_format_seconds(found.p50_seconds)} half of them, "
-                f"{_format_seconds(found.p95_seconds)} 95% of them"
+                f"  time      {what}: half of them within {_format_seconds(found.p50_seconds)}, "
+                f"95% within {_format_seconds(found.p95_seconds)}"
             )
     yield f"  proven    {result['proof']}"
 

@@ -1,9 +1,8 @@
-"""A coverage calendar as it stands in a page: a table for each log type, and in each of its rows a
-strip of days.
+"""A coverage calendar in a page: a table for each log type, with a strip of days in each row.
 
 A strip is one SVG path for each state, with a stroke for every run of days, so that a year of 1,000
-accounts is some hundred KB and no script. States differ by where a stroke stands and how thick it
-is, so that they can be told apart without colours; and each row says the same in words.
+accounts takes a few hundred KB and no script. States differ by the height and thickness of their
+strokes, so that they can be told apart without colours; and each row says the same in words.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ _RUN = re.compile(rb"(.)\1*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How a state is drawn: at which heights a stroke's middle is. How thick it is stands in the
-    style, by the state's number.
+    """How a state is drawn: the heights of its strokes' middles. The style sheet says how thick
+    they are, by the state's number.
     """
 
     heights: tuple[float, ...]
@@ -41,16 +40,20 @@ MARKS = {
     DayState.BOTH: Mark((7,), "both", "packs and originals: full height"),
     DayState.PACKED: Mark((8.5,), "packed", "packs only: the lower two thirds"),
     DayState.ARCHIVED: Mark((10.5,), "archived", "frozen packs only, at the foot: thaw first"),
-    DayState.NOTHING_DUE: Mark((11.75,), "nothing due", "no log, and none is due: a thin line"),
-    DayState.UNKNOWN: Mark(
-        (7,), "unknown", "no log, and nothing says whether there ought to be one: a line half way"
+    DayState.NOTHING_DUE: Mark(
+        (11.75,), "none expected", "no log, and none expected: a thin line at the foot"
     ),
-    DayState.UNCHECKED: Mark((5, 9), "not checked", "what would tell could not be read: two lines"),
+    DayState.UNKNOWN: Mark(
+        (7,), "unknown", "no log, and nothing says whether there should be one: a line half way up"
+    ),
+    DayState.UNCHECKED: Mark((5, 9), "not checked", "digests could not be read: two lines"),
     DayState.HOLE: Mark(
-        (1, 6, 11), "hole", "some hours are covered by no digest: three stripes, beyond all others"
+        (1, 6, 11), "hole", "no digest covers some hours: three stripes, taller than all others"
     ),
     DayState.MISSING: Mark(
-        (6,), "missing", "a digest or an index names what is nowhere: solid, beyond all others"
+        (6,),
+        "missing",
+        "named by a digest or an index, and found nowhere: solid, taller than all others",
     ),
 }
 """In the order of the legend."""
@@ -77,7 +80,7 @@ class StripRow:
 
 @dataclass(frozen=True, slots=True)
 class StripTable:
-    """Some rows of a log type, and what they are called."""
+    """Some rows of a log type, and their label."""
 
     label: str
     rows: Sequence[StripRow]
@@ -85,8 +88,8 @@ class StripTable:
 
 @dataclass(frozen=True, slots=True)
 class StripPart:
-    """A log type, in tables of at most `TABLE_ROWS_MAX` rows: a browser lays out only those that
-    are seen.
+    """A log type, in tables of at most `TABLE_ROWS_MAX` rows: a browser lays out only the tables in
+    view.
     """
 
     log_type: str
@@ -148,8 +151,8 @@ def make_gaps(calendar: Calendar) -> list[GapRow]:
 
 
 def list_months(calendar: Calendar) -> list[tuple[float, str]]:
-    """Where months begin, in per cent of the width: the first and every January by their years.
-    Only years where there are too many.
+    """Where months begin, in per cent of the width. The first and every January are labelled with
+    the year; only years where there are too many months.
     """
     begins = [
         (round(100 * number / calendar.days, 2), day)
@@ -223,6 +226,6 @@ def _say_gap(gap: Gap) -> str:
     if gap.text:
         return gap.text
     if gap.kind is GapKind.MISSING:
-        return f"{gap.missing:,} of {gap.named:,} log files that digests name are nowhere"
+        return f"{gap.missing:,} of {gap.named:,} log files that digests name are missing"
     hours = ", ".join(f"{begin:%H:%M} to {end:%H:%M}" for begin, end in gap.hours)
     return f"no digest covers {hours or 'some hours'}"

@@ -1,4 +1,4 @@
-"""What a report comes to, part by part: in order, open, wrong or unknown, and in a sentence why."""
+"""A report's verdicts, part by part: in order, open, wrong or unknown, with a sentence why."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from log_aggregator.steps.custody.walk import Walked
 from log_aggregator.steps.evidence.report import Place, RecordRow, Report
 
 DRILL_DAYS_MAX = 92
-"""A drill that is older does not say much of today: a quarter."""
+"""A quarter: an older drill says little about today."""
 RETENTION_DAYS_MIN = 365
-"""PCI DSS 10.5.1 wants 12 months."""
+"""PCI DSS 10.5.1 asks for 12 months."""
 
 
 class State(StrEnum):
-    """The worst of a part's sentences is the part's."""
+    """A part has the worst state of its sentences."""
 
     GOOD = "in order"
     UNKNOWN = "unknown"
-    OPEN = "open"  # somebody may object to it
+    OPEN = "open"  # an auditor may object to it
     WRONG = "wrong"
 
     @property
@@ -36,7 +36,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One thing that there is to say. `record`: the (number of the place, record) that shows it."""
+    """One finding. `record`: the (number of the place, record) that shows it."""
 
     state: State
     text: str
@@ -45,7 +45,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Of a part of a report."""
+    """The verdict on one part of a report."""
 
     section: Section
     sentences: tuple[Sentence, ...]
@@ -56,7 +56,7 @@ class Verdict:
 
 
 def judge_report(report: Report) -> list[Verdict]:
-    """Of all parts in their order. What was saved is no question of right or wrong."""
+    """All parts in their order, except what was saved, which cannot be right or wrong."""
     return [
         Verdict(Section.COVERAGE, tuple(_judge_coverage(report.calendar))),
         _judge_places(report, Section.INTEGRITY),
@@ -66,7 +66,7 @@ def judge_report(report: Report) -> list[Verdict]:
 
 
 def _judge_places(report: Report, section: Section) -> Verdict:
-    """Buckets are judged each by itself, and named where there are several."""
+    """Judges each bucket by itself, and names them where there are several."""
     sentences: list[Sentence] = []
     for number, place in enumerate(report.places):
         where = f"s3://{place.target.bucket}: " if len(report.places) > 1 else ""
@@ -88,7 +88,7 @@ def _judge_place(report: Report, section: Section, number: int) -> Iterator[Sent
 
 def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
     if calendar is None:
-        yield Sentence(State.UNKNOWN, "Coverage was not looked into.")
+        yield Sentence(State.UNKNOWN, "Coverage was not checked.")
         return
     counts = calendar.count()
     bad = sum(count for state, count in counts.items() if state.is_bad)
@@ -96,28 +96,35 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
     failed = len(calendar.failures)
     rows = format_count(len(calendar.rows), "row")
     if bad:
-        text = f"{format_count(bad, 'day')} of {rows}: something is missing that must be there."
+        bad_rows = sum(any(state.is_bad for state in row.count()) for row in calendar.rows)
+        text = (
+            f"Something that must be there is missing: {format_count(bad, 'day')} in "
+            f"{bad_rows:,} of {rows}."
+        )
         yield Sentence(State.WRONG, text)
     elif not there:
-        yield Sentence(State.UNKNOWN, "There is no log of these days.")
+        yield Sentence(State.UNKNOWN, "There are no logs of these days.")
     else:
-        text = f"{format_count(there, 'day')} of {rows} have logs; nothing that is due is missing."
+        text = (
+            f"{format_count(there, 'day')} with logs, in {rows}; nothing that is expected is "
+            "missing."
+        )
         yield Sentence(State.GOOD, text)
     if there and not calendar.has_every_digest:
         text = (
-            "Digests of days with logs were not read, so single files and hours may be missing: "
-            "--every-digest."
+            "Digests of days with logs were not read, so single files and hours may be missing; "
+            "--every-digest reads them."
         )
         yield Sentence(State.UNKNOWN, text)
     if counts[DayState.UNCHECKED]:
         text = f"{format_count(counts[DayState.UNCHECKED], 'day')} could not be checked."
         yield Sentence(State.UNKNOWN, text)
     if failed:
-        text = f"{format_count(failed, 'place')} could not be looked into."
+        text = f"{format_count(failed, 'place')} could not be read."
         yield Sentence(State.UNKNOWN, text)
     if counts[DayState.UNKNOWN]:
         days = format_count(counts[DayState.UNKNOWN], "day")
-        text = f"Of {days} without a log nothing says whether there ought to be one."
+        text = f"For {days} without a log, nothing says whether there should be one."
         yield Sentence(State.UNKNOWN, text)
 
 
@@ -127,7 +134,7 @@ def _judge_integrity(number: int, place: Place) -> Iterator[Sentence]:
         text = f"The custody records are broken: {format_count(broken, 'finding')}, listed below."
         yield Sentence(State.WRONG, text)
     elif walked.newest is None:
-        yield Sentence(State.UNKNOWN, "There is no custody record.")
+        yield Sentence(State.UNKNOWN, "There are no custody records.")
     else:
         newest = walked.newest[0]
         text = (
@@ -140,17 +147,20 @@ def _judge_integrity(number: int, place: Place) -> Iterator[Sentence]:
 
 
 def _judge_signature(number: int, walked: Walked) -> Sentence:
-    """Who vouches for the end of an unbroken chain."""
+    """Whether a signature vouches for the end of an unbroken chain."""
     newest = walked.proven.newest
     if newest is None:
         text = (
-            "Nobody signed the newest records: only a hash kept elsewhere shows that the end of "
-            "the chain is whole."
+            "The newest records are not signed: only a hash kept elsewhere can show that none is "
+            "missing from the end of the chain."
         )
         return Sentence(State.OPEN, text)
     record, signed_at = (number, newest.sequence), f"{newest.signed_at:%Y-%m-%d %H:%M} UTC"
     if not newest.is_trusted:
-        text = f"Signed at {signed_at} by key {newest.key}, which nobody named: --public-key."
+        text = (
+            f"Signed at {signed_at} by key {newest.key}, which was not named as trusted: name it "
+            "with --public-key."
+        )
         return Sentence(State.OPEN, text, record)
     stamp = walked.proven.stamped.stamp if walked.proven.stamped else None
     stamped = f", time-stamped {stamp.moment:%Y-%m-%d %H:%M} by {stamp.authority}" if stamp else ""
@@ -161,17 +171,21 @@ def _judge_signature(number: int, walked: Walked) -> Sentence:
 
 def _judge_at_rest(number: int, checks: list[RecordRow]) -> Iterator[Sentence]:
     if not checks or checks[0].at_rest is None:
-        text = "Packs have not been hashed at rest yet: log-aggregator verify --at-rest."
+        text = (
+            "Packs have not been hashed at rest yet; log-aggregator verify --at-rest has S3 do it."
+        )
         yield Sentence(State.OPEN, text)
         return
     found, record = checks[0].at_rest, (number, checks[0].sequence)
     good, packs = found.count(PackVerdict.GOOD), len(found.packs)
     damaged, unproven = found.count(PackVerdict.DAMAGED), found.count(PackVerdict.UNPROVEN)
-    text = f"At rest {good:,} of {format_count(packs, 'pack')} had the hashes they were written by"
+    text = (
+        f"At rest, {good:,} of {format_count(packs, 'pack')} have the hash they were written with"
+    )
     if damaged:
-        yield Sentence(State.WRONG, f"{text}; {damaged:,} did not.", record)
+        yield Sentence(State.WRONG, f"{text}; {damaged:,} do not.", record)
     elif unproven or found.foreign_rows:
-        yield Sentence(State.UNKNOWN, f"{text}; of {unproven:,} S3 showed nothing.", record)
+        yield Sentence(State.UNKNOWN, f"{text}; S3 gave no hash of {unproven:,}.", record)
     else:
         yield Sentence(State.GOOD, f"{text}.", record)
 
@@ -187,10 +201,10 @@ def _judge_retention(place: Place) -> Iterator[Sentence]:
         )
         yield Sentence(State.GOOD, text)
     elif lock.value.is_enabled:
-        text = "Object Lock is on and has no default: only what was locked by itself is locked."
+        text = "Object Lock is on without a default: only objects locked one by one are locked."
         yield Sentence(State.OPEN, text)
     else:
-        text = "Object Lock is off: whoever may delete objects can delete packs."
+        text = "Object Lock is off: anyone with permission to delete objects can delete packs."
         yield Sentence(State.OPEN, text)
     if rules.value is None:
         yield Sentence(State.UNKNOWN, f"Lifecycle: {rules.problem}")
@@ -215,27 +229,27 @@ def _judge_expiry(rules: list[LifecycleRule]) -> Sentence:
         return Sentence(State.OPEN, "A lifecycle rule deletes packs on a fixed date.")
     kept = f"Lifecycle rules delete packs after {format_count(min(days), 'day')}"
     if min(days) < RETENTION_DAYS_MIN:
-        return Sentence(State.OPEN, f"{kept}: fewer than 12 months.")
+        return Sentence(State.OPEN, f"{kept}: less than 12 months.")
     return Sentence(State.GOOD, f"{kept}.")
 
 
 def _judge_drills(report: Report, number: int, place: Place) -> Iterator[Sentence]:
     last = next(iter(place.drills), None)
     if last is None or last.drill is None or last.ended is None:
-        yield Sentence(State.OPEN, "No drill has been made yet: log-aggregator drill.")
+        yield Sentence(State.OPEN, "There has been no drill yet; log-aggregator drill runs one.")
         return
     drill, record = last.drill, (number, last.sequence)
     when = f"The drill of {last.ended:%Y-%m-%d}"
     if drill.is_sound:
         yield Sentence(State.GOOD, f"{when}: {drill.proof}.", record)
     else:
-        what = "" if drill.members else ", and shows nothing"
+        what = "" if drill.members else ", and so shows nothing"
         text = (
-            f"{when} brought back {drill.members - drill.bad:,} of {drill.members:,} members as "
+            f"{when} recovered {drill.members - drill.bad:,} of {drill.members:,} members as "
             f"they were packed{what}."
         )
         yield Sentence(State.WRONG, text, record)
     age = report.made - last.ended
     if age > timedelta(days=DRILL_DAYS_MAX):
-        text = f"It is {age.days:,} days old: log-aggregator drill."
+        text = f"It is {age.days:,} days old; log-aggregator drill runs another one."
         yield Sentence(State.OPEN, text, record)

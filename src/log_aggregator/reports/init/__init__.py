@@ -1,1 +1,1 @@
-"""`init`: what was found, the settings file, how to go on."""
+"""`init`: what was found, the settings file, and what to do next."""

@@ -1,4 +1,4 @@
-"""Buckets that `init` found, and what is known of them."""
+"""Buckets that `init` found, and what is known about them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def describe_bucket(bucket: FoundBucket, *, is_taken: bool) -> dict[str, Any]:
 
 
 def render_buckets(buckets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What was found, the useful first."""
+    """What was found, the useful buckets first."""
     order = list(USES)
     for found in sorted(buckets, key=lambda each: (order.index(Use(each["use"])), each["name"])):
         yield f"{USES[Use(found['use'])]:<14} {found['name']}"
@@ -52,7 +52,7 @@ def render_buckets(buckets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def render_facts(found: Mapping[str, Any]) -> str:
-    """What is known beyond the reason, each after a semicolon."""
+    """What is known in addition to the reason, each fact after a semicolon."""
     facts = []
     if found["log_types"]:
         more = len(found["log_types"]) - LOG_TYPES_MAX
@@ -87,7 +87,7 @@ def wrap(text: str, indent: str) -> list[str]:
 
 
 def _name_layouts(layout: Layout | None) -> list[str]:
-    """As the doctor calls them."""
+    """The names that the doctor uses."""
     if layout is None:
         return []
     named = {

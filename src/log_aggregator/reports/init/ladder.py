@@ -1,5 +1,5 @@
-"""What comes after `init`, in the order in which trust grows: look, rehearse, survey, plan, pack,
-and delete by name in the end.
+"""The steps after `init`, in the order in which trust grows: look, rehearse, survey, plan, pack,
+and finally delete.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 HISTORY_DAYS = 365
-"""Of the backfill that is proposed; whoever has more history says so."""
+"""Days of the backfill that is proposed; a user with more history changes the dates."""
 PAGE = "survey.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What the commands need to know. `config` and `connection` are options, where there are any;
-    `source_keys` are KMS keys of sources.
+    """What the commands need. `config` and `connection` are options, where there are any;
+    `source_keys` are KMS keys of source buckets.
     """
 
     config: Sequence[str]
@@ -28,46 +28,46 @@ class Way:
 
 
 def list_steps(way: Way) -> Iterator[dict[str, str]]:
-    """Each is a command that can be pasted, and what it is for."""
+    """Each step is a command to paste, and what it is for."""
     connected = [*way.config, *way.connection]
     keys = [word for key in way.source_keys for word in ("--source-kms-key-arn", key)]
     first = way.yesterday - timedelta(days=HISTORY_DAYS - 1)
     days = ["--from", str(first), "--to", str(way.yesterday)]
     yield _step(
-        "A policy for whoever looks: doctor, survey and plan.",
+        "Print the policy for looking: doctor, survey and plan.",
         ["iam-policy", "--stage", "survey", *way.config],
     )
-    yield _step("Is everything as it should be? Changes nothing.", ["doctor", *connected])
+    yield _step("Check that a run would work. Changes nothing.", ["doctor", *connected])
     yield _step(
-        "Does this S3 keep what the safety rests on? Tried with a few synthetic logs, in two "
-        "buckets that it makes and removes, which you must be allowed to; it asks before.",
+        "Test the guarantees that safety depends on, with a few synthetic logs. It asks first, and "
+        "needs permission to make and remove two buckets.",
         ["rehearse", *way.connection],
     )
     yield _step(
-        "What do the logs cost, and what would packing save? Changes nothing.",
+        "Estimate what the logs cost, and what packing would save. Changes nothing.",
         ["survey", "--html", PAGE, *connected],
     )
-    yield _step("What would a run do? Changes nothing.", ["plan", *connected])
+    yield _step("Show what a run would do. Changes nothing.", ["plan", *connected])
     yield _step(
-        "A policy for whoever packs; it cannot delete.",
+        "Print the policy for packing, which does not allow deleting originals.",
         ["iam-policy", "--stage", "pack", *keys, *way.config],
     )
     yield _step(
-        "Pack and verify yesterday's logs, and late ones of the two days before. The originals "
+        "Pack and verify yesterday's logs, and late logs of the two days before. The originals "
         "stay.",
         ["run", *connected],
     )
     yield _step(
-        "The same for the past, window by window; here the last year. The originals stay.",
+        "Do the same for the last year, window by window. The originals stay.",
         ["backfill", *days, *connected],
     )
-    yield _step("How far is it? In another terminal.", ["status", "--watch", *connected])
+    yield _step("Watch its progress, in another terminal.", ["status", "--watch", *connected])
     yield _step(
-        "A policy for whoever deletes originals that are in verified packs, and no pack.",
+        "Print the policy for deleting originals that are in verified packs, but no packs.",
         ["iam-policy", "--stage", "delete", *keys, *way.config],
     )
     yield _step(
-        "Once you have compared: shows how many originals would go, and asks.",
+        "Once you trust the packs, delete originals. It shows how many, and asks.",
         ["delete", "--verified", "--older-than", f"{way.keep_days}d", *connected],
     )
 

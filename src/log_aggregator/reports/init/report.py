@@ -1,5 +1,5 @@
-"""What `init` says, and writes as JSON: what was found, how the bucket of the packs is made, what
-comes next.
+"""What `init` prints, and writes as JSON: what was found, how to make the packs' bucket, and what
+to do next.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from log_aggregator.steps.doctor.prospect import FoundBucket, Prospect
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of it: the file, and how to go on. `connection` are the options that commands
+    """The file that was written, and how to continue. `connection` are the options that commands
     need to reach the same account. `form` is cli, cloudformation or terraform.
     """
 
@@ -69,38 +69,38 @@ def render_init(described: Mapping[str, Any]) -> Iterator[str]:
     """What follows the table of buckets."""
     if described["buckets_not_looked_at"]:
         count = format_count(described["buckets_not_looked_at"], "more bucket")
-        yield f"{count} not looked at; name those that matter with --bucket"
+        yield f"{count} not checked; name those that matter with --bucket"
     for each in described["elsewhere"]:
         text = (
-            f"{each['service']} of this account writes to {each['bucket']}, which is not a bucket "
-            "of this account. Its logs are packed where that bucket is: in a landing zone, in the "
-            "Log Archive account."
+            f"{each['service']} of this account writes to {each['bucket']}, a bucket of another "
+            "account. Pack its logs from the account that owns the bucket; in a landing zone that "
+            "is the Log Archive account."
         )
         yield ""
         yield from wrap(text, "")
     if described["not_known"]:
         yield ""
-        yield "What could not be asked, and so is not known:"
+        yield "Could not be checked:"
         for each in described["not_known"]:
             places = ", ".join(each["where"])
             yield from wrap(f"{places}, {each['check']}: {each['seen']}. {each['advice']}", "  ")
     if described["destination"] is None:
         yield ""
         yield "No bucket with logs was found, and no settings file was written."
-        yield "Name one with --bucket, or look in another account or Region: --profile, --region."
+        yield "Name one with --bucket, or try another account or Region with --profile, --region."
         return
     yield ""
     yield f"Written: {described['settings_file']}"
     for answer in described["answers"]:
         if answer["from"] == "default":
             value = "none" if answer["value"] == "" else answer["value"]
-            yield f"  {answer['name']}: {value} (nobody was asked)"
-    yield '  search: "plain", which keeps access keys, addresses, names and ARNs beside the packs,'
-    yield '  so that `search` finds them; the other ways are "hashed" and "off"'
+            yield f"  {answer['name']}: {value} (default)"
+    yield '  search: "plain", which keeps access keys, addresses, names and ARNs next to the packs,'
+    yield '  so that `search` finds them; the alternatives are "hashed" and "off"'
     yield ""
     yield from _render_destination(described["destination"])
     yield ""
-    yield "Then:"
+    yield "Next:"
     for number, step in enumerate(described["next"], 1):
         first, *more = wrap(f"{number:>4}. {step['what']}", "")
         yield first
@@ -131,22 +131,22 @@ def _make_lines(destination: Destination, form: str) -> list[str]:
 def _render_destination(destination: Mapping[str, Any]) -> Iterator[str]:
     bucket = destination["bucket"]
     if destination["is_made"]:
-        yield f"The bucket of the packs, {bucket}, is there already; nothing in it is changed."
-        yield "The doctor says whether its versions, rules and public access are as they should be."
+        yield f"The bucket for the packs, {bucket}, exists already; nothing in it is changed."
+        yield "`log-aggregator doctor` checks its versions, rules and public access."
         return
     how = {
         "cli": "with these commands",
-        "cloudformation": "with CloudFormation, by this template",
+        "cloudformation": "with CloudFormation and this template",
         "terraform": "with Terraform",
     }[destination["form"]]
-    yield f"Make the bucket of the packs, {bucket}, {how};"
+    yield f"Make the bucket for the packs, {bucket}, {how};"
     yield "or deploy the stack (docs/how-to/deploy.md), which makes it and runs every night."
     yield ""
     yield from destination["commands"]
     if destination["runner"] is None:
         yield ""
-        yield "Who will run the program is not known. With --runner-arn the bucket's policy keeps"
-        yield "that role or user from deleting packs."
+        yield "To forbid the role or user that will run the program to delete packs, name it with"
+        yield "--runner-arn."
 
 
 def _plan_way(prospect: Prospect, choices: Choices, written: Written) -> Way:

@@ -17,7 +17,7 @@ from log_aggregator.steps.doctor.prospect import FoundBucket, Prospect, Use
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What was decided, whoever did."""
+    """What was decided, by an option, an answer or a default."""
 
     main_buckets: tuple[str, ...]
     other_buckets: tuple[str, ...]
@@ -25,7 +25,7 @@ class Choices:
     keep_originals_days: int
     bucket_accounts: tuple[tuple[str, str], ...] = ()
     is_made: bool = False
-    """The destination is there already."""
+    """The destination exists already."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -33,8 +33,8 @@ class Choices:
 
 
 def make_settings_text(prospect: Prospect, choices: Choices, today: date) -> str:
-    """A settings file with comments. What comes from outside stands in strings of TOML, or escaped
-    in comments.
+    """A settings file with comments. Text from outside is put into TOML strings, or escaped in
+    comments.
     """
     lines = [
         f"# Settings of log-aggregator, written by `log-aggregator init` on {today}, for account",
@@ -50,8 +50,8 @@ def make_settings_text(prospect: Prospect, choices: Choices, today: date) -> str
 
 
 def _write_sources(prospect: Prospect, choices: Choices) -> Iterator[str]:
-    yield "# Where logs are taken from. Control Tower's buckets are read by account and service,"
-    yield "# other ones by the dates in their keys; a name in other_buckets may end in *."
+    yield "# Where logs are taken from. Control Tower's buckets are listed by account and service,"
+    yield "# others by the dates in their keys; a name in other_buckets may end in *."
     yield from _write_list("control_tower_bucket", choices.main_buckets, prospect)
     yield from _write_list("other_buckets", choices.other_buckets, prospect)
     if prospect.organization:
@@ -76,7 +76,7 @@ def _write_destination(choices: Choices) -> Iterator[str]:
     yield "# Where packs, indexes and custody records go: a bucket for nothing else."
     yield f"destination_bucket = {json.dumps(destination.bucket)}"
     if destination.account:
-        yield "# S3 refuses every request to a bucket of another account than expected."
+        yield "# S3 refuses every request if the bucket belongs to another account."
         yield f"destination_account = {json.dumps(destination.account)}"
     if choices.bucket_accounts:
         pairs = [
@@ -85,21 +85,21 @@ def _write_destination(choices: Choices) -> Iterator[str]:
         yield f"bucket_accounts = {{ {', '.join(pairs)} }}"
     if destination.kms_key_arn:
         yield f"kms_key_id = {json.dumps(destination.kms_key_arn)}"
-    yield "# Beside the packs a run keeps what `search` looks up: access keys, addresses, names and"
-    yield '# ARNs, as they stand in the logs. "hashed" keeps keyed hashes of them, "off" nothing.'
+    yield "# Next to the packs a run keeps what `search` looks up: access keys, addresses, names"
+    yield '# and ARNs, as they are in the logs. "hashed" keeps keyed hashes of them, "off" nothing.'
     yield '# search = "plain"'
     yield ""
 
 
 def _write_caution(choices: Choices) -> Iterator[str]:
     days = choices.keep_originals_days
-    yield "# Caution. A run packs and verifies, and keeps the originals. With delete_originals a"
-    yield "# later run deletes them when their pack is so many days old; with 0 the same run does."
+    yield "# Caution. A run packs and verifies, and keeps the originals. With delete_originals, a"
+    yield "# later run deletes them once their pack is keep_originals_days old (0: the same run)."
     yield "delete_originals = false"
     yield f"keep_originals_days = {days}"
     yield '# verify = "checksum"  # "read-back" reads every pack again, and compares every log'
-    yield "# look_back_days = 2  # days before yesterday that are looked at again for late logs"
-    yield "# objects_max = 50000000  # a run that would touch more touches nothing"
+    yield "# look_back_days = 2  # days before yesterday that a run checks again for late logs"
+    yield "# objects_max = 50000000  # a run that would touch more log objects touches none"
     yield ""
     yield "# What is never touched, neither packed nor deleted."
     yield "# [holds]"
@@ -110,7 +110,7 @@ def _write_caution(choices: Choices) -> Iterator[str]:
 
 
 def _write_candidates(prospect: Prospect, choices: Choices) -> Iterator[str]:
-    """Of what was taken, the layouts that would have to be declared; and what was not taken."""
+    """Layouts to declare in the buckets that were taken; and the buckets that were not taken."""
     for name in choices.other_buckets:
         found = prospect.find(name)
         suggestions = found.sample.suggestions if found and found.sample else []

@@ -1,1 +1,1 @@
-"""Pages to show: one file of HTML each, made of templates, with their plots inside."""
+"""Pages to show: each one HTML file with its plots inside, made from templates."""

@@ -1,11 +1,11 @@
-"""Makes a page of its template and its figures.
+"""Makes a page from its template and its figures.
 
-A page is one file, light or dark as the reader's system is, and prints. Its policy forbids the
-browser to load anything, and to run any script: there is none in it, so none that somebody else put
-into a key can run. Of styles only ours may apply, by its hash.
+A page is one file, light or dark like the reader's system, and can be printed. Its content security
+policy forbids the browser to load anything and to run scripts. Pages have no scripts, so one that
+someone smuggled into a key cannot run. Only our own style applies, identified by its hash.
 
-All text is escaped twice on its way into a template: what acts on a terminal or does not show is
-written out (`escapes`), and then what HTML takes for its own. No template marks a value as safe.
+All text is escaped twice on its way into a template: first control and invisible characters
+(`escapes`), and then HTML's own characters. No template marks a value as safe.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def render_template(name: str, **view: Any) -> bytes:
 
 @functools.cache
 def _make_environment() -> Environment:
-    # Jinja takes as long to import as all the rest of a command, and most make no page.
+    # Jinja takes as long to import as the rest of a command, and most commands make no page.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -40,7 +40,7 @@ def _make_environment() -> Environment:
         return value if isinstance(value, Markup) else escape(str(value))
 
     def draw(lines: Iterable[str]) -> Markup:
-        """A plot of ours, whose texts are escaped already."""
+        """One of our plots, whose texts are escaped already."""
         return Markup("".join(lines))  # noqa: S704
 
     environment = Environment(
@@ -59,8 +59,8 @@ def _make_environment() -> Environment:
 
 
 def make_policy(style: str) -> str:
-    """https://www.w3.org/TR/CSP3/#strict-csp: nothing is loaded, nothing runs, and the one style
-    that applies is this.
+    """https://www.w3.org/TR/CSP3/#strict-csp: nothing is loaded, nothing runs, and only this style
+    applies.
     """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

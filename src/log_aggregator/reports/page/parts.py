@@ -1,4 +1,4 @@
-"""The figures of cards and tables, as templates take them."""
+"""The figures of cards and tables, in the form that templates need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A figure to be seen at once, its name, and how sure it is."""
+    """A prominent figure, its name, and how certain it is."""
 
     value: str
     name: str
@@ -17,7 +17,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A name and a softer line below it, the cells, and a warning below all of them."""
+    """A name with a softer line below it, the cells, and a warning below the row."""
 
     name: str
     cells: Sequence[str]

@@ -1,9 +1,9 @@
-"""Plots as SVG, to stand inside of a page: drawn with its style's colours, and with nothing in them
-that has to be fetched. What is text in them is escaped.
+"""Plots as SVG inside a page, drawn in the colours of its style and self-contained. Text in them is
+escaped.
 
-No plotting library: those that draw in the browser want a script, which no page of ours may run;
-those that draw here (matplotlib with numpy, 100 MB) do not fit beside a function, set their colours
-for good, so that a dark page gets light plots, and need ten times the bytes. Bars are rectangles.
+There is no plotting library. Those that draw in the browser need a script, which our pages must not
+run. Those that draw in Python (matplotlib with numpy, 100 MB) do not fit into a function, fix their
+colours, so that a dark page gets light plots, and need ten times the bytes. Bars are rectangles.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """What a plot shows. `title` is read aloud in its place; `say` puts a value into words; a class
-    of the style for each series.
+    """What a plot shows. Screen readers read `title` instead; `say` puts a value into words;
+    `series` has a class of the style for each series.
     """
 
     title: str
@@ -51,12 +51,12 @@ class Plot:
 
 
 def html(text: str) -> str:
-    """Text from anywhere, as it may stand in a page and in its attributes."""
+    """Any text, escaped for a page and its attributes."""
     return escape_html(escape(text))
 
 
 def draw_rows(plot: Plot) -> Iterator[str]:
-    """A bar to the right for each name and series: for names that are long."""
+    """A horizontal bar for each name and series; suits long names."""
     most = _highest(plot)
     step = _BAR * len(plot.series) + (_ROW - _BAR)
     height = max(1, len(plot.bars)) * step + 4
@@ -78,7 +78,7 @@ def draw_rows(plot: Plot) -> Iterator[str]:
 
 
 def draw_columns(plot: Plot) -> Iterator[str]:
-    """A bar upwards for each name: for what has an order, as sizes and months do."""
+    """A vertical bar for each name; suits what has an order, such as sizes and months."""
     most = _round_up(_highest(plot))
     floor_y = _TOP + _HEIGHT
     yield from _open(plot, floor_y + _FOOT)
@@ -124,7 +124,7 @@ def _highest(plot: Plot) -> float:
 
 
 def _round_up(value: float) -> float:
-    """To few digits, so that half of it has few, too."""
+    """To few digits, so that half of it has few digits too."""
     power = 10.0 ** floor(log10(value))
     return next(
         step * power for step in (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10) if step * power >= value

@@ -99,7 +99,7 @@ def test_where_packing_loses() -> None:
     assert not row["pays"]
     assert row["bytes_per_group"] == 2_000
     text = "\n".join(render_estate(described))
-    assert "packing these loses over 10 years: 2.0 KB a day and account: leave it, or wait" in text
+    assert "packing these does not pay over 10 years: 2.0 KB per day and account" in text
 
 
 def test_an_estimate_shows_no_digit_that_is_not_known() -> None:

@@ -50,14 +50,14 @@ def test_a_page() -> None:
     states = [DayState.PACKED, DayState.PACKED, DayState.ORIGINALS, DayState.MISSING, DayState.BOTH]
     gap = Gap(GapKind.MISSING, NAME, date(2026, 3, 1), text="no object, the digests name 12")
     *lines, verdict = render_calendar(calendar_of(states, gap), 80)
-    assert verdict.startswith("Something is missing on 1 day of a row. docs/how-to/")
+    assert verdict.startswith("Something is missing: 1 day in 1 row. docs/how-to/")
     assert lines == [
         "CloudTrail",
         "              02  2026-03",
         "              678 12",
         "111122223333  ppo Xb",
         "",
-        "X  MISSING: named by a digest or an index, and nowhere: 1 day",
+        "X  MISSING: named by a digest or an index, and found nowhere: 1 day",
         "o  originals only: 1 day",
         "b  packed, and originals: 1 day",
         "p  packed: 2 days",
@@ -127,15 +127,15 @@ def test_what_could_not_be_checked_is_not_called_complete() -> None:
     assert "Nothing was found missing, but not everything could be checked." in lines
     assert any("Thaw it." in line for line in lines)
     sound = list(render_calendar(calendar_of([DayState.PACKED]), 80))
-    assert sound[-1] == "Nothing is missing that is known to be due."
+    assert sound[-1] == "Nothing is missing that is known to be expected."
 
 
 def test_nothing_at_all() -> None:
     nothing = Calendar(FIRST, FIRST, By.ACCOUNT, ())
     assert not nothing.is_complete
     first, verdict = render_calendar(nothing, 80)
-    assert first == "No log and no pack from 2026-02-26 to 2026-02-26."
-    assert verdict.startswith("Nothing was shown.")
+    assert first == "No logs and no packs from 2026-02-26 to 2026-02-26."
+    assert verdict.startswith("There is nothing to show.")
 
 
 def test_a_name_cannot_speak_to_the_terminal() -> None:

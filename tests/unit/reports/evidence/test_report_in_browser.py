@@ -111,7 +111,7 @@ def test_a_screen_reader_is_told_everything(tab: Tab, page: Path) -> None:
     told = tab.read_accessibility()
     names = {(role, name) for role, name in told}
     assert ("heading", "Is it complete?") in names
-    assert ("region", "Does it come back?") in names
+    assert ("region", "Can it be recovered?") in names
     assert ("navigation", "In short") in names
     assert ("table", "Coverage of CloudTrail") in names
     assert ("rowheader", "100000000000") in names

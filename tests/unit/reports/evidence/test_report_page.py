@@ -113,7 +113,7 @@ def test_all_parts_are_there() -> None:
         assert row.text in page.text
         assert row.url in page.values("href")
     for words in (
-        *("Is it complete?", "Is it unaltered?", "Does it come back?", "What was saved"),
+        *("Is it complete?", "Is it unaltered?", "Can it be recovered?", "What was saved"),
         *("299 of 1,000,000", "95% sure that fewer than 1% of all members are bad"),
         *("New objects are locked in COMPLIANCE mode for 365 days.", "3 of 12 log files"),
         SHA256,
@@ -169,9 +169,9 @@ def test_what_is_unknown_is_said_to_be() -> None:
     )
     page = Page(render_page(make_report(None, make_place([], nothing))))
     assert page.text.count("unknown: AccessDenied: not you") == 5
-    assert "Nobody looked which days are there" in page.text
-    assert "No drill has been made yet: log-aggregator drill." in page.text
-    assert "There is no custody record." in page.text
+    assert "Coverage was not checked" in page.text
+    assert "There has been no drill yet; log-aggregator drill runs one." in page.text
+    assert "There are no custody records." in page.text
     assert "✓" not in page.text
 
 

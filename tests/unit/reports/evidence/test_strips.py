@@ -64,7 +64,7 @@ def test_rows_with_something_missing_come_first() -> None:
     assert rows[0].words == "1 missing, 1 packed"
     [found] = make_gaps(calendar)
     assert [link.anchor for link in rows[0].gaps] == [found.anchor]
-    assert found.text == "3 of 12 log files that digests name are nowhere"
+    assert found.text == "3 of 12 log files that digests name are missing"
     assert rows[1].gaps == []
 
 

@@ -106,8 +106,8 @@ def test_integrity(place: Place, expected: State) -> None:
     ("proven", "expected", "words"),
     [
         (make_proven(), State.GOOD, "Proven by key ours"),
-        (make_proven(is_trusted=False), State.OPEN, "which nobody named"),
-        (Proven(), State.OPEN, "Nobody signed"),
+        (make_proven(is_trusted=False), State.OPEN, "which was not named"),
+        (Proven(), State.OPEN, "not signed"),
     ],
     ids=["named", "not-named", "unsigned"],
 )

@@ -37,7 +37,7 @@ def summary(site: Trails, result: Validation) -> list[str]:
 
 
 def claimed(lines: list[str]) -> str:
-    return next(line for line in lines if line.startswith(("Results found", "At no time")))
+    return next(line for line in lines if line.startswith(("Results found", "Every hour")))
 
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
@@ -97,7 +97,7 @@ def test_all_of_a_region(read_from: ReadFrom) -> None:
     assert holes(result) == {
         (name.chain.account, name.chain.region): ["14T00:00:00 to 14T23:59:59"]
     }
-    assert claimed(summary(site, result)).startswith("At no time")
+    assert claimed(summary(site, result)).startswith("Every hour")
     assert "of which there are logs" in next(
         found.text for found in result.findings if found.state is State.HOLE
     )

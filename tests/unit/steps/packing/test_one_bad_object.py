@@ -56,7 +56,7 @@ REFUSALS = {
 
 def refusal(name: str, operation: str = "GetObject") -> RequestFailed:
     code, status = REFUSALS[name]
-    return make_error(operation, "logs", "k", code, status, "what S3 says")
+    return make_error(operation, "logs", "k", code, status, "S3's answer")
 
 
 def mixed_store() -> tuple[MemoryStore, LogObject, LogObject]:
@@ -103,7 +103,7 @@ def test_an_object_that_s3_refuses_is_left_and_the_rest_is_packed(name: str) -> 
     bad = trail_key(2)
     result, _ = world.run_faulty(fail_on(lambda call: is_read(call, bad), refusal(name)))
     assert [failure.error for failure in result.failures] == ["UnreadableSources"]
-    assert "what S3 says" in result.failures[0].message
+    assert "S3's answer" in result.failures[0].message
     assert [source.key for source in left_in_place(world)] == [bad]
     assert sum(group.deleted for group in result.groups) == 4
     assert (world.run().failures, left_in_place(world), find_losses(world)) == ([], [], [])
