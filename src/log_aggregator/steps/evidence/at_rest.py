@@ -180,7 +180,7 @@ def _begin(job: Job, jobs: HashJobs, plan: AtRestPlan, algorithm: Algorithm) -> 
     """
     bucket, tasks = plan.target.bucket, plan.tasks_of(algorithm)
     manifest_key = plan.manifest_key(algorithm)
-    # Without our KMS key: the role of the job needs no permission for it just to read a manifest.
+    # S3 Batch Operations reads no manifest that is encrypted with KMS.
     options = replace(job.rules.group.combine.index, kms_key_id=None, is_sse_s3=True)
     _put_once(job, plan.target, manifest_key, encode_manifest(bucket, tasks), options)
     job_id = jobs.create(
