@@ -326,7 +326,7 @@ class _Trail:
         text = (
             f"no log object, but the digests name {seen.named:,}"
             if is_empty
-            else f"missing: {seen.missing:,} of the {seen.named:,} files that the digests name"
+            else f"not found: {seen.missing:,} of the {seen.named:,} files that the digests name"
         )
         self.sheet.raise_to(name, number, DayState.MISSING)
         self.sheet.add(

@@ -145,7 +145,7 @@ def test_a_single_file(is_packed: bool) -> None:
         assert (gap.date, gap.missing) == (date_of(key), 1)
         assert gap.samples == (f"s3://{BUCKET}/{key}",)
         assert gap.name.region == region
-        assert gap.text == f"missing: 1 of the {gap.named} files that the digests name"
+        assert gap.text == f"not found: 1 of the {gap.named} files that the digests name"
 
 
 @pytest.mark.parametrize("seed", range(4))
