@@ -48,7 +48,9 @@ def gap_of(**more: Any) -> Gap:
 
 def test_a_page() -> None:
     states = [DayState.PACKED, DayState.PACKED, DayState.ORIGINALS, DayState.MISSING, DayState.BOTH]
-    gap = Gap(GapKind.MISSING, NAME, date(2026, 3, 1), text="no log object, but the digests name 12")
+    gap = Gap(
+        GapKind.MISSING, NAME, date(2026, 3, 1), text="no log object, but the digests name 12"
+    )
     *lines, verdict = render_calendar(calendar_of(states, gap), 80)
     assert verdict.startswith("Something is missing on 1 day of a row. docs/how-to/")
     assert lines == [
