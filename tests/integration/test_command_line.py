@@ -246,9 +246,9 @@ def test_server_that_goes_away_ends_with_a_clear_message(sites: Sites) -> None:
         (
             ["run", "--other-buckets", "there-is-no-such-bucket"],
             3,
-            "there is no bucket 'there-is-no-such-bucket'",
+            "bucket 'there-is-no-such-bucket' does not exist",
         ),
-        (["run", "--other-buckets", "no-such-*"], 3, "no bucket whose name begins with 'no-such-'"),
+        (["run", "--other-buckets", "no-such-*"], 3, "no bucket's name begins with 'no-such-'"),
         (["run"], 2, "no bucket is named"),
         (["run", "--other-buckets", "UPPER"], 2, "other_buckets = 'UPPER': expected"),
         (["run", "--other-buckets", "abc", "--verify", "never"], 2, "verify = 'never': expected"),

@@ -54,4 +54,4 @@ def test_a_year_of_an_auditor(sites: Sites) -> None:
         site.client.delete_object(Bucket=site.destination, Key=key)
     code, out, _ = call(site, "coverage", "--log-type", "CloudTrail")
     assert code == 1
-    assert f"2026-03-14  CloudTrail {account}: no object, the digests name " in out
+    assert f"2026-03-14  CloudTrail {account}: no log object, but the digests name " in out

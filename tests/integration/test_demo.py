@@ -134,8 +134,8 @@ def test_the_page_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
 
 LOST = (
     "no digest covers eu-west-1 11:03 to 12:03",
-    "nowhere: 1 of the 20 files that the digests name",
-    "the index of a pack is there, and the pack is gone",
+    "not found: 1 of the 20 files that the digests name",
+    "the index of a pack exists, but the pack is gone",
 )
 """What the report says of the digest, of the log object and of the pack."""
 

@@ -145,7 +145,7 @@ def test_cutting_the_chain_off_shows(packed: Site, keys: Keys) -> None:
         )
     for options in ([], ["--public-key", keys.public]):
         told = packed.call("custody", "verify", *place_of(packed), *options, code=1).stdout
-        assert "it signs record 1, which is not there" in told
+        assert "it signs record 1, which is missing" in told
 
 
 def test_keys_that_were_not_named(packed: Site, keys: Keys) -> None:

@@ -1,4 +1,4 @@
-"""Looks at a bucket here and there: what kinds of keys are in it, and which could be declared."""
+"""Samples the keys of a bucket: what kinds there are, and for which a layout could be declared."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ PAGES_IN_FOLDER_MAX = 6
 SAMPLES_MAX = 3
 
 _FLAT_STEP_CHARACTERS = 8
-"""In a folder without folders the look goes on behind so many more characters of the last key."""
+"""In a folder without folders, sampling continues after this many more characters of the last
+key."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """What would not be touched, for one reason."""
+    """Keys that a run would not touch, for one reason."""
 
     objects: int = 0
     size_bytes: int = 0
@@ -38,7 +39,7 @@ class Kept:
 
 @dataclass(slots=True)
 class BucketSample:
-    """What was seen of a bucket. `is_whole`: all of it."""
+    """The sampled keys of a bucket. `is_whole`: they are all its keys."""
 
     bucket: str
     pages: int
@@ -48,7 +49,7 @@ class BucketSample:
     """Objects that a run would take now, by log type."""
     suggestions: list[Suggestion]
     kept: dict[str, Kept]
-    """What neither is known nor could be declared, by the reason."""
+    """Keys without a known layout for which none could be declared, by reason."""
 
 
 def sample_bucket(
@@ -58,8 +59,8 @@ def sample_bucket(
     pages_max: int = PAGES_MAX,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> BucketSample:
-    """Reads at most `pages_max` pages of the listing, spread over the folders. `skipped` are our
-    own. `on_progress` is told the objects of each page. Raises StoreError.
+    """Lists at most `pages_max` pages, spread over the folders. `skipped` are our own prefixes.
+    `on_progress` gets the number of objects of each page. Raises StoreError.
     """
     look = _Look(store, bucket.name, pages_max)
     seen: dict[str, LogObject] = {}
@@ -83,8 +84,8 @@ def sample_bucket(
 
 
 class _Look:
-    """Pages of a listing, breadth first: each folder from its beginning, then behind the folder
-    in which the page ended.
+    """Pages of a listing, breadth first: each folder from its beginning, then after the folder in
+    which the page ended.
     """
 
     def __init__(self, store: ObjectStore, bucket: str, pages_max: int) -> None:
@@ -115,7 +116,7 @@ class _Look:
 
 
 def _go_on(folder: str, last_key: str) -> tuple[ListStart, str | None]:
-    """Where to look next in a folder after a page that ended with a key, and the folder in it that
+    """Where to continue in a folder after a page that ended with a key, and the inner folder that
     was not seen to its end.
     """
     name, slash, _ = last_key[len(folder) :].partition("/")

@@ -1,8 +1,9 @@
 """An S3 Inventory as the listing of a run.
 
-An inventory is a day old or more. That is no danger: every log object is read on the condition that
-it is still the one of its row, and what is gone or changed is left. What a pack holds already is
-looked up in the bucket before it is deleted.
+An inventory is a day old or more
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory.html). That is safe: every
+log object is read on the condition that it is still the one of its row, and changed ones are left
+alone. Before originals of existing packs are deleted, they are looked up in the bucket.
 """
 
 from __future__ import annotations
@@ -60,12 +61,12 @@ from log_aggregator.steps.rules import Rules, RunRules
 from log_aggregator.steps.workers import Workers
 
 ENTRIES_MAX = 5_000_000
-"""So many rows are sorted at once, in some 500 MB; what is more waits for another reading of the
-inventory, later days first.
+"""This many rows are sorted together, in about 500 MB. If there are more, the later days wait for
+another reading of the inventory.
 """
 
 PARQUET_BYTES_MAX = 512 * MIB
-"""A file of Parquet is read as a whole: what stands where is said at its end."""
+"""A Parquet file must be read whole, because its directory is at its end."""
 
 _BATCH_ROWS = 1_000
 _LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)")
@@ -75,15 +76,15 @@ _TRIED_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """An inventory that was found whole, and where."""
+    """A complete inventory, and its address."""
 
     location: str
     manifest: Manifest
 
 
 class InventoryListing:
-    """Finds what there is to pack in inventories, of one bucket each. Raises NotInstalled where
-    one is Parquet and nothing is there to read it.
+    """Finds what there is to pack in inventories, each of one bucket. Raises NotInstalled if one is
+    Parquet and its reader is not installed.
     """
 
     is_old = True
@@ -103,14 +104,12 @@ class InventoryListing:
         self._progress = progress
 
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
-        """As many days at once as fit into the memory; for the days behind them the inventories are
-        read again.
-        """
+        """Windows of as many days as fit in memory; later days need another reading."""
         for name, bucket in buckets.items():
             with naming(self._inventories[name].location):
                 check_versions(self._inventories[name].manifest, bucket.versioning)
-        # Nothing is deleted without a pack because of what an inventory says: it may be gone, or
-        # another's, by now.
+        # An inventory is out of date: the object of a row may be gone or replaced by now. So
+        # nothing is ever deleted without a pack because of an inventory.
         careful, first = replace(rules, discard_other_regions=False), rules.window.first
         while first <= rules.window.last:
             found = self._read_window(
@@ -152,7 +151,7 @@ class InventoryListing:
 
         def read_one(file: InventoryFile) -> Selection:
             left = Selection()
-            with naming(f"s3://{manifest.bucket}/{file.key}"), cannot_start("it cannot be read"):
+            with naming(f"s3://{manifest.bucket}/{file.key}"), cannot_start("cannot be read"):
                 rows = reader.read(file, self._progress.listed)
                 dated = find_dated(rows, source, rules, left)
                 while batch := list(islice(dated, _BATCH_ROWS)):
@@ -166,7 +165,7 @@ class InventoryListing:
 
 
 class _Held:
-    """Rows of the earliest days of a window, as many as fit. May be used from several threads."""
+    """Rows of the earliest days of a window, as many as fit. Safe to use from several threads."""
 
     def __init__(self, window: DateWindow, buckets: Sequence[str]) -> None:
         self.window = window
@@ -180,7 +179,7 @@ class _Held:
                 self._shorten()
 
     def _shorten(self) -> None:
-        """Leaves room for as many rows again, and one day at least."""
+        """Drops later days until half of the room is free, but keeps one day at least."""
         days: Counter[date] = Counter()
         for sorter in self.sorters.values():
             days += sorter.days
@@ -217,16 +216,16 @@ def find_inventory(store: ObjectStore, location: str) -> Inventory:
     expected = checksum.decode("ascii", "replace").strip().lower()
     where = f"s3://{bucket}/{key}"
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != expected:
-        raise BadInventory(f"{where} is not what {CHECKSUM} beside it says")
+        raise BadInventory(f"{where} does not match its {CHECKSUM}")
     with naming(where):
         return Inventory(where, parse_manifest(data))
 
 
 def narrow_job(job: Job, inventories: Sequence[Inventory]) -> Job:
-    """The same for those buckets only that there is an inventory of.
+    """The job, only for the buckets that have an inventory.
 
-    Raises SettingsError where one is of a bucket that is not named, or older than the days that are
-    wanted.
+    Raises SettingsError if an inventory is of a bucket that the settings do not name, or older than
+    the wanted days.
     """
     named, rules = job.list_source_buckets(), job.rules
     wanted: list[str] = []
@@ -234,13 +233,13 @@ def narrow_job(job: Job, inventories: Sequence[Inventory]) -> Job:
         name = inventory.manifest.source_bucket
         if name not in named:
             raise SettingsError(
-                f"inventory {inventory.location}: it is of {name!r}, which is neither in "
-                "control_tower_bucket nor other_buckets"
+                f"inventory {inventory.location}: it lists bucket {name!r}, which is neither in "
+                "control_tower_bucket nor in other_buckets"
             )
         check_age(inventory, rules.selection.window)
         if name in wanted:
             raise SettingsError(
-                f"inventory {inventory.location}: there is another one of {name!r} already"
+                f"inventory {inventory.location}: another inventory of bucket {name!r} is named too"
             )
         wanted.append(name)
     main = tuple(name for name in wanted if name in rules.main_buckets)
@@ -249,11 +248,11 @@ def narrow_job(job: Job, inventories: Sequence[Inventory]) -> Job:
 
 
 def check_age(inventory: Inventory, window: DateWindow) -> None:
-    """Raises SettingsError where it was made before the first day."""
+    """Raises SettingsError if it was made before the first day."""
     if inventory.manifest.created.date() < window.first:
         made = f"{inventory.manifest.created:%Y-%m-%d %H:%M} UTC"
         raise SettingsError(
-            f"inventory {inventory.location}: it was made on {made}; it cannot list logs of "
+            f"inventory {inventory.location}: it was made on {made}, so it cannot list logs of "
             f"{window.first} and later"
         )
 
@@ -270,8 +269,8 @@ class InventoryReader:
     def read(
         self, file: InventoryFile, on_progress: Callable[[int], None] = lambda _: None
     ) -> Iterator[Entry]:
-        """All rows of a file, which is compared with what the manifest says of it. `on_progress`
-        is told how many have passed.
+        """All rows of a file, which is checked against the manifest. `on_progress` gets the number
+        of rows of each batch.
 
         Raises BadInventory, StoreError, VerificationError, Interrupted.
         """
@@ -286,7 +285,7 @@ class InventoryReader:
         stored = self.store.head_object(self.manifest.bucket, file.key)
         if stored.size_bytes != file.size_bytes:
             raise BadInventory(
-                f"{stored.size_bytes} bytes are stored, the manifest says {file.size_bytes}"
+                f"{stored.size_bytes} bytes are stored, but the manifest says {file.size_bytes}"
             )
         pieces = _Checked(self.store, stored, file)
         if self.manifest.format is Format.CSV:
@@ -298,11 +297,11 @@ class InventoryReader:
 
 @dataclass(frozen=True, slots=True)
 class InventorySource:
-    """The bucket that an inventory is of, and what of it counts as logs."""
+    """The bucket that an inventory lists, and which of its keys count as logs."""
 
     bucket: SourceBucket
     skipped: tuple[str, ...]
-    """What begins with one of these is our own."""
+    """Our own prefixes."""
     organization_id: str | None
 
     @classmethod
@@ -313,7 +312,7 @@ class InventorySource:
 def find_dated(
     rows: Iterable[Entry], source: InventorySource, rules: Rules, left: Selection
 ) -> Iterator[Dated]:
-    """The rows of the window's days, with their days. What is left alone goes into `left`."""
+    """The rows of the window's days, with their days. `left` collects what is left alone."""
     for entry in rows:
         if entry.key.startswith(source.skipped):
             continue
@@ -323,15 +322,15 @@ def find_dated(
             and source.bucket.is_main
             and not is_main_log(entry.key, source.organization_id)
         ):
-            why = LeftWhy(source.bucket.name, Left.UNKNOWN, "not where Control Tower's logs are")
+            why = LeftWhy(source.bucket.name, Left.UNKNOWN, "outside Control Tower's folders")
             left.leave(why, entry.key)
         elif isinstance(parsed, DatedKey) and parsed.facts.date in rules.window:
             yield parsed.facts.date, entry
         elif isinstance(parsed, DatedKey):
             left.leave_other_date()
         elif isinstance(entry, LogObject) and isinstance(parsed, Unknown):
-            # Also where a listing would date the key by LastModified, of whose newest version an
-            # inventory that is a day old knows nothing.
+            # Also for keys that a listing would date by LastModified: an old inventory does not
+            # know their newest version.
             why = LeftWhy(source.bucket.name, Left.UNKNOWN, parsed.reason)
             left.leave(why, entry.key, 1, entry.size_bytes)
         elif isinstance(entry, LogObject):
@@ -340,7 +339,7 @@ def find_dated(
 
 
 class _Checked:
-    """The bytes of a file as they are read, and whether they were what the manifest says."""
+    """The bytes of a file as they are read, and a check against the manifest."""
 
     def __init__(self, store: ObjectStore, stored: StoredObject, file: InventoryFile) -> None:
         self._stream = ObjectStream(store, stored)
@@ -358,19 +357,19 @@ class _Checked:
             yield piece
 
     def check(self) -> None:
-        """Raises BadInventory. Of a file encrypted with KMS the ETag is no MD5, and the manifest
-        may quote either.
+        """Raises BadInventory if the file does not match. With SSE-KMS the ETag is not an MD5, and
+        the manifest's MD5checksum may be either.
         """
         for _ in self._stream.read(self._file.size_bytes - self._stream.running.length_bytes):
-            raise BadInventory("there is more in it than its rows")
+            raise BadInventory("it contains more bytes than its rows")
         is_quoted_etag = not self._stored.has_md5_etag and self._stored.etag == self._file.md5
         if self._md5.hexdigest() != self._file.md5 and not is_quoted_etag:
-            raise BadInventory("its MD5 is not what the manifest says")
+            raise BadInventory("its MD5 differs from the one in the manifest")
 
 
 @contextmanager
 def naming(where: str) -> Iterator[None]:
-    """What an inventory is made of does not know its own name."""
+    """Adds the address to errors, which the code that parses an inventory does not know."""
     try:
         yield
     except BadInventory as error:
@@ -385,8 +384,8 @@ def _read_parquet(reader: RowReader, pieces: _Checked) -> Iterator[Entry]:
     read_batches = _load_parquet_reader()
     if pieces.size_bytes > PARQUET_BYTES_MAX:
         raise BadInventory(
-            f"{pieces.size_bytes} bytes, and a file of Parquet is read as a whole: configure "
-            "the inventory as CSV"
+            f"{pieces.size_bytes} bytes are too many for Parquet, which must be read whole: "
+            "configure the inventory as CSV"
         )
     data = b"".join(pieces.read())
     pieces.check()
@@ -395,8 +394,8 @@ def _read_parquet(reader: RowReader, pieces: _Checked) -> Iterator[Entry]:
 
 
 def _load_parquet_reader() -> Callable[[bytes, Sequence[str]], Iterator[Columns]]:
-    """33 MB that few need: it is installed by name, and loaded when a file is Parquet. Raises
-    NotInstalled.
+    """The reader takes 33 MB that few users need, so it is an optional extra, loaded only if a file
+    is Parquet. Raises NotInstalled.
     """
     try:
         from log_aggregator.core.inventory.parquet import read_batches  # noqa: PLC0415 - see above
@@ -407,8 +406,9 @@ def _load_parquet_reader() -> Callable[[bytes, Sequence[str]], Iterator[Columns]
 
 
 def _find_newest(store: ObjectStore, bucket: str, folder: str, location: str) -> str:
-    """The manifest of the newest inventory under a folder that is whole: its checksum is written
-    last.
+    """The manifest of the newest complete inventory under a folder. S3 writes the checksum last, so
+    an inventory without it is not complete
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-inventory-location.html).
     """
     folders = (
         [folder] if _MADE_AT.search(folder) else store.list_prefixes(bucket, prefix=folder).prefixes
@@ -419,6 +419,6 @@ def _find_newest(store: ObjectStore, bucket: str, folder: str, location: str) ->
             store.head_object(bucket, f"{made}{CHECKSUM}")
             return f"{made}{MANIFEST}"
     raise BadInventory(
-        f"{location}: there is no whole inventory; a folder such as 2026-01-31T01-00Z/ with "
-        f"{CHECKSUM} in it is looked for"
+        f"{location}: no complete inventory was found; expected a folder such as "
+        f"2026-01-31T01-00Z/ with {CHECKSUM} in it"
     )

@@ -1,4 +1,4 @@
-"""What every command and every function works with."""
+"""The job: what every command and every Lambda function works with."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from log_aggregator.steps.workers import Workers
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The objects, who waits for them, what to keep to, and the time. Made by `wiring.open_job`."""
+    """The object store, the workers, the rules and the clock. Made by `wiring.open_job`."""
 
     store: ObjectStore
     workers: Workers
     rules: RunRules
     clock: Clock
     conditions: Conditions = field(default_factory=Conditions)
-    """What the server was found to keep to, in this run."""
+    """The conditions that the server was found to honour in this run."""
 
     @property
     def today(self) -> date:
@@ -35,33 +35,33 @@ class Job:
 
     @property
     def requests(self) -> Mapping[str, int]:
-        """So far, by S3's name of the operation, where the store counts them."""
+        """Requests so far, by S3's name of the operation; empty if the store does not count."""
         return self.store.requests if isinstance(self.store, _Counted) else {}
 
     def for_days(self, window: DateWindow) -> Job:
-        """The same, for a run over these days."""
+        """This job for a run over these days."""
         selection = replace(self.rules.selection, window=window)
         return replace(self, rules=replace(self.rules, selection=selection))
 
     def for_layouts(self, layouts: Layouts) -> Job:
-        """The same, for a run by these declarations."""
+        """This job for a run with these declarations."""
         return replace(self, rules=replace(self.rules, layouts=layouts))
 
     def for_stage(self, stage: Stage) -> Job:
-        """The same, for a run that goes so far with originals."""
+        """This job for a run of this stage: whether originals are deleted."""
         return replace(
             self, rules=replace(self.rules, group=replace(self.rules.group, stage=stage))
         )
 
     def for_listing(self, *, is_old: bool) -> Job:
-        """The same, for a listing that says what was there some time ago, or what is there now."""
+        """This job for a listing that shows what existed some time ago, or what exists now."""
         return replace(
             self, rules=replace(self.rules, group=replace(self.rules.group, is_listing_old=is_old))
         )
 
     def list_source_buckets(self) -> list[str]:
-        """The names of the buckets that logs are taken from, main buckets first. Raises
-        CannotStart where the beginning of a name fits no bucket.
+        """The names of the buckets that logs are taken from, main buckets first. Raises CannotStart
+        if a pattern matches no bucket.
         """
         others = expand_names(self.store, self.rules.other_buckets)
         return list(dict.fromkeys([*self.rules.main_buckets, *others]))
@@ -76,8 +76,8 @@ class Job:
 
 
 def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
-    """Names of buckets, and all buckets that begin with a name ending in *. Raises CannotStart
-    where there is none.
+    """The names of buckets, with patterns that end in * expanded. Raises CannotStart if a pattern
+    matches no bucket.
     """
     beginnings = [name.removesuffix("*") for name in names if name.endswith("*")]
     yield from (name for name in names if not name.endswith("*"))
@@ -88,9 +88,7 @@ def expand_names(store: ObjectStore, names: Sequence[str]) -> Iterator[str]:
     for beginning in beginnings:
         found = [name for name in existing if name.startswith(beginning)]
         if not found:
-            raise CannotStart(
-                f"other_buckets: there is no bucket whose name begins with {beginning!r}"
-            )
+            raise CannotStart(f"other_buckets: no bucket's name begins with {beginning!r}")
         yield from found
 
 

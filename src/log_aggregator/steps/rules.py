@@ -1,4 +1,4 @@
-"""What a run, and each of its groups, must keep to: the settings, as the steps read them."""
+"""The rules of a run and of its groups: the settings, as the steps use them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from log_aggregator.ports.store import WriteOptions
 
 
 class Level(StrEnum):
-    """How closely a pack is looked at."""
+    """How thoroughly a pack is verified."""
 
     CHECKSUM = "checksum"
     TAIL = "tail"
@@ -24,7 +24,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """What is never touched: neither packed nor deleted."""
+    """Logs that are never touched: neither packed nor deleted."""
 
     buckets: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is wanted."""
+    """Which logs are wanted."""
 
     window: DateWindow
     regions: frozenset[str] | None = None
@@ -60,8 +60,8 @@ class TermsOptions:
     write: WriteOptions = field(default_factory=lambda: WriteOptions(may_replace=True))
     is_hashed: bool = False
     key: SearchKey | None = None
-    """What values are hashed with. None: they are kept as they are; or, where they are to be
-    hashed, nobody has said the key, and no terms are made.
+    """The key that values are hashed with. None: values are not hashed; or, if `is_hashed`, the key
+    is missing, and no terms are made.
     """
 
     @property
@@ -82,23 +82,23 @@ class CombineOptions:
 
 @dataclass(frozen=True, slots=True)
 class GroupRules:
-    """What holds for all groups of a run."""
+    """Rules for all groups of a run."""
 
     combine: CombineOptions
     level: Level = Level.CHECKSUM
     stage: Stage = Stage.PACK
     keep_originals_days: int = 0
     packs_new: bool = True
-    """What is in no pack yet is packed; else it is left for the next run."""
+    """Pack log objects that are in no pack yet. Otherwise they are left for the next run."""
     is_listing_old: bool = False
-    """What was listed may be gone: log objects that are in a pack are looked for before they are
-    deleted, so that none counts twice.
+    """Listed objects may be gone: packed ones are looked up before they are deleted, so that none
+    is counted twice.
     """
 
     def keeps(self, since: date, today: date) -> bool:
-        """Whether originals that have been packed since then are kept: until somebody asks for
-        their deletion, and then until they are as old as the settings say. A day that has not come
-        yet is a clock that is wrong: today.
+        """Whether originals that were packed on that day are kept: before the stage `delete`
+        always, and then until they are as old as the settings say. A future day comes from a wrong
+        clock, and counts as today.
         """
         if self.stage is Stage.PACK:
             return True
@@ -107,7 +107,7 @@ class GroupRules:
 
 @dataclass(frozen=True, slots=True)
 class RunRules:
-    """What a run is about."""
+    """The rules of a run."""
 
     main_buckets: tuple[str, ...]
     other_buckets: tuple[str, ...]
@@ -119,16 +119,16 @@ class RunRules:
     objects_max: int
     layouts: Layouts = field(default_factory=Layouts)
     sign_with: str | None = None
-    """As in the settings."""
+    """The value of the setting."""
 
     @property
     def signing_key_arn(self) -> str | None:
-        """Of the KMS key, or of an alias of it; None where records are signed otherwise, or not."""
+        """The ARN of the KMS key or of its alias; None if records are not signed with KMS."""
         named = self.sign_with or ""
         return named.removeprefix("kms:") if named.startswith("kms:") else None
 
     def layouts_of(self, source_bucket: str) -> BucketLayouts:
-        """How its keys are read. In a main bucket only what is built in counts."""
+        """How a bucket's keys are read. Declared layouts do not apply to main buckets."""
         return BUILT_IN if self.is_main(source_bucket) else self.layouts.of(source_bucket)
 
     def target(self, source_bucket: str) -> Target:
@@ -138,16 +138,16 @@ class RunRules:
         return Target(source_bucket, f"{self.final_aggregation_prefix}/")
 
     def is_main(self, source_bucket: str) -> bool:
-        """It holds main logs: they are found by account and service."""
+        """Whether the bucket is a main bucket, whose logs are found by account and service."""
         return source_bucket in self.main_buckets
 
     def holding(self, bucket: str) -> RunRules:
-        """The same, where nothing of this bucket is touched either."""
+        """These rules, with a hold on this bucket too."""
         holds = self.selection.holds
         held = replace(holds, buckets=holds.buckets | {bucket})
         return replace(self, selection=replace(self.selection, holds=held))
 
     def own_prefixes(self, source_bucket: str) -> tuple[str, ...]:
-        """What lies in the bucket and is our own: never a log object."""
+        """Prefixes of our own objects in the bucket, which are never logs."""
         target = self.target(source_bucket)
         return target.own_prefixes if target.bucket == source_bucket else ()

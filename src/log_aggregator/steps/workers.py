@@ -1,5 +1,5 @@
-"""Who does the waiting: threads in real life, the caller itself in simulations, so that these are
-deterministic.
+"""Workers wait for requests: threads in real life, and the caller itself in simulations, which
+makes these deterministic.
 """
 
 from __future__ import annotations
@@ -17,49 +17,50 @@ from log_aggregator.limits import MIB, READERS
 BATCH_COUNT_MAX = 8
 BATCH_BYTES_MAX = 256 * 1024
 LEAVE_SECONDS_MAX = 5.0
-"""After a ctrl-C. A request has two seconds then, and an upload is aborted after it."""
+"""Seconds to end after a ctrl-C. A request has two seconds then, and an upload is aborted after
+it."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 
 class Workers(Protocol):
-    """Runs functions, all at once or one after the other."""
+    """Runs functions, concurrently or one after the other."""
 
     def read_ahead(
         self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]
     ) -> Iterator[Out]:
-        """`read(item)` for each item, results in the items' order, never more than the allowed
-        bytes ahead of the caller.
+        """`read(item)` for each item. Results keep the items' order, and never run more than the
+        allowed bytes ahead of the caller.
         """
 
     def start_read(self, read: Callable[[], Out]) -> Future[Out]:
-        """Starts something that waits for an answer."""
+        """Starts a request that reads."""
 
     def start_write(self, write: Callable[[], Out]) -> Future[Out]:
-        """Starts an upload; waits first while as many as allowed are under way, so that memory is
-        bounded.
+        """Starts an upload. Waits first while the allowed number of uploads is under way, which
+        limits memory.
         """
 
     def each(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-        """`work(item)` for each item, several at once, results as they come. An error of `work` is
-        raised here.
+        """`work(item)` for each item, several concurrently, results as they come. An error of
+        `work` is raised here.
         """
 
     def check_stop(self) -> None:
-        """Raises Interrupted once the run was told to stop."""
+        """Raises Interrupted if the run was told to stop."""
 
     def pause(self, seconds: float) -> None:
-        """Waits, before something is tried again; not longer than until the run is told to stop."""
+        """Waits before a retry, at most until the run is told to stop."""
 
     def end(self) -> bool:
-        """Stops, and waits for what is under way, but not for long. Whether all of it has ended.
-        Nothing can be begun afterwards.
+        """Stops, and waits briefly for what is under way. True if all of it has ended.
+        Nothing can be started afterwards.
         """
 
 
 class SerialWorkers:
-    """One thing after the other, in the caller's thread."""
+    """Runs one thing after the other, in the caller's thread."""
 
     def read_ahead(
         self, read: Callable[[In], Out], items: Iterable[In], size_bytes_of: Callable[[In], int]
@@ -76,7 +77,7 @@ class SerialWorkers:
         return map(work, items)
 
     def check_stop(self) -> None:
-        """Never told to."""
+        """Never stops."""
 
     def pause(self, seconds: float) -> None:
         """No time passes."""
@@ -87,8 +88,8 @@ class SerialWorkers:
 
 
 class ThreadWorkers:
-    """Three pools, so that none waits for itself: groups and listings wait for reads and writes,
-    never the other way round.
+    """Three thread pools, so that none waits for itself: groups and listings wait for reads and
+    writes, never the other way round.
     """
 
     def __init__(
@@ -185,21 +186,19 @@ class ThreadWorkers:
                 future.cancel()
 
     def stop(self) -> None:
-        """Tells everything that is under way to end soon. May be called from any thread, a timer's
-        for one.
-        """
+        """Tells everything under way to end soon. May be called from any thread."""
         self._stop.set()
 
     def leave(self) -> None:
-        """As `stop`; and in the end nobody waits long for what hangs. May be called from any
+        """Like `stop`, and does not wait long for requests that hang. May be called from any
         thread.
         """
         self._is_left = True
         self._stop.set()
 
     def end(self) -> bool:
-        """Stops, and waits for what is under way, but not for long. Whether all of it has ended.
-        Nothing can be begun afterwards.
+        """Stops, and waits briefly for what is under way. True if all of it has ended.
+        Nothing can be started afterwards.
         """
         self.leave()
         ending = threading.Thread(target=self._shut_down, name="ending", daemon=True)
@@ -228,8 +227,8 @@ def _call(work: Callable[[], Out]) -> Future[Out]:
 def _batches(
     items: list[In], size_bytes_of: Callable[[In], int], reader_count: int
 ) -> Iterator[list[In]]:
-    """A few items for each thread at a time: handing them over one by one costs a fifth of the
-    whole. Few or large ones go singly.
+    """Batches of a few items for each thread: handing items over one by one would cost a fifth of
+    the total time. Few or large items go one by one.
     """
     count_max = max(1, min(BATCH_COUNT_MAX, len(items) // (2 * reader_count)))
     batch: list[In] = []

@@ -13,7 +13,7 @@ FANNING_OUT = Section(
             in_symbol(
                 "log_aggregator.steps.fanout.gather:_read_listed",
                 (
-                    "return (task, folder.read_failure(kind, task, 'the listing did not end'))",
+                    "return (task, folder.read_failure(kind, task, 'the listing did not finish'))",
                     "return (task, (Listed(), Counter()))",
                 ),
             ),

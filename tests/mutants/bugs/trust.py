@@ -67,7 +67,7 @@ TRUST = Section(
                 (
                     """
                     if not codes:
-                        return f"{where}: the server deleted it in spite of another ETag"
+                        return f"{where}: the server deleted it despite a different ETag"
                     """,
                     "",
                 ),

@@ -214,7 +214,7 @@ def test_another_range_under_the_same_name_is_refused(command: Command) -> None:
         "--other-buckets", "logs",
     )  # fmt: skip
     assert done.code == 2
-    assert "that backfill is about 2025-03-01 to 2025-03-20" in done.err
+    assert "that backfill covers 2025-03-01 to 2025-03-20" in done.err
 
 
 @pytest.mark.usefixtures("no_waits")

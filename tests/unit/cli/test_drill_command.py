@@ -109,7 +109,7 @@ def test_nothing_dear_is_thawed(command: Command) -> None:
     world = packed("DEEP_ARCHIVE")
     before = world.store.snapshot()
     dear = command(world, "drill", "--dollars-max", "0")
-    assert (dear.code, "--dollars-max is $0" in dear.err) == (3, True)
+    assert (dear.code, "--dollars-max of $0" in dear.err) == (3, True)
     dry = command(world, "drill", "--dry-run")
     assert (dry.code, "2 packs would be thawed; nothing was written" in dry.out.decode()) == (
         0,

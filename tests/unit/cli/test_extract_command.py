@@ -352,7 +352,7 @@ class TestFolder:
             "be searched:" in done.err
         )
         assert (
-            f"  s3://dest/{second.pack_key}: NotFound: the index is there, the pack is not"
+            f"  s3://dest/{second.pack_key}: NotFound: the index exists, but the pack does not"
             in done.err.splitlines()
         )
         assert "kept" not in done.err

@@ -150,7 +150,7 @@ def test_a_bucket_that_is_not_there(shell: Shell) -> None:
     """Before it asks anything."""
     outcome = shell("--bucket", "other", "--yes")
     assert outcome.code == 3
-    assert "bucket 'other' cannot be looked at" in outcome.err
+    assert "bucket 'other' cannot be examined" in outcome.err
 
 
 def test_a_stop_shows_what_was_seen(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

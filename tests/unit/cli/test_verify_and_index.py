@@ -133,14 +133,14 @@ def test_what_is_wrong_is_told_and_ends_with_one(shell: Shell) -> None:
         f"s3://dest/{keys[2]}: its checksum is right",
         "log-aggregator thaw",
         "2 packs failed",
-        "NotFound: the pack has no index; `log-aggregator index rebuild` makes it anew",
-        "NotFound: the index is there, the pack is not",
+        "NotFound: the pack has no index; `log-aggregator index rebuild` writes a new one",
+        "NotFound: the index exists, but the pack does not",
     ):
         assert words in text
     described = shell.call_json("verify", "--all", code=1)
     assert described["frozen"] == [{"bucket": "dest", "key": keys[2], "checksum_compared": True}]
     assert len(described["failures"]) == 2
-    assert "no such pack, and no index of it" in shell.call(
+    assert "neither this pack nor its index exists" in shell.call(
         "verify", keys[2].replace("2025/04/03", "2024/04/03"), code=1
     )
 
@@ -240,7 +240,9 @@ def test_an_index_that_cannot_come_back_is_a_failure(shell: Shell) -> None:
     assert "Thaw it first" in text
     wrong = shell.keys("indexes/")[0]
     store.put("dest", wrong, b"wrong")
-    assert "nothing is written over" in shell.call("index", "rebuild", keys[2], code=1)
+    assert "an existing index is never overwritten" in shell.call(
+        "index", "rebuild", keys[2], code=1
+    )
 
 
 def test_an_older_aggregate_is_adopted_found_extracted_and_verified(
@@ -272,7 +274,7 @@ def test_an_older_aggregate_is_adopted_found_extracted_and_verified(
         "verify", index_key, "--level", "checksum"
     )
     with pytest.raises(
-        SettingsError, match="its members' own keys are lost; allowed with --to-bucket"
+        SettingsError, match="its members' own keys are lost; put them back with --to-bucket"
     ):
         shell.call("put-back", "--date", "2023-04-03")
     shell.call("put-back", "--date", "2023-04-03", "--to-bucket", "elsewhere")

@@ -173,8 +173,8 @@ def test_a_quota_of_ten_is_told_and_stops_nothing(make: Make, account: FakeAccou
     account.concurrency = LambdaConcurrency(10, 10)
     (told,) = run_checks(make())
     assert (told.level, told.check) == (Level.NOTE, "lambda-quota")
-    assert "10 functions may run at once" in told.seen
-    assert "4 work items at once" in told.seen
+    assert "10 functions can run at the same time" in told.seen
+    assert "4 work items at a time" in told.seen
     account.deny("GetAccountSettings")
     (told,) = run_checks(make())
     assert (told.level, told.check) == (Level.WARNING, "lambda-quota")

@@ -103,7 +103,7 @@ def test_a_missing_or_frozen_pack() -> None:
     world.store.thaw("dest", place.pack_key)
     assert b"".join(read_original_back(world.store, place)) == b"line 7" * 7 + b"\n"
     world.store.delete("dest", place.pack_key)
-    with pytest.raises(NotFound, match="the index is there, the pack is not"):
+    with pytest.raises(NotFound, match="the index exists, but the pack does not"):
         list(read_original_back(world.store, place))
 
 

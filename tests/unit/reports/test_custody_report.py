@@ -113,7 +113,7 @@ def test_lines_say_what_was_found() -> None:
     lines = list(render_walk(describe_walk(walk(world))))
     assert "BROKEN" in lines[0]
     assert any(line.startswith("  WRONG") and DAMAGED in line for line in lines)
-    assert any(line.startswith("  note") and "a run wrote it that died" in line for line in lines)
+    assert any(line.startswith("  note") and "a run that died" in line for line in lines)
     found = list(read_records(world.store, SerialWorkers(), DEST, list_records(world.store, DEST)))
     texts = ["\n".join(render_record(describe_record(record), in_full=True)) for record in found]
     assert "none: it is the first" in texts[0]

@@ -467,7 +467,7 @@ def test_buckets_are_those_of_the_settings() -> None:
     assert narrow_job(world.job(), [found[mine]]).rules.other_buckets == ("logs",)
     with pytest.raises(SettingsError, match="'strange'"):
         narrow_job(world.job(), [found[strange]])
-    with pytest.raises(SettingsError, match="another one"):
+    with pytest.raises(SettingsError, match="another inventory"):
         narrow_job(world.job(), [found[mine], found[mine]])
     later = with_window(world.rules, DateWindow(date(2025, 4, 6), date(2025, 4, 6)))
     with pytest.raises(SettingsError, match="made on 2025-04-05"):

@@ -1,4 +1,4 @@
-"""What the lifecycle rules of the sources are about to delete."""
+"""When the lifecycle rules of the sources delete log objects."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from log_aggregator.ports.account import AccountInspector, LifecycleRule
 
 @dataclass(slots=True)
 class Expiry:
-    """When log objects go by themselves: an age in days, or a day on which all of them go; and the
-    buckets that nobody could say it of, with the reason.
+    """When S3 expires log objects: an age in days, or a date on which all of them expire; and the
+    buckets whose rules could not be read, with the reason.
     """
 
     rules: list[int | date] = field(default_factory=list)
@@ -21,8 +21,8 @@ class Expiry:
 
 
 def read_expiry(inspector: AccountInspector, buckets: Iterable[str]) -> Expiry:
-    """Of all these buckets. It only decides what goes first, so nothing is wrong where it cannot be
-    read.
+    """The expiry of these buckets. It only decides the order of work, so a bucket whose rules
+    cannot be read is not an error.
     """
     found = Expiry()
     for bucket in buckets:
@@ -36,7 +36,9 @@ def read_expiry(inspector: AccountInspector, buckets: Iterable[str]) -> Expiry:
 
 
 def _expires(rule: LifecycleRule) -> int | date | None:
-    """A rule for objects that carry tags is for none of what AWS delivers."""
+    """When a rule expires logs. AWS delivers logs without tags, so rules with a tag filter never
+    do.
+    """
     if rule.has_tags:
         return None
     return rule.expiration_date if rule.expiration_days is None else rule.expiration_days

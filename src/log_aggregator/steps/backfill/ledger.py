@@ -1,9 +1,9 @@
-"""The ledger of a backfill: objects in the target that are written once, by If-None-Match, and are
-never overwritten or deleted, for nobody may do that there.
+"""The ledger of a backfill: objects in the target that are written once, with If-None-Match, and
+never overwritten or deleted, which no permission allows there.
 
-A claim spares work and guards nothing: whatever the ledger says, a window is done by a run, which
-deletes only what it has verified. So nothing that is written, lost, forged or misread here can lose
-a log; a window that is wrongly called done only leaves its logs where they are.
+A claim saves work, but safety does not depend on it: whatever the ledger says, a run works on a
+window, and deletes only what it has verified. So no lost, forged or misread entry can lose a log; a
+window that is wrongly marked as done only leaves its logs in place.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ from log_aggregator.steps.packs.index import naming
 from log_aggregator.steps.packs.pages import list_all
 
 FAILURES_MAX = 20
-"""So many are told of a window; the custody record has all of them."""
+"""Only this many failures of a window are stored; the custody record has all of them."""
 ENTRY_BYTES = 1_000
 FEW = 8
-"""So many are read one after the other, which also works after a stop."""
+"""Up to this many entries are read one after the other, which also works after a stop."""
 
 
 def choose_target(job: Job) -> Target:
-    """Where the ledgers lie: in the destination bucket, or beside the packs of the first bucket
-    that logs are taken from. Raises CannotStart.
+    """The target with the ledgers: the destination bucket, or that of the first bucket that logs
+    are taken from. Raises CannotStart.
     """
     return job.list_targets()[0]
 
 
 def list_backfills(job: Job, target: Target) -> list[str]:
-    """The names of all backfills of a target; what has another name is none. Raises StoreError."""
+    """The names of all backfills of a target. Raises StoreError."""
     prefix = backfills_prefix(target)
     found = job.store.list_prefixes(target.bucket, prefix=prefix).prefixes
     names = (folder.removeprefix(prefix).removesuffix("/") for folder in found)
@@ -76,8 +76,8 @@ def read_plan(job: Job, target: Target, name: str) -> BackfillPlan:
 
 
 def open_backfill(job: Job, target: Target, plan: BackfillPlan) -> BackfillPlan:
-    """Begins it, or joins the one of this name. Raises SettingsError where that one is about
-    something else, CannotStart where the ledger cannot be written or read.
+    """Begins a backfill, or joins the one of this name. Raises SettingsError if that one has other
+    days or sources, CannotStart if the ledger cannot be written or read.
     """
     key = f"{backfill_folder(target, plan.name)}plan.json"
     where = f"the backfill's ledger, s3://{target.bucket}/{key}, cannot be used"
@@ -87,7 +87,7 @@ def open_backfill(job: Job, target: Target, plan: BackfillPlan) -> BackfillPlan:
         there = _read_other(job, target, plan.name)
     if (there.window, there.window_days) != (plan.window, plan.window_days):
         raise SettingsError(
-            f"--name {plan.name}: that backfill is about {there.window.first} to "
+            f"--name {plan.name}: that backfill covers {there.window.first} to "
             f"{there.window.last} in windows of {there.window_days} days; give this one another "
             "--name"
         )
@@ -108,17 +108,17 @@ def _read_other(job: Job, target: Target, name: str) -> BackfillPlan:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads a ledger again and again; what is read once is kept, for nothing ever changes."""
+    """Reads a ledger repeatedly. Entries that were read are cached, because they never change."""
 
     job: Job
     target: Target
     plan: BackfillPlan
     skew: timedelta = timedelta()
-    """How far S3's clock is ahead of ours."""
+    """How far S3's clock is ahead of ours. Claims expire by LastModified, which S3 sets."""
     _read: dict[str, Entry | None] = field(default_factory=dict)
 
     def read(self) -> BackfillState:
-        """How far it is now. Raises StoreError, and NewerFormat."""
+        """How far the backfill has come. Raises StoreError, and NewerFormat."""
         folder = backfill_folder(self.target, self.plan.name)
         listed = {
             place: found
@@ -151,7 +151,7 @@ class Reader:
                     return None if place is None else decode_entry(place, data)
             except NewerFormat:  # it may say that the window is done, or whose it is
                 raise
-            except (BadPack, NotFound):  # what is no entry says nothing
+            except (BadPack, NotFound):  # not an entry: ignore it
                 return None
 
         entries: Iterator[Entry | None]
@@ -164,7 +164,7 @@ class Reader:
 
 
 def _worth_reading(listed: dict[EntryPlace, LogObject]) -> Iterator[EntryPlace]:
-    """The ends, and of an attempt without one the newest of the rest."""
+    """The ends of attempts, and the newest entry of each attempt without an end."""
     newest: dict[tuple[DateWindow, int], EntryPlace] = {}
     ended = {(place.window, place.attempt) for place in listed if place.kind.is_end}
     for place in listed:
@@ -182,7 +182,7 @@ def _is_newer(place: EntryPlace, other: EntryPlace | None) -> bool:
 
 @dataclass(slots=True)
 class Attempt:
-    """A claimed window. Its methods may be called from several threads, but for `end`."""
+    """A claimed window. Its methods, except `end`, may be called from several threads."""
 
     ledger: Ledger
     place: EntryPlace
@@ -193,7 +193,7 @@ class Attempt:
         return self.place.window
 
     def beat(self, totals: Totals) -> None:
-        """It is still worked on; what has been done until now. Raises StoreError."""
+        """Records that work continues, and what was done so far. Raises StoreError."""
         self.beats += 1
         place = EntryPlace(self.window, self.place.attempt, Kind.BEAT, self.beats)
         self.ledger.put(Entry(place, self.ledger.worker, totals))
@@ -205,7 +205,7 @@ class Attempt:
         failures: Sequence[Failure] = (),
         custody: Sequence[str] = (),
     ) -> None:
-        """What became of it. Raises StoreError."""
+        """Records the outcome. Raises StoreError."""
         place = EntryPlace(self.window, self.place.attempt, kind)
         told = [f"{each.where}: {each.error}: {each.message}" for each in failures[:FAILURES_MAX]]
         self.ledger.put(Entry(place, self.ledger.worker, totals, tuple(told), tuple(custody)))
@@ -213,7 +213,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class Ledger:
-    """Of one worker: who reads it, and writes to it under its own name."""
+    """One worker's access to the ledger: it writes under its own name."""
 
     reader: Reader
     worker: str
@@ -222,7 +222,7 @@ class Ledger:
 
     @classmethod
     def join(cls, job: Job, target: Target, plan: BackfillPlan, worker: str) -> Ledger:
-        """Says that this worker is there, and sees by it what time it is at S3. Raises
+        """Announces this worker; the time of that object shows what S3's clock says. Raises
         CannotStart.
         """
         reader = Reader(job, target, plan)
@@ -236,20 +236,22 @@ class Ledger:
         return cls(reader, worker, since)
 
     def claim(self, state: WindowState) -> Attempt | None:
-        """The window is this worker's, or None where another one was first. Raises StoreError."""
+        """Claims a window. None if another worker was first. Raises StoreError."""
         place = EntryPlace(state.window, state.attempts + 1, Kind.CLAIM)
         if self.put(Entry(place, self.worker)) or self._is_own(place):
             return Attempt(self, place)
         return None
 
     def put(self, entry: Entry) -> bool:
-        """Whether it was not there yet. Raises StoreError."""
+        """Writes an entry. False if it exists already. Raises StoreError."""
         return _put(
             self.reader.job, self.reader.target, self._key(entry.place), encode_entry(entry)
         )
 
     def _is_own(self, place: EntryPlace) -> bool:
-        """It was written, and the answer was lost."""
+        """Whether the existing claim is ours: it was written, but the answer was lost, so that the
+        client's retry got 412.
+        """
         target = self.reader.target
         try:
             data = self.reader.job.store.get_object(target.bucket, self._key(place)).data
@@ -262,7 +264,7 @@ class Ledger:
 
 
 def _put(job: Job, target: Target, key: str, data: bytes) -> bool:
-    """Whether it was not there yet."""
+    """Writes an object. False if it exists already."""
     kms_key_id = job.rules.group.combine.index.kms_key_id
     options = WriteOptions(kms_key_id=kms_key_id, content_type="application/json")
     try:

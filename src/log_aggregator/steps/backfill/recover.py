@@ -1,4 +1,4 @@
-"""The end of a backfill: what its runs, and others, did not say themselves."""
+"""The end of a backfill: records what interrupted runs did not record themselves."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def tell_of_killed_runs(
     archive_keys: Callable[[RunResult], None],
     sign: Callable[[RunResult], None],
 ) -> list[Failure]:
-    """Custody records for runs that were killed in the midst of a window, once for all windows.
-    Gives what could not be looked at: the next run looks again. Raises CannotStart.
+    """Writes custody records for runs that were killed during a window, once for all windows.
+    Returns what could not be examined: the next run tries again. Raises CannotStart.
     """
     now = job.clock.now()
     result = RunResult(window.first, window.last, buckets=job.list_source_buckets())

@@ -1,4 +1,4 @@
-"""The newest runs of a stack, by the folders that they keep in its work bucket."""
+"""The newest runs of a stack, from their folders in its work bucket."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ RUNS = "runs/"
 
 @dataclass(frozen=True, slots=True)
 class StackRun:
-    """A run of the stack. `has_ended`: its result is written; else it is under way, or was ended
-    from outside.
+    """A run of the stack. `has_ended`: its result is written. Otherwise it is under way, or was
+    stopped from outside.
     """
 
     name: str
@@ -33,7 +33,7 @@ class StackRun:
 
 
 def list_runs(store: ObjectStore, work_bucket: str) -> list[StackRun]:
-    """The newest, by day and name, backwards. Raises StoreError."""
+    """The newest runs, latest first by day and name. Raises StoreError."""
     return [
         _read_run(store, work_bucket, folder)
         for folder in islice(_list_folders(store, work_bucket), RUNS_MAX)
@@ -50,7 +50,7 @@ def _list_below(store: ObjectStore, work_bucket: str, prefix: str) -> tuple[str,
 
 
 def _read_run(store: ObjectStore, work_bucket: str, folder: str) -> StackRun:
-    """A result that cannot be read is none."""
+    """A run by its folder. A result that cannot be read counts as missing."""
     name = folder.removeprefix(RUNS).removesuffix("/")
     try:
         data = store.get_object(work_bucket, f"{folder}result.json").data

@@ -1,5 +1,5 @@
-"""A worker's way through a backfill: it claims a window, runs it, writes down what became of it,
-and goes on to the next, until nothing is left.
+"""A worker of a backfill: it claims a window, runs it, records the outcome, and continues with the
+next, until nothing is left.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from log_aggregator.errors import (
 from log_aggregator.steps.backfill.ledger import Attempt, Ledger
 
 LOOK_SECONDS = 30.0
-"""Between two looks at windows that others work on."""
+"""Seconds between two looks at windows that others work on."""
 REFUSED_WINDOWS_MAX = 3
-"""When so many in a row could not begin, the rest is not tried."""
+"""After this many windows in a row could not begin, the rest is not tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +40,18 @@ class Outcome:
 
 
 class WindowRunner(Protocol):
-    """Runs a window as `run` does. It may beat, so that others see that it is alive."""
+    """Runs a window as `run` does. It may call `beat`, so that others see that it is alive."""
 
     def __call__(self, attempt: Attempt) -> Outcome:
-        """Raises CannotStart and LimitExceeded, where nothing was touched."""
+        """Raises CannotStart and LimitExceeded if nothing was touched."""
 
 
 class Watcher:
-    """Whom a worker tells how far the whole backfill is. This one says nothing."""
+    """Is told how far the whole backfill has come. This class shows nothing."""
 
     def looked(self, state: BackfillState) -> None: ...
     def waiting(self, state: BackfillState) -> None:
-        """Nothing is left but what others work on."""
+        """Called when only windows are left that others work on."""
 
     def began(self, window: DateWindow) -> None: ...
     def ended(self, window: DateWindow, outcome: Outcome) -> None: ...
@@ -59,7 +59,7 @@ class Watcher:
 
 @dataclass(slots=True)
 class Worker:
-    """One command that works on a backfill; several may, at the same time."""
+    """One command that works on a backfill; several can do so at the same time."""
 
     ledger: Ledger
     run_window: WindowRunner
@@ -67,16 +67,16 @@ class Worker:
     expiry: Iterable[int | date] = ()
     watcher: Watcher = field(default_factory=Watcher)
     takes_over: bool = False
-    """It does not wait for what others have claimed."""
+    """Take windows that others have claimed, instead of waiting for them."""
     is_stopped: bool = False
     state: BackfillState | None = None
-    """As it was last seen."""
+    """The state that was last seen."""
     _tried: set[DateWindow] = field(default_factory=set)
     _refused: int = 0
 
     def work(self) -> BackfillState:
-        """Until all is done or has failed, or somebody stops it. Raises CannotStart, where no
-        window can begin, and StoreError where the ledger cannot be read or written.
+        """Works until everything is done or has failed, or it is stopped. Raises CannotStart if no
+        window can begin, and StoreError if the ledger cannot be read or written.
         """
         while True:
             state = self.state = self.ledger.reader.read()
@@ -102,13 +102,13 @@ class Worker:
         return chosen
 
     def _do(self, chosen: WindowState) -> None:
-        """Unless another worker is faster."""
+        """Claims and runs a window, unless another worker is faster."""
         attempt = self.ledger.claim(chosen)
         if attempt is not None:
             self._run(attempt)
 
     def _wait(self, state: BackfillState) -> None:
-        """Until the others are done, or their claims have expired."""
+        """Waits a while for others to finish, or for their claims to expire."""
         workers = self.ledger.reader.job.workers
         self.watcher.waiting(state)
         workers.check_stop()
@@ -116,7 +116,7 @@ class Worker:
         workers.check_stop()
 
     def _read_again(self, state: BackfillState) -> BackfillState:
-        """After a stop, where there may be no time for it."""
+        """Reads the state after a stop, if there is time for it."""
         with contextlib.suppress(LogAggregatorError):
             return self.ledger.reader.read()
         return state
@@ -144,8 +144,8 @@ class Worker:
         self.watcher.ended(attempt.window, outcome)
 
     def _refuse(self, attempt: Attempt, error: CannotStart | LimitExceeded) -> None:
-        """It could not begin. What is wrong with one window may be wrong with all. Raises the
-        error.
+        """Records that a window could not begin. Raises the error if it probably affects all
+        windows.
         """
         window = attempt.window
         failure = Failure.of(f"{window.first} to {window.last}", error)

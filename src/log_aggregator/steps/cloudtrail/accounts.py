@@ -1,6 +1,4 @@
-"""The accounts that have trails, and where their files may lie: in which buckets, and in packs of
-which.
-"""
+"""Finds the accounts that have trails, and where their files may lie: in buckets, and in packs."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ LOG_SERVICE = "CloudTrail"
 
 
 class ReadFrom(StrEnum):
-    """Which copies are validated. With BOTH an original that is still there is preferred, as AWS's
-    own tool would see it.
+    """Which copies are validated. BOTH prefers an original that still exists, since that is what
+    AWS's own tool would read.
     """
 
     BOTH = "both"
@@ -38,7 +36,7 @@ class AccountPlaces:
     folders: tuple[tuple[str, str], ...] = ()
     packed: tuple[tuple[Target, str], ...] = ()
     has_packed_digests: bool = False
-    """Of any day."""
+    """Packs have digests of the account, of any day."""
 
 
 def find_accounts(
@@ -48,10 +46,10 @@ def find_accounts(
     buckets: Collection[str],
     read_from: ReadFrom,
 ) -> list[AccountPlaces]:
-    """The accounts that have digests or logs of trails in packs, and those that have a folder in a
-    bucket: the named ones, or else the main buckets and all that packs were made from.
+    """The accounts that have digests or trail logs in packs, and those that have a folder in a
+    bucket: in the named buckets, or by default in the main buckets and all that have packs.
 
-    Raises StoreError, and CannotStart where a bucket is not there or may not be read.
+    Raises StoreError, and CannotStart if a bucket does not exist or access is denied.
     """
     folders: dict[str, list[tuple[str, str]]] = {}
     packed: dict[str, list[tuple[Target, str]]] = {}
@@ -79,7 +77,7 @@ def find_accounts(
 
 
 def has_digests(store: ObjectStore, places: AccountPlaces) -> bool:
-    """Whether there is any digest of an account, of whatever day. Raises StoreError."""
+    """Whether an account has any digest, of any day. Raises StoreError."""
     return places.has_packed_digests or any(
         store.list_objects(bucket, prefix=f"{folder}{DIGEST_LOG_TYPE}/").objects
         for bucket, folder in places.folders
@@ -89,8 +87,8 @@ def has_digests(store: ObjectStore, places: AccountPlaces) -> bool:
 def _list_packed(
     store: ObjectStore, target: Target, buckets: Collection[str]
 ) -> dict[tuple[str, str], bool]:
-    """(source bucket, account) of all packs of digests and of logs that digests may name, whether
-    they have their index or not; and whether there are any of digests.
+    """(source bucket, account) of all packs of digests and of logs that digests may name, with or
+    without an index -> whether there are packs of digests.
     """
     found: dict[tuple[str, str], bool] = {}
     for folder in (f"{target.root}indexes/", f"{target.root}packs/"):
@@ -110,8 +108,8 @@ def _list_packed(
 def _list_account_folders(
     store: ObjectStore, bucket: str, *, was_packed: bool
 ) -> list[AccountFolder]:
-    """None where the bucket is gone and its logs are in packs. Of any other that is not there the
-    name is wrong, and nothing of it would be found valid or invalid.
+    """The account folders of a bucket. Empty if the bucket is gone and its logs are in packs. Any
+    other missing bucket is a wrong name, whose validation would find nothing: raises CannotStart.
     """
     try:
         return MainTree(store, bucket).list_accounts(Selection())
@@ -120,5 +118,5 @@ def _list_account_folders(
             return []
         raise CannotStart.because(error) from error
     except AccessDenied as error:
-        remedy = f"{error.remedy} --read-from packs does without the originals."
+        remedy = f"{error.remedy} Or use --read-from packs, which does not read originals."
         raise CannotStart(str(error)).with_remedy(remedy) from error

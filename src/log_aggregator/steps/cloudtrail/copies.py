@@ -1,6 +1,6 @@
 """Copies of digests and logs, and how they are read.
 
-Members that lie side by side in a pack are read with one range read.
+Members that are neighbours in a pack are read with one range.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A digest or log that is there: in a pack, or in its own bucket."""
+    """A digest or log that exists, in a pack or in its own bucket."""
 
     bucket: str
     key: str
@@ -36,20 +36,18 @@ class Copy:
 
     @property
     def where(self) -> str:
-        """What to look at when it cannot be read."""
+        """The object to check if it cannot be read."""
         return self.pack or f"s3://{self.bucket}/{self.key}"
 
     @property
     def pack(self) -> str:
-        """The pack that it lies in; empty where it lies in its own bucket."""
+        """The pack that it lies in; empty if it lies in its own bucket."""
         return self.packed.where if self.packed else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """What came of reading a copy: a value, or what is wrong with it, or why it could not be
-    read.
-    """
+    """The result of reading a copy: a value, or a flaw, or why it could not be read."""
 
     copy: Copy
     value: T | None = None
@@ -64,7 +62,7 @@ Use = Callable[[Mapping[str, str], Iterable[bytes]], T]
 def read_copies(
     store: ObjectStore, workers: Workers, copies: Iterable[Copy], use: Use[T]
 ) -> Iterator[Reading[T]]:
-    """Every copy once, in any order. Raises Unreachable."""
+    """Reads every copy once, in any order. Raises Unreachable."""
     copies = list(copies)
     originals = [copy for copy in copies if copy.packed is None]
     yield from workers.read_ahead(
@@ -87,7 +85,7 @@ def read_copies(
 
 
 def _plan_fetch(copies: Iterable[Copy]) -> Iterator[Wanted]:
-    """Pack by pack, the members of each from front to end."""
+    """What to fetch, pack by pack, with members in the order of their offsets."""
     by_pack: dict[tuple[Target, str], list[PackedMember]] = {}
     for copy in copies:
         if copy.packed is not None:
@@ -118,8 +116,8 @@ def _read_original(store: ObjectStore, copy: Copy, use: Use[T]) -> Reading[T]:
 
 
 def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
-    """A member that is not what its index says is as bad as a changed log; what could not be read
-    at all says nothing.
+    """A member that does not match its index is as bad as a changed log, so it is a flaw. One that
+    could not be read at all is an error, which shows nothing about it.
     """
     if isinstance(error, NotFound):
         is_original = copy.packed is None
@@ -128,6 +126,6 @@ def _failed(copy: Copy, error: GroupFailed) -> Reading[T]:
     if isinstance(error, Unsound) or (
         isinstance(error, StoreError) and error.code == "InvalidRange"
     ):
-        text = f"damaged in its pack {copy.where}" if copy.packed else "shorter than it was listed"
+        text = f"damaged in its pack {copy.where}" if copy.packed else "shorter than when listed"
         return Reading(copy, flaw=Flaw(text))
     return Reading(copy, error=error)

@@ -1,5 +1,6 @@
-"""Whether one digest is what CloudTrail wrote: its place, its signature, and what the next digest
-says of it.
+"""Checks that a digest is what CloudTrail wrote: its place, its signature, and what the next digest
+says about it
+(https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class ReadDigest:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a valid digest says of the one before it, which is of `chain`."""
+    """What a valid digest says about the one before it, which belongs to `chain`."""
 
     link: Link
     by: Digest
@@ -45,7 +46,7 @@ class Claim:
 
 
 def use_digest(metadata: Mapping[str, str], pieces: Iterable[bytes]) -> ReadDigest:
-    """Out of an object's bytes. No digest is large, whatever else is."""
+    """Parses an object's bytes. Gives up on large objects: digests are small."""
     data = bytearray()
     for piece in pieces:
         data += piece
@@ -55,8 +56,8 @@ def use_digest(metadata: Mapping[str, str], pieces: Iterable[bytes]) -> ReadDige
 
 
 def find_signature(metadata: Mapping[str, str], claims: Sequence[Claim]) -> tuple[str, bool]:
-    """(hex, whether it is not the object's own). Where the object has none, the next digest, itself
-    valid, may hold it.
+    """The signature in hex, and whether it comes from the next digest. CloudTrail stores it in the
+    object's user metadata, which copying tools lose; the next valid digest repeats it.
     """
     own = metadata.get("signature", "")
     held = next((claim.link.signature for claim in claims if claim.link.signature), "")
@@ -66,7 +67,7 @@ def find_signature(metadata: Mapping[str, str], claims: Sequence[Claim]) -> tupl
 def find_flaw(
     name: DigestName, digest: Digest, metadata: Mapping[str, str], signature: str, keys: KeyRing
 ) -> Flaw | None:
-    """What is wrong with a digest by itself. Raises BadPack, StoreError where the archive of keys
+    """What is wrong with a digest by itself. Raises BadPack, or StoreError if the archive of keys
     cannot be read.
     """
     if (digest.bucket, digest.key) != (name.chain.bucket, name.key):
@@ -86,7 +87,7 @@ def find_flaw(
 
 
 def find_broken_link(digest: Digest, signature: str, claims: Iterable[Claim]) -> Flaw | None:
-    """Whether a newer digest says something else of this one."""
+    """A flaw if a newer digest says something different about this one."""
     for claim in claims:
         if (
             claim.link.sha256 not in (None, digest.sha256)
@@ -113,7 +114,9 @@ def _find_key(
 
 
 def _parse_generated(metadata: Mapping[str, str]) -> datetime | None:
-    """When a backfill digest was made. None where the metadata do not say so as CloudTrail does."""
+    """When a backfill digest was made. None if the metadata lack it, or not in CloudTrail's
+    form.
+    """
     try:
         generated = datetime.fromisoformat(metadata["backfill-generation-timestamp"])
     except (KeyError, ValueError):

@@ -1,7 +1,8 @@
-"""Where the digests and logs of an account's trails lie now, in their own buckets or in packs.
+"""Finds where the digests and logs of an account's trails lie now, in their own buckets or in
+packs.
 
-Nothing is asked object by object: originals are listed, members are found in the indexes of their
-group.
+No request is made for a single object: originals are listed, and members are found in the indexes
+of their group.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _REGION_OF_LOG = re.compile(
 @dataclass(slots=True)
 class TrailFiles:
     """The digests and logs of one account. `failures` are packs and indexes that could not be
-    looked into: what they hold is not known.
+    searched: their contents are not known.
     """
 
     store: ObjectStore
@@ -50,10 +51,10 @@ class TrailFiles:
     _emptied: dict[tuple[str, str], bool] = field(default_factory=dict)
     _gone: dict[str, NoSuchBucket] = field(default_factory=dict)
     _logged: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The account's folder, by bucket and Region of which packs hold logs of these days."""
+    """By bucket and Region for which packs hold logs of these days: the account's folder."""
 
     def list_digests(self, window: DateWindow) -> dict[date, list[Copy]]:
-        """By the day in which their hour ended. Raises StoreError."""
+        """Digests by the day on which their hour ended. Raises StoreError."""
         found: dict[tuple[str, str], Copy] = {}
         for target, bucket in self.places.packed:
             query = Query.of_days(window.first, window.last)
@@ -79,8 +80,8 @@ class TrailFiles:
     def find(
         self, group: Group | None, wanted: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], Copy]:
-        """Those of a group's logs that are there, by bucket and key. Without a group only originals
-        can be found. Raises StoreError.
+        """Those of a group's logs that exist, by bucket and key. Without a group only originals can
+        be found. Raises StoreError.
         """
         found: dict[tuple[str, str], Copy] = {}
         if self.read_from is not ReadFrom.PACKS:
@@ -91,8 +92,8 @@ class TrailFiles:
         return found
 
     def find_logged_regions(self, known: Collection[str]) -> Iterator[tuple[str, str, str]]:
-        """(bucket, account's folder, Region) of which there are logs of the days of the range,
-        apart from the known Regions. Raises StoreError.
+        """(bucket, account's folder, Region) that have logs of the days of the range, except the
+        known Regions. Raises StoreError.
         """
         found = set()
         for bucket, folder in self.places.folders if self.read_from is not ReadFrom.PACKS else ():
@@ -114,7 +115,7 @@ class TrailFiles:
         yield from sorted(found)
 
     def _look_for_packed_logs(self) -> None:
-        """Where there is no digest, none named a log, and no index was read."""
+        """Reads the indexes of packed logs. Without digests nothing has read them yet."""
         query = Query.of_days(self.window.first, self.window.last)
         for target, bucket in self.places.packed:
             entries = self._list_packs(target, bucket, LOG_SERVICE, self.places.account, query)
@@ -130,7 +131,7 @@ class TrailFiles:
         wanted: Collection[tuple[str, str]],
         originals: Collection[tuple[str, str]],
     ) -> dict[tuple[str, str], Copy]:
-        """Those of which there is no original."""
+        """The wanted logs that have no original."""
         missing = {key for bucket, key in wanted if (bucket, key) not in originals}
         if group is None or not missing or self.read_from is ReadFrom.ORIGINALS:
             return {}
@@ -149,9 +150,7 @@ class TrailFiles:
     def _find_originals(
         self, group: Group | None, wanted: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], Copy]:
-        """Folder by folder; those of which it is known that nothing is left are not listed
-        again.
-        """
+        """Lists folder by folder, except folders that are known to be empty."""
         folders = {(bucket, key.rpartition("/")[0] + "/") for bucket, key in wanted}
         found = {}
         for bucket, folder in sorted(folders):
@@ -161,21 +160,19 @@ class TrailFiles:
                 for listed in list_all(self.store, bucket, folder):
                     if (bucket, listed.key) in wanted:
                         found[bucket, listed.key] = _copy_of(listed)
-            except NoSuchBucket as error:  # all of them may be in packs
+            except NoSuchBucket as error:  # its logs may all be in packs
                 self._gone[bucket] = error
         return found
 
     @property
     def _near(self) -> DateWindow:
-        """The days of which most logs are: a digest names logs of its own day and of the evening
+        """The days of most of the logs: a digest names logs of its own day and of the evening
         before.
         """
         return DateWindow(self.window.first - _DAY, self.window.last)
 
     def _is_emptied(self, bucket: str, folder: str) -> bool:
-        """Whether it was seen that none of the account's logs of all these days is left in the
-        bucket.
-        """
+        """Whether the bucket has none of the account's logs of these days any more. Asks once."""
         for own_bucket, own_folder in self.places.folders:
             logs = f"{own_folder}{LOG_SERVICE}/"
             if bucket == own_bucket and folder.startswith(logs):
@@ -212,7 +209,7 @@ class TrailFiles:
         entries: Iterable[CatalogEntry],
         wants: Callable[[str], bool],
     ) -> dict[tuple[str, str], Copy]:
-        """The newest packed version of every wanted key. What cannot be looked into goes to the
+        """The newest packed version of every wanted key. Packs that cannot be searched become
         failures.
         """
 
@@ -254,7 +251,7 @@ class TrailFiles:
 def read_members(
     store: ObjectStore, target: Target, pack_key: str, wants: Callable[[str], bool]
 ) -> list[Member]:
-    """The wanted members of a pack, from its index, or from the pack's own tail where the index is
+    """The wanted members of a pack, from its index, or from the pack's own tail if the index is
     lost.
 
     Raises BadPack, ObjectFrozen, StoreError.
@@ -267,7 +264,7 @@ def read_members(
 
 
 def group_of_key(bucket: str, key: str) -> Group | None:
-    """The group in whose packs a log lies; None for a key of no known layout, which is never
+    """The group whose packs hold a log; None for a key without a known layout, which is never
     packed.
     """
     parsed = parse_key(key)

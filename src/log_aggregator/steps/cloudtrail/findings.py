@@ -1,4 +1,4 @@
-"""What a validation of trails is asked, and what it found: file by file, and counted by chain."""
+"""A request to validate trails, and its results: file by file, and counted by chain."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from log_aggregator.errors import Failure
 from log_aggregator.steps.cloudtrail.accounts import ReadFrom
 
 FINDINGS_MAX = 100_000
-"""Of all accounts together: 60 MB or so."""
+"""For all accounts together; they take about 60 MB."""
 
 
 class State(StrEnum):
-    """What is known of a file. UNCHECKED: it is there, or may be, but could not be read. HOLE: of
-    some hours there is no valid digest at all. GAP and NOTE are no verdicts.
+    """The result for a file. UNCHECKED: it exists, or may exist, but could not be read. HOLE: some
+    hours have no valid digest at all. GAP and NOTE are not verdicts.
     """
 
     VALID = "valid"
@@ -39,11 +39,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be validated: digests whose hours end from `first` to `last`, and in the hour
-    after it, and all logs that they name.
+    """What to validate: digests whose hours end from `first` to one hour after `last`, and all logs
+    that they name.
 
-    Empty sets are everything. After `delivered` digests may still be on their way; None: they are
-    all there.
+    Empty sets mean everything. Digests for hours after `delivered` may still arrive; None: all have
+    arrived.
     """
 
     first: datetime
@@ -55,12 +55,12 @@ class Request:
 
     @property
     def window(self) -> DateWindow:
-        """The days in which such digests lie."""
+        """The days in whose folders these digests lie."""
         return DateWindow(self.first.date(), (self.last + PERIOD).date())
 
     @property
     def due(self) -> Span:
-        """What digests must cover by now. It may be empty."""
+        """The time that digests must cover by now. It may be empty."""
         return self.first, min(self.last, self.delivered or self.last)
 
     def wants(self, name: DigestName) -> bool:
@@ -74,9 +74,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A file, and what was found. `place` is the pack that it was read from, empty for an
-    original.
-    """
+    """The result for a file. `place` is the pack that it was read from; empty for an original."""
 
     kind: Kind
     state: State
@@ -88,8 +86,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Hours of a trail that no valid digest covers. `chain` names no trail where only logs show
-    that there was one.
+    """Hours of a trail that no valid digest covers. `chain` has no trail name if only logs show
+    that there was a trail.
     """
 
     chain: Chain
@@ -99,7 +97,7 @@ class Hole:
 
 @dataclass(slots=True)
 class Tally:
-    """Of one chain: how many of its digests, and of the logs that they name, are what. `first` and
+    """The counts of one chain: its digests, and the logs that they name, by state. `first` and
     `last` span its valid digests.
     """
 
@@ -115,21 +113,19 @@ class Tally:
 
 @dataclass(slots=True)
 class Validation:
-    """What was found. `findings` are all that are not valid; `failures` say why something could not
-    be checked.
+    """The results. `findings` are all that are not valid; `failures` say why something could not be
+    checked.
     """
 
     tallies: dict[Chain, Tally] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     unlisted: int = 0
-    """Findings beyond what is kept of one account, and of all of them. They are counted all the
-    same.
-    """
+    """Findings beyond the limits per account and overall. They are still counted."""
     holes: list[Hole] = field(default_factory=list)
-    """No more than there may be findings."""
+    """Limited in number, like findings."""
     unproven: list[Span] = field(default_factory=list)
-    """When any of the trails has no valid digest, for whatever reason."""
+    """Times in which any of the trails has no valid digest, for any reason."""
 
     def merge(self, other: Validation) -> None:
         room = max(0, FINDINGS_MAX - len(self.findings))
@@ -149,7 +145,7 @@ class Validation:
 
     @property
     def proven(self) -> list[Span]:
-        """When every trail that was found has a valid digest."""
+        """Times in which every trail that was found has a valid digest."""
         firsts = [tally.first for tally in self.tallies.values() if tally.first]
         lasts = [tally.last for tally in self.tallies.values() if tally.last]
         if not firsts or not lasts:
@@ -161,8 +157,8 @@ class Validation:
 
     @property
     def is_sound(self) -> bool:
-        """Something was validated, all of it could be, all of it is valid, and no hour is without a
-        digest.
+        """Whether something was validated, everything could be checked and is valid, and no hour
+        lacks a digest.
         """
         return (
             not self.failures

@@ -1,7 +1,7 @@
-"""Which hours of an account's trails no valid digest covers.
+"""Finds the hours of an account's trails that no valid digest covers.
 
-A digest that is missing is only noticed by the link of the next one. That shows one of many in a
-row, and none at the end of a trail; so the hours themselves are accounted for, Region by Region.
+The link of the next digest reveals a missing one, but only the last of several in a row, and none
+at the end of a trail. So the hours themselves are accounted for, Region by Region.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ Lineage = tuple[str, str, str, str, bool]
 
 @dataclass(slots=True)
 class AccountHours:
-    """Takes down every hourly digest while an account is validated, and tells the holes at its
-    end.
-    """
+    """Notes every hourly digest while an account is validated, and reports the holes at the end."""
 
     store: ObjectStore
     workers: Workers
@@ -53,8 +51,8 @@ class AccountHours:
     _after: dict[Lineage, tuple[DigestName, Copy]] = field(default_factory=dict)
 
     def take_valid(self, name: DigestName, digest: Digest) -> None:
-        """It covers its own hour, and all since the end of the one that it links to: between the
-        two there is none.
+        """Notes that it covers its own hour, and the time since the end of the digest that it links
+        to: there is none between the two.
         """
         begin = digest.start
         if digest.previous is not None:
@@ -74,9 +72,7 @@ class AccountHours:
             hours.unchecked.add(name.end - PERIOD, name.end)
 
     def see_beside(self, names: Mapping[tuple[str, str], DigestName | None], copy: Copy) -> None:
-        """A digest of the days that are listed which may be outside of the range: it shows that its
-        trail was there.
-        """
+        """Notes a listed digest that may lie outside the range: it shows that its trail existed."""
         name = names[copy.bucket, copy.key]
         if name is None or name.chain.is_backfill or not self.request.wants_chain(name.chain):
             return
@@ -89,7 +85,7 @@ class AccountHours:
             self._after[lineage] = name, copy
 
     def tell(self) -> None:
-        """All holes, as findings."""
+        """Reports all holes as findings."""
         due = self.request.due
         if due[0] >= due[1]:
             return
@@ -108,8 +104,9 @@ class AccountHours:
             self._tell_end(lineage, due)
 
     def _of(self, name: DigestName) -> TrailHours | None:
-        """None of a backfill digest: it names what an hour's digest had missed, and stands for no
-        hour (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html).
+        """The hours of a digest's trail. None for a backfill digest: it names logs that hourly
+        digests missed, and does not stand for an hour
+        (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html).
         """
         if name.chain.is_backfill:
             return None
@@ -119,13 +116,15 @@ class AccountHours:
         return self._hours.setdefault(lineage, TrailHours())
 
     def _tell_holes(self, chain: Chain, holes: list[Span]) -> None:
-        """Where something could not be read, the digest may be there."""
+        """Reports holes. If something could not be read, the digest may be in it, so the hours are
+        only unchecked.
+        """
         is_certain = not self.files.failures
         for hole in holes:
             begin, end = (encode_time(time, "seconds") for time in hole)
             text = f"no valid digest covers {begin} to {end}"
             if chain.trail == _UNKNOWN_TRAIL:
-                text += ", of which there are logs"
+                text += ", although there are logs"
             if not is_certain:
                 text = f"no digest in what could be read covers {begin} to {end}"
             state = State.HOLE if is_certain else State.UNCHECKED
@@ -135,7 +134,7 @@ class AccountHours:
                 self.notes.result.add_hole(Hole(chain, *hole))
 
     def _tell_end(self, lineage: Lineage, due: Span) -> None:
-        """A trail that ended early where another one went on: that is no hole, and to be known."""
+        """Notes a trail that ended early while another continued: not a hole, but worth knowing."""
         name = self._newest.get(lineage)
         if name is None or name.end >= due[1]:
             return
@@ -143,16 +142,18 @@ class AccountHours:
         if any(hole.chain.lineage == lineage and hole.end == due[1] for hole in holes):
             return
         text = (
-            "is the newest of its trail: nothing shows what this trail delivered from "
+            "is the newest digest of its trail: nothing shows what this trail delivered from "
             f"{encode_time(name.end, 'seconds')} to {encode_time(due[1], 'seconds')}"
         )
         bucket = name.chain.bucket
         self.notes.add(Finding(Kind.DIGEST, State.NOTE, bucket, name.key, text), [])
 
     def _look_beside(self) -> None:
-        """At the day before the range and the day after it, for trails of which all is gone."""
+        """Lists the days before and after the range, for trails whose digests in it are all
+        gone.
+        """
         days = [self.request.first.date() - _DAY]
-        if self.request.window.last == self.request.last.date():  # else it was listed already
+        if self.request.window.last == self.request.last.date():  # otherwise it was listed already
             days.append(self.request.window.last + _DAY)
         for day in days:
             for copies in self.files.list_digests(DateWindow(day, day)).values():
@@ -161,8 +162,8 @@ class AccountHours:
                     self.see_beside({(copy.bucket, copy.key): name}, copy)
 
     def _find_silent(self) -> dict[Lineage, Chain]:
-        """Trails that ought to have digests in the range and have none: those that had some the day
-        before, or that go on after it, and Regions of which there are logs.
+        """Trails that should have digests in the range but have none: those that had some the day
+        before, or continue after it, and Regions that have logs.
         """
         found = {
             lineage: chain for lineage, chain in self._before.items() if lineage not in self._hours
@@ -189,8 +190,8 @@ class AccountHours:
         return found
 
     def _find_logged(self, found: Collection[Lineage]) -> dict[Lineage, Chain]:
-        """Regions of which there are logs and no digests. An account that never had digests may
-        have had no log file validation: that is told, and is no hole.
+        """Regions that have logs but no digests. An account without any digest may never have had
+        log file validation: that is a note, not a hole.
         """
         seen = {*self._hours, *self._before, *self._after, *found}
         places = self.files.places
@@ -208,7 +209,7 @@ class AccountHours:
         for chain in logged.values():
             key = f"{chain.folder}{DIGEST_LOG_TYPE}/{chain.region}/"
             text = (
-                "there are logs, and no digest of any day: log file validation was never switched "
+                "there are logs, but no digest of any day: log file validation was never turned "
                 "on, or all digests are gone"
             )
             self.notes.add(Finding(Kind.DIGEST, State.NOTE, chain.bucket, key, text), [])

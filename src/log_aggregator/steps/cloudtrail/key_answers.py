@@ -1,5 +1,5 @@
-"""What `aws cloudtrail list-public-keys` printed for somebody who may ask a Region that refuses the
-role of a run.
+"""Parses what `aws cloudtrail list-public-keys` printed, for Regions that refuse the role of a run
+but not the user who ran the command.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from log_aggregator.ports.trail_keys import TrailKey
 def parse_key_answer(data: bytes) -> list[TrailKey]:
     """All keys of one answer, as JSON
     (https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_ListPublicKeys.html). Raises
-    ValueError where it is none, and where it holds no key.
+    ValueError if it is not one, or has no keys.
     """
     try:
         entries = decode_json(data)["PublicKeyList"]
@@ -30,12 +30,14 @@ def parse_key_answer(data: bytes) -> list[TrailKey]:
     except (ValueError, LookupError, TypeError, RecursionError, OverflowError, OSError) as error:
         raise ValueError("not an answer of list-public-keys") from error
     if not keys:
-        raise ValueError("there is no key in it")
+        raise ValueError("it contains no keys")
     return keys
 
 
 def _parse_time(value: object) -> datetime:
-    """The AWS CLI prints a text with a time zone; its first version printed seconds since 1970."""
+    """Version 2 of the AWS CLI prints a text with a time zone; version 1 printed seconds since
+    1970.
+    """
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value, UTC)
     if not isinstance(value, str):

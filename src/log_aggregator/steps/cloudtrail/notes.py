@@ -1,4 +1,4 @@
-"""What is found in one account while its trails are validated, taken down as it goes on."""
+"""Collects what is found in one account while its trails are validated."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from log_aggregator.steps.cloudtrail.findings import (
 )
 
 LINES_MAX = 10_000
-"""Findings of one account that are kept; `watch` is told all of them."""
+"""Findings of one account that are kept; `watch` gets all of them."""
 
 Watch = Callable[[Sequence[Finding]], None]
-"""Is told what was found, valid files too, a day of an account at a time, and from several threads.
+"""Gets what was found, including valid files, for a day of an account at a time. Called from
+several threads.
 """
 
 
 @dataclass(slots=True)
 class AccountNotes:
-    """Tallies and findings of one account, and why what was not checked could not be."""
+    """Tallies and findings of one account, and why files could not be checked."""
 
     watch: Watch
     result: Validation = field(default_factory=Validation)
@@ -53,7 +54,9 @@ class AccountNotes:
     def miss(
         self, kind: Kind, identity: tuple[str, str], chains: Sequence[Chain], *, is_certain: bool
     ) -> None:
-        """Of what is nowhere; or, not for certain, nowhere in what could be read."""
+        """Reports a missing file. Without `is_certain` it may lie in what could not be read, so it
+        is only unchecked.
+        """
         state, text = State.INVALID, NOT_FOUND.text
         if not is_certain:
             state, text = State.UNCHECKED, "not found in what could be read"
@@ -68,8 +71,8 @@ class AccountNotes:
         cause: str | None = None,
         advice: str | None = None,
     ) -> None:
-        """`cause` is what could not be read, where it is not the file itself; `advice` is better
-        than the error's own.
+        """Reports a file that could not be checked. `cause` is what could not be read, if it is not
+        the file itself; `advice` replaces the error's own.
         """
         self.add(
             Finding(kind, State.UNCHECKED, copy.bucket, copy.key, str(error), copy.pack), chains
@@ -82,14 +85,14 @@ class AccountNotes:
         self._failed.setdefault(cause or where, Failure.of(cause or where, error, advice))
 
     def tell(self) -> None:
-        """What was found since it was told the last time."""
+        """Passes on what was found since the last call."""
         if self._untold:
             self.watch(self._untold)
             self._untold = []
 
     def take_failures(self, failures: Iterable[tuple[str, GroupFailed]]) -> None:
-        """These, and one for each pack or folder that could not be read, however many files it
-        concerns.
+        """Adds these failures, and one for each pack or folder that could not be read, however many
+        files it concerns.
         """
         of_places = [Failure.of(where, error) for where, error in dict(failures).items()]
         own = [self._failed[where] for where in sorted(self._failed)]

@@ -1,7 +1,7 @@
-"""Originals that are gone while others of their day are still there.
+"""Notices originals that are gone while others of their day still exist.
 
-A run deletes all originals of a pack together. Where only some are gone, a run was interrupted,
-some were put back, or somebody deleted them: packs make up for it, and it ought to be known.
+A run deletes all originals of a pack together. If only some are gone, a run was interrupted, some
+were put back, or someone deleted them. Packs still hold them, but the user should know.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class _Left:
 
 @dataclass(slots=True)
 class Originals:
-    """Counts, by group, of one account."""
+    """The counts of one account, by group."""
 
     _left: dict[Group, _Left] = field(default_factory=dict)
 
     def take(self, copies: Iterable[Copy]) -> None:
-        """What a file was found as: an original, or only in a pack. Each once."""
+        """Counts files, each once: as an original, or only in a pack."""
         for copy in copies:
             group = group_of_key(copy.bucket, copy.key)
             if group is None:
@@ -45,15 +45,15 @@ class Originals:
                 left.first = copy
 
     def tell(self, notes: AccountNotes) -> None:
-        """A finding for each day of which some are there and some are gone."""
+        """Reports each day of which some originals exist and some are gone."""
         for group, left in sorted(self._left.items()):
             if left.first is None or not left.there:
                 continue
             kind = Kind.DIGEST if group.log_type == DIGEST_LOG_TYPE else Kind.LOG
             text = (
                 f"is no longer in its bucket: of {group.date}, {left.gone:,} originals are gone "
-                f"and {left.there:,} are still there. Packs hold what is gone; where neither a run "
-                "nor put-back did that, somebody deleted them"
+                f"and {left.there:,} still exist. Packs hold those that are gone; if neither an "
+                "interrupted run nor put-back explains this, someone deleted them"
             )
             first = left.first
             notes.add(Finding(kind, State.NOTE, first.bucket, first.key, text, first.pack), [])

@@ -1,9 +1,10 @@
-"""CloudTrail's public keys, kept beside the packs: without them nobody can check the signatures of
-packed digests.
+"""Keeps CloudTrail's public keys with the packs: without them the signatures of packed digests
+cannot be checked.
 
-AWS promises nowhere how long ListPublicKeys gives an old key. So each is written once, when digests
-that it may have signed are packed, to `keys/cloudtrail/<region>/<fingerprint>.json`, and never
-again.
+AWS does not document for how long ListPublicKeys returns an old key
+(https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_ListPublicKeys.html). So when
+digests are packed, each key that may have signed them is written once, to
+`keys/cloudtrail/<region>/<fingerprint>.json`, and never again.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ FORMAT = "log-aggregator-cloudtrail-key"
 VERSION = 1
 OPTIONS = WriteOptions(content_type="application/json")
 MARGIN = timedelta(hours=2)
-"""As `aws cloudtrail validate-logs` asks: a digest is signed after its hour has ended."""
+"""The margin of `aws cloudtrail validate-logs`: a digest is signed after its hour has ended."""
 
 BACKFILL_MARGIN = timedelta(hours=1)
 _FINGERPRINT = re.compile(r"[0-9A-Za-z._-]{1,128}")
@@ -65,10 +66,10 @@ def archive_keys(
     last: datetime,
     options: WriteOptions = OPTIONS,
 ) -> int:
-    """Writes the keys that CloudTrail used in a region in this time, those that are not there yet,
-    and says how many.
+    """Writes the keys that CloudTrail used in a Region in this time, unless they are stored
+    already, and returns how many it wrote.
 
-    Raises StoreError, also where CloudTrail has none, and VerificationError where another key is
+    Raises StoreError, also if CloudTrail has none, and VerificationError if a different key is
     stored under the same fingerprint.
     """
     keys = list_keys(trail_keys, region, first, last)
@@ -78,7 +79,7 @@ def archive_keys(
 def list_keys(
     trail_keys: TrailKeys, region: str, first: datetime, last: datetime
 ) -> list[TrailKey]:
-    """Raises StoreError, also where CloudTrail has none."""
+    """CloudTrail's keys. Raises StoreError, also if it has none."""
     keys = trail_keys.list_public_keys(region, first, last)
     if not keys:
         raise StoreError(
@@ -95,7 +96,7 @@ def write_keys(
     keys: Iterable[TrailKey],
     options: WriteOptions = OPTIONS,
 ) -> int:
-    """How many were not there yet. Raises StoreError and VerificationError."""
+    """Writes keys, and returns how many were new. Raises StoreError and VerificationError."""
     return sum(_write_key(store, target, region, key, options) for key in keys)
 
 
@@ -106,7 +107,7 @@ def archive_prefix(target: Target, region: str) -> str:
 def read_archived_key(
     store: ObjectStore, target: Target, region: str, fingerprint: str
 ) -> TrailKey | None:
-    """None where it is not there. Raises BadPack where what is there is no key, or that of another
+    """An archived key, or None. Raises BadPack if the object is not a key, or has another
     fingerprint; StoreError.
     """
     if not _FINGERPRINT.fullmatch(fingerprint) or not _REGION.fullmatch(region):
@@ -122,17 +123,17 @@ def read_archived_key(
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         found = None
     if found is None or found.fingerprint != fingerprint:
-        raise BadPack(f"s3://{target.bucket}/{key} is not the public key that its name says")
+        raise BadPack(f"s3://{target.bucket}/{key} does not contain the public key of its name")
     return found
 
 
 @dataclass(slots=True)
 class KeyRing:
-    """The public keys of a validation: asked of CloudTrail first, whose word counts most, then of
+    """The public keys of a validation: from CloudTrail first, as the better authority, then from
     the archive. Thread safe.
 
-    `failures` says, by region, why CloudTrail could not be asked; `sources`, from where each
-    (region, fingerprint) came.
+    `failures` says, by Region, why CloudTrail could not be asked; `sources` where each (Region,
+    fingerprint) came from.
     """
 
     store: ObjectStore
@@ -150,11 +151,12 @@ class KeyRing:
     def find(
         self, region: str, fingerprint: str, generated: datetime | None = None
     ) -> TrailKey | None:
-        """None where there is no such key. `generated` is when a backfill digest was made, which
-        may be long after its hour.
+        """The key, or None if it does not exist. `generated` is when a backfill digest was made,
+        which can be long after its hour.
 
-        Raises BadPack, StoreError: also where the archive does not have it and CloudTrail, which
-        may, could not be asked, is not there to be asked, or refused to be when it was to be kept.
+        Raises BadPack, StoreError. StoreError also if the archive does not have the key, and
+        CloudTrail, which may have it, could not be asked now or refused the run that would have
+        kept it.
         """
         with self._lock:
             asked = (region, fingerprint, generated)
@@ -166,11 +168,11 @@ class KeyRing:
         return found
 
     def _raise_unasked(self, region: str, fingerprint: str, failed: RequestFailed | None) -> None:
-        """CloudTrail may have the key, and could not be asked: now, or by the runs that would have
-        kept it. Everything else goes on without it.
+        """Raises an error that says why CloudTrail could not be asked: now, or by the runs that
+        would have kept the key.
         """
         refusal = self._read_refusals().get(region)
-        since = "" if refusal is None else f"; runs were refused it, first on {refusal.since}"
+        since = "" if refusal is None else f"; CloudTrail refused runs since {refusal.since}"
         if failed is not None:
             kind = type(failed) if isinstance(failed, StoreError) else StoreError
             text = f"no public key {fingerprint}: {failed}{since}"
@@ -181,7 +183,7 @@ class KeyRing:
         raise _not_asked(fingerprint)
 
     def _read_refusals(self) -> dict[str, Refusal]:
-        """Of all targets; where several know of a Region, the first refusal counts."""
+        """The refusals of all targets; if several have one for a Region, the earliest counts."""
         if self._refusals is None:
             found: dict[str, Refusal] = {}
             for target in self.targets:
@@ -209,7 +211,7 @@ class KeyRing:
         return None
 
     def _ask(self, region: str, first: datetime, last: datetime) -> dict[str, TrailKey]:
-        """Nothing where CloudTrail cannot be asked: the archive may have the key."""
+        """CloudTrail's keys; empty if it cannot be asked, since the archive may have the key."""
         if self.trail_keys is None or region in self.failures:
             return {}
         try:
@@ -224,14 +226,14 @@ class KeyRing:
 
 def _not_asked(fingerprint: str) -> StoreError:
     error = StoreError(
-        f"no public key {fingerprint!r} is kept beside the packs, and CloudTrail, which may have "
+        f"public key {fingerprint!r} is not kept with the packs, and CloudTrail, which may have "
         "it, was not asked",
         code="NotAsked",
         operation="ListPublicKeys",
     )
     error.advice = (
-        "Nothing is said against these digests. Ask CloudTrail, with its credentials and without "
-        "--public-keys archive; AWS_ENDPOINT_URL_CLOUDTRAIL names another place to ask."
+        "This is not evidence against the digests. Ask CloudTrail: use credentials that may call "
+        "it, without --public-keys archive. AWS_ENDPOINT_URL_CLOUDTRAIL sets another endpoint."
     )
     return error
 
@@ -239,7 +241,7 @@ def _not_asked(fingerprint: str) -> StoreError:
 def _write_key(
     store: ObjectStore, target: Target, region: str, key: TrailKey, options: WriteOptions
 ) -> int:
-    """How many were written. One that somebody else wrote in the meantime must be the same."""
+    """Writes a key; returns 1, or 0 if it existed. An existing one must be the same key."""
     where = f"public key {key.fingerprint!r} of CloudTrail in {region}"
     if not _FINGERPRINT.fullmatch(key.fingerprint):
         raise StoreError(
@@ -259,7 +261,7 @@ def _write_key(
         stored = read_archived_key(store, target, region, key.fingerprint)
         if stored is None or stored.der != key.der:
             raise VerificationError(
-                f"s3://{target.bucket}/{name} is another key than CloudTrail's of this fingerprint"
+                f"s3://{target.bucket}/{name} differs from CloudTrail's key with this fingerprint"
             ) from None
         return 0
     return 1

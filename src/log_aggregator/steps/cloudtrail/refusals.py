@@ -1,9 +1,9 @@
-"""Regions in which CloudTrail may not be asked for its public keys, remembered beside these.
+"""Remembers the Regions in which CloudTrail refuses to list its public keys.
 
-A Region deny or a Region that the account has not opted into refuses every night anew. So the first
-refusal is written down, `keys/regions/<region>/<day>-refused.json`, and the Region is left alone
-for 30 days. One that then answers gets `<day>-answers.json`. Notes are written once and never
-changed: the newest by its name counts.
+A Region deny control, or a Region that the account has not opted into, would refuse every night. So
+the first refusal is noted, in `keys/regions/<region>/<day>-refused.json`, and the Region is not
+asked for 30 days. If it answers then, it gets `<day>-answers.json`. Notes are never changed: the
+newest by name counts.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ ASKED_AGAIN_DAYS = 30
 REFUSAL_CODES = frozenset(
     {"AuthFailure", "InvalidClientTokenId", "OptInRequired", "UnrecognizedClientException"}
 )
-"""What AWS answers in a Region that is not opted into, besides AccessDenied: it does not know the
-credentials there, though they are good everywhere else
+"""What AWS answers in a Region that is not opted into, apart from AccessDenied: the credentials are
+unknown there, although they are valid everywhere else
 (https://repost.aws/knowledge-center/iam-validate-access-credentials).
 """
 
@@ -42,7 +42,7 @@ _NOTE = re.compile(r"(?P<region>[a-z0-9-]{1,64})/(?P<day>\d{4}-\d{2}-\d{2})-(?P<
 
 
 class RegionAnswer(StrEnum):
-    """What a Region did when it was asked. Of two notes of a day the later name counts."""
+    """How a Region answered. If a day has two notes, the later name counts."""
 
     ANSWERS = "answers"
     REFUSED = "refused"
@@ -50,7 +50,7 @@ class RegionAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A Region that refuses: since when, and when it was asked last."""
+    """A Region that refuses: the first day, and the day it was last asked."""
 
     since: date
     asked: date
@@ -60,8 +60,8 @@ class Refusal:
 
 
 def is_refusal(error: LogAggregatorError) -> bool:
-    """The Region does not let itself be asked. Neither throttling nor the network is a refusal: the
-    next night may do better. Whether it is only this Region, its error does not tell.
+    """Whether the Region refuses. Throttling and network errors are not refusals: the next night
+    may succeed. The error does not tell whether other Regions refuse too.
     """
     return isinstance(error, AccessDenied) or (
         isinstance(error, RequestFailed) and error.code in REFUSAL_CODES
@@ -69,8 +69,8 @@ def is_refusal(error: LogAggregatorError) -> bool:
 
 
 def is_beyond_our_permissions(error: LogAggregatorError) -> bool:
-    """A refusal that says itself that no permission of the role could change it: by the
-    organisation, or because the Region is not opted into
+    """Whether a refusal says that no permission of the role could change it: it comes from the
+    organisation, or the Region is not opted into
     (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
     """
     is_not_opted_in = isinstance(error, RequestFailed) and error.code == "OptInRequired"
@@ -84,7 +84,7 @@ def notes_prefix(target: Target) -> str:
 def read_refusals(store: ObjectStore, target: Target, today: date) -> dict[str, Refusal]:
     """By Region, those that refused when they were last asked. Raises StoreError.
 
-    A note of a day to come is not believed: it would keep a Region from being asked for good.
+    A note with a future day is ignored: it would keep a Region from ever being asked.
     """
     prefix = notes_prefix(target)
     found: dict[str, Refusal] = {}
@@ -103,7 +103,7 @@ def read_refusals(store: ObjectStore, target: Target, today: date) -> dict[str, 
 
 
 def encode_note(region: str, answer: RegionAnswer, day: date, why: str = "") -> bytes:
-    """The name says all that is read; what is in it is for people."""
+    """A note's contents, for people only: the program reads just its name."""
     fields = {
         "format": FORMAT,
         "version": VERSION,
@@ -125,7 +125,7 @@ class Notepad:
     options: WriteOptions
 
     def write(self, region: str, answer: RegionAnswer, why: str = "") -> None:
-        """One that is there stays. Raises StoreError."""
+        """Writes a note, unless it exists. Raises StoreError."""
         key = f"{notes_prefix(self.target)}{region}/{self.day}-{answer.value}.json"
         data = encode_note(region, answer, self.day, why)
         with contextlib.suppress(PreconditionFailed):

@@ -1,10 +1,10 @@
-"""Archives, at the end of a run, the public keys that its digests may have been signed with.
+"""Archives, at the end of a run, the public keys that may have signed its digests.
 
-What cannot be read is a failure of the run, which takes nothing back; the next run that sees
-digests asks again. But a Region that refuses, while others answer, is a warning, and told once:
-nothing here can change that, and it would be refused every night. So is one whose refusal says that
-the organisation refuses. Where no Region answers, and none says that, it is the permission that is
-missing, and that is a failure.
+If they cannot be read, that is a failure of the run, but undoes nothing; the next run that sees
+digests asks again. A Region that refuses while others answer is only a warning, and reported once:
+the stack cannot change it, and it would be refused every night. The same holds for a refusal that
+names the organisation. If no Region answers and none says that, the permission is missing, which is
+a failure.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import RunResult
 
 FIRST_DIGESTS = datetime(2015, 1, 1, tzinfo=UTC)
-"""Before any digest. What a Region is asked for that could not be asked for a while: runs of older
-days may have passed it by, too.
+"""Before any digest. A Region that refused for a while is asked for all keys from here on: runs of
+older days may have skipped it, too.
 """
 
 ASKED_AGAIN = (
-    "Look at credentials, network and permissions; the next run that sees digests asks again."
+    "Check credentials, network and permissions; the next run that sees digests asks again."
 )
 REFUSED = (
-    "Digests of this Region are packed all the same, but without its keys they cannot be validated "
-    f"for as long as CloudTrail is refused. It is asked again after {ASKED_AGAIN_DAYS} days. See "
+    "Digests of this Region are packed, but cannot be validated without its keys while CloudTrail "
+    f"refuses. It is asked again after {ASKED_AGAIN_DAYS} days. See "
     'docs/how-to/validate-cloudtrail.md, section "Regions that cannot be asked".'
 )
 ALL_REFUSED = (
-    "No Region answered, and none says that a service control policy refuses: grant "
-    "cloudtrail:ListPublicKeys. The next run that sees digests asks again."
+    "No Region answered, and no refusal names a service control policy, so the permission is "
+    "missing: grant cloudtrail:ListPublicKeys. The next run that sees digests asks again."
 )
-ANSWERS_AGAIN = "Its keys are kept now, those of the days between included. There is nothing to do."
+ANSWERS_AGAIN = "Its keys are kept now, including those of the days in between. Nothing to do."
 
 
 def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: RunResult) -> None:
-    """In every target that got digests of a region. A backfill digest may have been signed as late
-    as now. `connect` gives None where there is no CloudTrail to ask.
+    """Archives keys in every target that got digests of a Region. A backfill digest may have been
+    signed as late as now. `connect` returns None if there is no CloudTrail to ask.
     """
     wanted: dict[Target, set[str]] = {}
     for done in result.groups:
@@ -82,7 +82,7 @@ def archive_run_keys(job: Job, connect: Callable[[], TrailKeys | None], result: 
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """A Region that refused just now, and since when it is known to."""
+    """A Region that refused just now, and the refusal known from before."""
 
     target: Target
     region: str
@@ -91,7 +91,7 @@ class _Refused:
 
     @property
     def is_doubtful(self) -> bool:
-        """It may be that only a permission is missing, unless another Region answers."""
+        """Whether only a permission may be missing, unless another Region answers."""
         return self.known is None and not is_beyond_our_permissions(self.error)
 
 
@@ -116,7 +116,7 @@ class _Asking:
         return replace(self.job.rules.group.combine.index, content_type=OPTIONS.content_type)
 
     def ask(self, target: Target, regions: Iterable[str]) -> None:
-        """Every Region but those that refused lately."""
+        """Asks every Region except those that refused lately."""
         try:
             refusals = read_refusals(self.job.store, target, self.today)
         except (GroupFailed, RequestFailed) as error:
@@ -143,21 +143,19 @@ class _Asking:
         self.has_answers = True
         try:
             write_keys(self.job.store, target, region, keys, self.options)
-            if known is not None:  # only now that its keys are there: else it is asked again
+            if known is not None:  # only after its keys are stored: otherwise it is asked again
                 self._pad(target).write(region, RegionAnswer.ANSWERS)
         except (GroupFailed, RequestFailed) as error:
             self.result.failures.append(Failure.of(_where(region), error))
             return
         if known is not None:
-            text = f"CloudTrail answers again, which refused since {known.since}"
+            text = f"CloudTrail answers again; it refused since {known.since}"
             self.result.warnings.append(
                 Failure(_where(region), "AnswersAgain", text, ANSWERS_AGAIN)
             )
 
     def settle_refusals(self) -> None:
-        """Once all Regions were asked: a refusal that is new is told, and remembered; so is one
-        that is not, without being told again.
-        """
+        """After all Regions were asked: notes every refusal, and reports those that are new."""
         for refused in self.refused:
             if refused.is_doubtful and not self.has_answers:
                 failure = Failure.of(_where(refused.region), refused.error, ALL_REFUSED)

@@ -1,11 +1,11 @@
 """Validates CloudTrail's digests and the logs that they name, wherever these lie now: `aws
 cloudtrail validate-logs` over packs.
 
-Account by account, day by day, newest first. Every digest in the range is checked by itself: place,
-signature, and, where a newer digest links to it, the hash and signature that the newer one gives. A
-link to a digest that is not there is an invalid digest. Logs are checked once all digests that can
-name them have been read, so that each index is read once. At the end the hours are told that no
-valid digest covers.
+Account by account, day by day, newest first. Every digest in the range is checked by itself: its
+place, its signature, and the hash and signature that a newer digest gives for it. A link to a
+missing digest counts as an invalid digest. Logs are checked once all digests that can name them
+have been read, so that each index is read once. At the end, hours that no valid digest covers are
+reported.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from log_aggregator.steps.cloudtrail.refusals import is_refusal
 from log_aggregator.steps.workers import Workers
 
 DAYS_AT_ONCE = 31
-"""So many days' digests of an account are listed at a time."""
+"""The digests of this many days of an account are listed at a time."""
 
 KEYS_REFUSED = (
     "Ask for the keys in the management account, to which no service control policy applies, and "
@@ -77,8 +77,8 @@ def validate(
     keys: KeyRing,
     watch: Watch,
 ) -> Validation:
-    """All trails of all these accounts, several accounts at once. Raises Unreachable, and
-    StoreError where a bucket cannot be listed.
+    """Validates all trails of these accounts, several accounts concurrently. Raises Unreachable,
+    and StoreError if a bucket cannot be listed.
     """
 
     def validate_account(places: AccountPlaces) -> Validation:
@@ -95,25 +95,25 @@ def validate(
 
 @dataclass(slots=True)
 class _ChainState:
-    """Where the walk along a chain is, from its newest digest backwards."""
+    """The state of the walk along a chain, from its newest digest backwards."""
 
     expected: Identity | None = None
-    """What the last valid digest links to."""
+    """The digest that the last valid digest links to."""
     expected_end: datetime | None = None
     began: datetime | None = None
-    """When the chain began, where its last digest was a starting one."""
+    """When the chain began, if its last digest was a starting one."""
 
 
 @dataclass(slots=True)
 class _Named:
-    """A log, and every digest's word for its hash."""
+    """A log, and the hash that each digest gives for it."""
 
     hashes: list[tuple[Chain, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _AccountValidation:
-    """One account. What is pending is bounded by a day's digests and logs."""
+    """The validation of one account. A day's digests and logs limit what is pending."""
 
     store: ObjectStore
     workers: Workers
@@ -162,8 +162,8 @@ class _AccountValidation:
     # Digests
 
     def _check_digests(self, copies: Iterable[Copy]) -> None:
-        """Newest first within each chain, and within chains that may go on from one another: a link
-        leads to what comes later.
+        """Checks digests, the newest first within each chain, and within chains that may continue
+        one another: a link leads to a digest that is checked later.
         """
         readings = {
             (reading.copy.bucket, reading.copy.key): reading
@@ -215,7 +215,7 @@ class _AccountValidation:
             self._reject(name, copy, flaw)
             return
         text = (
-            "the signature is the one that the next digest holds; the object has none"
+            "the object has no signature; the one in the next digest was used"
             if is_borrowed
             else ""
         )
@@ -236,7 +236,7 @@ class _AccountValidation:
         self.notes.reject(name.chain, copy, flaw)
 
     def _follow(self, name: DigestName, digest: Digest) -> None:
-        """Takes down what a valid digest says of the one before it, and of its logs."""
+        """Notes what a valid digest says about the one before it, and about its logs."""
         state = self.chains[name.chain]
         link = digest.previous
         if link is None:
@@ -256,8 +256,8 @@ class _AccountValidation:
             named.hashes.append((name.chain, log.sha256))
 
     def _claim(self, claim: Claim) -> None:
-        """Backfill digests come in no order of their hours, so the one before may have been looked
-        at already.
+        """Notes a claim. Backfill digests are not in the order of their hours, so the one before
+        may have been checked already.
         """
         identity = (claim.link.bucket, claim.link.key)
         seen = self.seen_backfills.get(identity)
@@ -270,13 +270,13 @@ class _AccountValidation:
             )
 
     def _note_chain(self, name: DigestName) -> None:
-        """What the walk shows between two digests: a gap, a digest that no other links to."""
+        """Reports what the walk shows between two digests: a gap, or a digest without a link."""
         chain = name.chain
         kind, state = kind_of(chain), self.chains.get(chain)
         if state is None:
             state = self.chains[chain] = _ChainState()
         elif chain.is_backfill:
-            pass  # they come when CloudTrail needs them, not by the hour
+            pass  # CloudTrail writes them when needed, not every hour, so there are no gaps
         elif state.began is not None:
             text = (
                 f"No log files were delivered by CloudTrail between {_format(name.end)} and "
@@ -294,7 +294,7 @@ class _AccountValidation:
                     State.NOTE,
                     chain.bucket,
                     name.key,
-                    "is in no chain: no newer digest links to it",
+                    "is not part of a chain: no newer digest links to it",
                 ),
                 [],
             )
@@ -302,8 +302,8 @@ class _AccountValidation:
         state.expected = state.expected_end = state.began = None
 
     def _check_missing(self, day: date) -> None:
-        """Every digest of this day and later ones has been seen; what is claimed of others is
-        looked for, once, and then missing.
+        """Every digest of this day and later has been seen. Claimed digests that were not among
+        them are looked for once more, and then count as missing.
         """
         while due := {
             identity: claims
@@ -322,8 +322,8 @@ class _AccountValidation:
     # Logs
 
     def _check_logs(self, day: date) -> None:
-        """The logs of this day and later ones; of earlier ones a digest still to come may name
-        more.
+        """Checks the logs of this day and later. A digest that was not read yet may name more logs
+        of earlier days.
         """
         due = [group for group in self.pending if group is None or group.date >= day]
         for group in sorted(
@@ -359,12 +359,12 @@ class _AccountValidation:
                 )
 
     def _miss(self, kind: Kind, identity: Identity, chains: Sequence[Chain]) -> None:
-        """Nobody has it; or, where packs could not be looked into, nobody knows."""
+        """Reports a missing file, which is not certain if packs could not be searched."""
         self.notes.miss(kind, identity, chains, is_certain=not self.files.failures)
 
 
 def _advise_on_key(error: GroupFailed) -> str | None:
-    """Only where it is CloudTrail that refuses: the bucket of the kept keys may, too."""
+    """Advice if CloudTrail refuses. None if the bucket of the kept keys does."""
     is_of_cloudtrail = isinstance(error, StoreError) and error.operation == LIST_PUBLIC_KEYS
     return KEYS_REFUSED if is_of_cloudtrail and is_refusal(error) else None
 

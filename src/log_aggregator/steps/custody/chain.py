@@ -1,8 +1,7 @@
-"""The end of a chain of custody records: where it is, what stands there, and how to write behind
-it.
+"""The end of a chain of custody records: finds it, reads it, and appends to it.
 
-What lies under `custody/` is believed only as far as it agrees with its own key and with the record
-before it: whoever can write there must not be able to end the chain, or to lead it elsewhere.
+An object under `custody/` is trusted only if it agrees with its own key and with the record before
+it: anyone who can write there must not be able to end the chain, or to divert it.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.packs.pages import list_all
 
 ATTEMPTS_MAX = 50
-"""So many other runs may write between one look at the newest record and the next."""
+"""How many times other runs may take the next number before appending gives up."""
 
 SEQUENCE_MAX = 9_000_000_000
-"""No chain gets there: with a higher number somebody could leave no room for the next one."""
+"""No chain gets this far. A forged record with a higher number could leave no room for the next."""
 
 READS_MAX = 5
-"""What cannot be read is read again, until it comes as it did before: to pass a record over is to
-forget what it says.
+"""A record that cannot be decoded is read again until the same bytes come twice: skipping a record
+that was only damaged in transit would lose what it says.
 """
 
 FOREIGN_COUNT_MAX = 100
-"""So many objects that are no records of the chain are looked at before the newest one is found."""
+"""The search for the newest record looks at this many objects that are not records of the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +59,17 @@ class ChainRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChainEnd:
-    """The newest record of a chain, None where there is none, and the number of the next."""
+    """The newest record of a chain, or None if there is none; and the number of the next."""
 
     newest: ChainRecord | None
     following: int
 
 
 def find_end(store: ObjectStore, target: Target) -> ChainEnd:
-    """Four requests, however many records there are. Raises StoreError, and NewerFormat: whoever
-    cannot read a chain's records must not write the next one.
+    """Finds the end with four requests, however many records there are.
+
+    Raises StoreError, and NewerFormat: a release that cannot read a chain's records must not write
+    the next one.
     """
     taken: set[int] = set()
     alone: ChainRecord | None = None
@@ -81,15 +82,15 @@ def find_end(store: ObjectStore, target: Target) -> ChainEnd:
         if looked_at > FOREIGN_COUNT_MAX:
             raise StoreError(
                 f"s3://{target.bucket}/{custody_prefix(target)}: more than {FOREIGN_COUNT_MAX} "
-                "objects there are no records of the chain; remove them"
+                "objects there are not records of the chain; remove them"
             )
     start = 0 if alone is None else alone.sequence + 1
     return ChainEnd(alone, _first_free(start, taken))
 
 
 def _has_place(store: ObjectStore, found: ChainRecord) -> bool:
-    """It follows a record before it; or the one right before it cannot be read: that was damaged,
-    and it may have followed that.
+    """Whether it follows an earlier record, or may follow one that is damaged: the one directly
+    before it, if that cannot be read.
     """
     if find_before(store, found) is not None:
         return True
@@ -101,8 +102,8 @@ def _has_place(store: ObjectStore, found: ChainRecord) -> bool:
 
 
 def read_record(store: ObjectStore, target: Target, sequence: int) -> ChainRecord | None:
-    """None where there is none, or where what is there is none, or that of another place. Raises
-    NewerFormat where a newer release wrote it: what it says is part of the chain.
+    """The record with a number. None if nothing is there, or something that is not a record or
+    belongs in another place. Raises NewerFormat where a newer release wrote it.
     """
     if sequence > SEQUENCE_MAX:
         return None
@@ -116,7 +117,7 @@ def read_record(store: ObjectStore, target: Target, sequence: int) -> ChainRecor
         except NewerFormat as error:  # to pass it over would be to write a second chain beside it
             raise NewerFormat(f"s3://{target.bucket}/{key}: {error}") from error
         except BadPack:
-            if data in seen:  # it is stored so, and was not damaged on its way
+            if data in seen:  # the stored bytes are bad; they were not damaged in transit
                 return None
             seen.add(data)
             continue
@@ -128,9 +129,7 @@ def read_record(store: ObjectStore, target: Target, sequence: int) -> ChainRecor
 
 
 def find_before(store: ObjectStore, found: ChainRecord) -> ChainRecord | None:
-    """The record that it names as the one before it. What somebody put in between is passed
-    over.
-    """
+    """The record that it names as the one before it. Objects put in between are skipped."""
     oldest = max(-1, found.sequence - 1 - FOREIGN_COUNT_MAX)
     for sequence in range(found.sequence - 1, oldest, -1):
         before = read_record(store, found.record.target, sequence)
@@ -140,7 +139,7 @@ def find_before(store: ObjectStore, found: ChainRecord) -> ChainRecord | None:
 
 
 def read_back(store: ObjectStore, newest: ChainRecord | None) -> Iterator[ChainRecord]:
-    """The chain from its newest record on, as far as it can be followed."""
+    """The chain from its newest record backwards, as far as it can be followed."""
     while newest is not None:
         yield newest
         newest = find_before(store, newest)
@@ -152,9 +151,12 @@ def append(
     options: WriteOptions,
     follow: Callable[[ChainEnd], Record | WrittenRecord],
 ) -> WrittenRecord:
-    """Puts a record at the end of a chain: what `follow` makes of that end, or gives as written
-    already. Two writers at once want the same number; S3 lets one have it, and the other looks
-    again. Raises StoreError.
+    """Appends a record to a chain: the one that `follow` makes for its end. `follow` can also
+    return a record that was written already.
+
+    If two writers want the same number, If-None-Match lets one of them have it, and the other tries
+    the next (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). Raises
+    StoreError.
     """
     for _ in range(ATTEMPTS_MAX):
         record = follow(find_end(store, target))
@@ -169,13 +171,13 @@ def append(
             continue
         return ChainRecord(record, hash_record(data)).written
     raise StoreError(
-        f"s3://{target.bucket}/{custody_prefix(target)}: {ATTEMPTS_MAX} times another run wrote "
-        "the next record"
+        f"s3://{target.bucket}/{custody_prefix(target)}: no record could be appended, because "
+        f"{ATTEMPTS_MAX} times another run wrote the next one first"
     )
 
 
 def _list_newest_first(store: ObjectStore, target: Target, taken: set[int]) -> Iterator[int]:
-    """Numbers that are taken, by whatever, the highest first; `taken` fills up with them."""
+    """Numbers that any object has taken, the highest first; also adds them to `taken`."""
     folders = store.list_prefixes(target.bucket, prefix=custody_prefix(target)).prefixes
     for folder in sorted(folders, reverse=True):
         found = (

@@ -1,4 +1,4 @@
-"""What a run tells while it works: custody records, window by window, and the public keys of the
+"""Records a run while it works: custody records, window by window, and the public keys of the
 digests that it packs.
 """
 
@@ -18,15 +18,15 @@ from log_aggregator.steps.packing.results import RunResult
 
 @dataclass(slots=True)
 class CustodyKeeper:
-    """Of one run; implements `log_aggregator.steps.packing.run.Recorder`."""
+    """Keeps custody of one run. Implements `log_aggregator.steps.packing.run.Recorder`."""
 
     job: Job
     run: str
     archive_keys: Callable[[RunResult], None]
     """Archives the public keys of the digests that were packed."""
     recovers: bool = True
-    """At its end it tells what runs left behind that did not say it themselves. That looks at every
-    group of every run that is under way, so of many runs one after the other only the last does.
+    """At its end it records what interrupted runs left unrecorded. That examines every group of
+    every run under way, so in a series of runs only the last one does it.
     """
     _began: datetime = field(init=False)
 
@@ -37,7 +37,7 @@ class CustodyKeeper:
             open_custody(self.job, span, window.first, window.last, groups)
 
     def end(self, done: RunResult) -> None:
-        """Where the run was stopped the record comes first: there may not be time for the keys."""
+        """If the run was stopped, writes the record first: there may not be time for the keys."""
         if not done.is_stopped:
             self.archive_keys(done)
         write_custody(self.job, done, RunSpan(self.run, self._began, self.job.clock.now()))

@@ -12,7 +12,7 @@ from log_aggregator.steps.packs.pages import list_pages
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it was written."""
+    """An object that is not as it was written."""
 
     where: str
     what: str
@@ -26,8 +26,8 @@ def list_written_once(
     no_such: str,
     findings: list[Finding],
 ) -> dict[int, LogObject]:
-    """What is there now, by the number that `parse` finds in its key. Where there are versions, one
-    that was replaced or deleted shows; that, and keys without a number, is added to the findings.
+    """The current objects, by the number that `parse` finds in their keys. Adds keys without a
+    number to the findings, and, in a bucket with versions, objects that were replaced or deleted.
     Raises StoreError.
     """
     current: dict[int, LogObject] = {}

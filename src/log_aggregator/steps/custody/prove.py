@@ -1,8 +1,8 @@
-"""Says up to which record a chain is proven, and by whom: the signatures beside it are checked, and
-held against its records.
+"""Establishes up to which record a chain is proven, and by whom: checks the signatures stored with
+it, and compares them with its records.
 
-Whoever can write to the bucket can write signatures with keys of their own, so only keys that were
-named count. A signature of a record that is not there any more shows that the chain was cut off.
+Anyone who can write to the bucket can add signatures by their own keys, so only keys that the user
+names count. A signature of a missing record shows that the chain was truncated.
 """
 
 from __future__ import annotations
@@ -32,25 +32,26 @@ from log_aggregator.steps.custody.walk import StoredRecord, Walked, WalkRules, w
 from log_aggregator.steps.job import Job
 
 CLOCKS_MAX = timedelta(hours=24)
-"""A signature is stamped as soon as it is made. So far the clocks may be apart."""
+"""A signature is stamped as soon as it is made. Its time and the stamp's may differ by this much,
+for clocks that are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Who is believed."""
+    """Whose signatures and time stamps count."""
 
     keys: Mapping[bytes, str] = field(default_factory=dict)
-    """Public keys, and what they are called. None at all: signatures are checked, and prove nothing
-    but that they fit the records.
+    """Public keys and their names. If empty, signatures are checked, but prove only that they match
+    the records.
     """
     stamps: StampReader | None = None
 
 
 def prove_chain(job: Job, target: Target, rules: WalkRules, trust: Trust) -> Walked:
-    """Walks a chain, and checks the signatures of all records. What is wrong with these is among
-    the walk's findings. Raises StoreError where S3 cannot be asked.
+    """Walks a chain and checks the signatures of all records; problems become findings of the walk.
+    Raises StoreError if S3 cannot be reached.
 
-    Signatures are listed first: a run that is under way writes its record before it signs that.
+    Signatures are listed before records: a run under way writes a record before it signs it.
     """
     findings: list[Finding] = []
     proofs: dict[int, Proof] = {}
@@ -73,7 +74,7 @@ def prove_chain(job: Job, target: Target, rules: WalkRules, trust: Trust) -> Wal
 
 @dataclass(slots=True)
 class _Comparing:
-    """Holds records against their signatures, the newest first."""
+    """Compares records with their signatures, the newest first."""
 
     target: Target
     proofs: Mapping[int, Proof]
@@ -86,7 +87,7 @@ class _Comparing:
         proven.oldest = found.sequence
         self._seen.add(found.sequence)
         if proof is not None and found.sha256 is not None and proof.sha256 != found.sha256:
-            what = f"its SHA-256 is {found.sha256}; {proof.sha256} was signed at"
+            what = f"its SHA-256 is {found.sha256}, but {proof.sha256} was signed at"
             self.findings.append(Finding(found.key, f"{what} {proof.signed_at:%Y-%m-%dT%H:%M:%SZ}"))
         elif proof is not None and found.record is not None and found.sha256 is not None:
             settled = replace(proof, ended=found.record.ended)
@@ -97,7 +98,7 @@ class _Comparing:
             proven.after += 1
 
     def find_missing(self, rules: WalkRules) -> Iterator[Finding]:
-        """Signed records that are not there."""
+        """Signed records that are missing."""
         begin = rules.oldest
         if rules.last is not None and self.proven.oldest is not None:
             begin = max(begin, self.proven.oldest)
@@ -106,24 +107,24 @@ class _Comparing:
                 signed_at = self.proofs[sequence].signed_at
                 yield Finding(
                     signature_key(self.target, sequence),
-                    f"it signs record {sequence}, which is not there: it was there at "
-                    f"{signed_at:%Y-%m-%dT%H:%M:%SZ}, and was removed",
+                    f"it signs record {sequence}, which is missing: the record existed at "
+                    f"{signed_at:%Y-%m-%dT%H:%M:%SZ} and was removed since",
                 )
 
 
 def _find_unproven(target: Target, proofs: Mapping[int, Proof], trust: Trust) -> Iterator[Finding]:
-    """Whoever names a key or an authority expects that there is something by it."""
+    """Findings if the user named keys or authorities, but nothing is signed or stamped by them."""
     where = signatures_prefix(target)
     if trust.keys and not proofs:
-        yield Finding(where, "there is no signature by a key that was named")
+        yield Finding(where, "no signature is by a key that was named")
     elif trust.stamps is not None and not any(proof.stamp for proof in proofs.values()):
-        yield Finding(where, "there is no time stamp by an authority that was named")
+        yield Finding(where, "no time stamp is by an authority that was named")
 
 
 def _read_signatures(
     job: Job, target: Target, trust: Trust, findings: list[Finding]
 ) -> Iterator[tuple[int, Proof | Finding]]:
-    """What each signature says, or what is wrong with it."""
+    """Each signature's proof, or what is wrong with it."""
 
     def parse(key: str) -> int | None:
         return parse_signature_key(target, key)
@@ -133,7 +134,7 @@ def _read_signatures(
         target.bucket,
         signatures_prefix(target),
         parse,
-        "it is no signature of a custody record",
+        "it is not a signature of a custody record",
         findings,
     )
 
@@ -144,7 +145,7 @@ def _read_signatures(
         try:
             signature = decode_signature(job.store.get_object(target.bucket, key).data)
         except NotFound:
-            return sequence, Finding(key, "it is gone")
+            return sequence, Finding(key, "it was deleted during the check")
         except BadPack as error:
             return sequence, Finding(key, str(error))
         proof = check_signature(signature, target, sequence, trust)
@@ -158,7 +159,7 @@ def _read_signatures(
 def check_signature(
     signature: Signature, target: Target, sequence: int, trust: Trust
 ) -> Proof | str:
-    """What a signature proves of whatever record has the hash that it names; or, as text, what is
+    """What a signature proves about the record with the hash that it names; or, as text, what is
     wrong with it.
     """
     flaw = find_flaw(signature, target, sequence)
@@ -172,10 +173,10 @@ def check_signature(
         try:
             stamp = trust.stamps.read(signature.time_stamp, signature.signature)
         except ValueError as error:
-            return f"its time stamp is not believed: {error}"
+            return f"its time stamp is not valid: {error}"
         if abs(stamp.moment - statement.signed_at) > CLOCKS_MAX:
             return (
-                f"it says that it was signed at {statement.signed_at:%Y-%m-%dT%H:%M:%SZ}, and was "
+                f"it claims to be signed at {statement.signed_at:%Y-%m-%dT%H:%M:%SZ}, but was "
                 f"stamped at {stamp.moment:%Y-%m-%dT%H:%M:%SZ}"
             )
     return Proof(

@@ -1,10 +1,10 @@
-"""Takes down what runs left behind that did not say it themselves: they were killed, or stopped in
-the midst of something, or S3 did not tell them what became of a deletion.
+"""Records what interrupted runs did without recording it: they were killed, or stopped halfway, or
+S3 did not answer a deletion.
 
-Such a run has an opening that nobody closed, and that names its groups. Their packs are verified,
-and it is looked which of their originals are gone. What other records say already is left out. So
-in the end one record says of every pack that it was written, and at least one of every original
-that it was deleted.
+A run like this has an opening record that no record closes, and that names its groups. Their packs
+are verified, and their originals are listed to see which are gone. What other records already say
+is left out. In the end exactly one record says of every pack that it was written, and at least one
+says of every original that it was deleted.
 """
 
 from __future__ import annotations
@@ -47,29 +47,29 @@ from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.packs.verify import verify_pack
 
 ALIVE_TIME_MAX = timedelta(hours=24)
-"""A run may be under way for so long. Until then its opening stays open: what it does after it was
-looked at is its own to tell, or for the next look.
+"""A run may be under way for this long. Until then its opening stays open, so that the run itself,
+or a later recovery, can record what it does next.
 """
 
 LOOKED_AT_AGAIN = (
-    "What they did is done and safe, and not in a record yet; the next run looks again. See what "
-    "the message names."
+    "What they did is done and safe, but not recorded yet. Fix what the message names; the next "
+    "run tries again."
 )
 
 OLDER_RECORDS_MAX = 50
-"""So many records before an opening are read too: an older pack's originals had gone by then."""
+"""This many records before an opening are read too: they may record deletions from older packs."""
 
 ATTEMPTS_TIME_MAX = timedelta(days=7)
-"""What cannot be looked at is tried for so long."""
+"""For this long recovery retries what it cannot examine."""
 
 
 def recover_runs(
     job: Job, result: RunResult, span: RunSpan, archive_keys: Callable[[RunResult], None]
 ) -> None:
-    """A record of recovery for every opening of which something is not told yet, of other runs and
-    of this one, which is over; and the public keys of digests that they packed.
+    """Writes a recovery record for every opening that is not fully recorded, of other runs and of
+    this one, which is over; and archives the public keys of the digests that they packed.
 
-    What cannot be looked at is a failure of the run that looks; the next one looks again.
+    What cannot be examined becomes a failure of this run; the next one tries again.
     """
     targets = targets_of(job.rules, result)
     for target in targets:
@@ -93,21 +93,21 @@ def recover_runs(
 
 @dataclass(slots=True)
 class _Told:
-    """What records say that were written since an opening."""
+    """What the records since an opening say."""
 
     new: set[str] = field(default_factory=set)
     deleted: Counter[str] = field(default_factory=Counter)
-    """By a pack's key."""
+    """Deleted originals, by the key of their pack."""
     lists: set[str] = field(default_factory=set)
     groups: set[Group] = field(default_factory=set)
-    """Those of which the run itself has told all, or a part."""
+    """Groups for which a record of the run itself is complete, at least for a part of them."""
     unsure: set[Group] = field(default_factory=set)
-    """Those of which it has not, or not of another part."""
+    """Groups for which a record of the run itself is incomplete, at least for a part of them."""
 
 
 @dataclass(slots=True)
 class _Recovery:
-    """Of one run, in one target."""
+    """The recovery of one run, in one target."""
 
     job: Job
     target: Target
@@ -116,7 +116,7 @@ class _Recovery:
     digest_regions: dict[Group, set[str]] = field(default_factory=dict)
 
     def write(self, span: RunSpan) -> WrittenRecord | None:
-        """None where there is nothing to tell, and the run may still be under way."""
+        """Writes the record. None if there is nothing to record and the run may be under way."""
         told, opened_at = self._read_told(), self._opened_at()
         job, opening = self.job, self.opening.record
         entries = [
@@ -153,7 +153,7 @@ class _Recovery:
         return append_record(job.store, record, job.rules.group.combine.index)
 
     def describe_digests(self) -> RunResult:
-        """The groups of digests that it found, as the archive of public keys wants them."""
+        """The groups of digests that it found, for archiving their public keys."""
         opening = self.opening.record
         groups = [
             GroupResult(group, digest_regions=sorted(regions))
@@ -162,13 +162,15 @@ class _Recovery:
         return RunResult(opening.first, opening.last, groups=groups, stage=opening.stage)
 
     def _opened_at(self) -> datetime:
-        """By S3's own clock, as those of packs are."""
+        """When the opening was written, by S3's clock: it is compared with times of packs, which S3
+        sets too, and the clock of this machine may differ.
+        """
         store, key = self.job.store, self.opening.record.key
         found = list_all(store, self.target.bucket, key)
         return next(entry.last_modified for entry in found if entry.key == key)
 
     def _read_told(self) -> _Told:
-        """Since the opening; and of deletions, for some while before it."""
+        """Reads the records since the opening, and some before it for their deletions."""
         told = _Told()
         for found in read_back(self.job.store, find_end(self.job.store, self.target).newest):
             if found.sequence < self.opening.sequence - OLDER_RECORDS_MAX:
@@ -186,7 +188,7 @@ class _Recovery:
         return told
 
     def _look_at(self, group: Group, told: _Told, opened_at: datetime) -> GroupEntry | None:
-        """None where there is nothing that other records do not say."""
+        """A group's entry, or None if other records already say everything."""
         entry = _Entry(group)
         try:
             ledger = read_ledger(
@@ -203,7 +205,9 @@ class _Recovery:
     def _look_at_pack(self, entry: _Entry, key: str, told: int, *, is_new: bool) -> None:
         try:
             verified = verify_pack(self.job.store, self.target, key)
-        except NotFound:  # without an index nothing of it was deleted, and a later run takes it up
+        except (
+            NotFound
+        ):  # without an index none of its originals were deleted; a later run adopts it
             return
         members = {member.identity for member in verified.index.members}
         there = self._find_there(entry.group, members)
@@ -222,7 +226,7 @@ class _Recovery:
             if found.key in told or found.last_modified < opened_at:
                 continue
             data = self.job.store.get_object(self.target.bucket, found.key).data
-            with decoding("the list of discards"):
+            with decoding(f"s3://{self.target.bucket}/{found.key}"):
                 listed = set(map(_identity_of, inflate_lines(data)))
             there = self._find_there(entry.group, listed)
             entry.lists.append(found.key)
@@ -240,7 +244,7 @@ class _Recovery:
 
 @dataclass(slots=True)
 class _Entry:
-    """A group's entry, as it is put together."""
+    """A group's entry while it is assembled."""
 
     group: Group
     counts: GroupCounts = field(default_factory=GroupCounts)

@@ -1,7 +1,6 @@
-"""Signs the newest record of a chain: at the end of a run, or whenever somebody asks for it.
+"""Signs the newest record of a chain, at the end of a run or on request.
 
-Nothing is undone where that fails: the record is there all the same, and a later signature vouches
-for it too.
+If that fails, nothing is undone: the record exists, and a later signature covers it too.
 """
 
 from __future__ import annotations
@@ -38,18 +37,18 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.results import RunResult
 
 ADVICE = (
-    "All is packed as ever, and its custody record is written. The next run signs again, and with "
-    "that vouches for this record too; `log-aggregator custody sign` does it at once."
+    "Everything is packed, and its custody record is written. The next run's signature covers this "
+    "record too; `log-aggregator custody sign` signs it now."
 )
 STAMP_ADVICE = (
-    "The record is signed all the same; a later record's time stamp vouches for it too. Look at "
-    "time_stamp_url and the network."
+    "The record is signed, but not stamped; a later record's time stamp covers it too. Check "
+    "time_stamp_url, and whether the network allows it."
 )
 
 
 def sign_after_run(job: Job, result: RunResult, connect: Callable[[], Signing | None]) -> None:
-    """The newest of the run's records in each target. What cannot be signed is a failure of the
-    run. `connect` gives None where nothing is to be signed.
+    """Signs the newest of the run's records in each target. An error becomes a failure of the run.
+    `connect` returns None if nothing is to be signed.
     """
     if not result.custody or result.is_stopped:
         return
@@ -62,10 +61,10 @@ def sign_after_run(job: Job, result: RunResult, connect: Callable[[], Signing | 
             result.signatures.append(signed)
             result.failures += failures
     except (KeyboardInterrupt, Interrupted):
-        result.is_stopped = True  # with the report of all that was done
+        result.is_stopped = True  # the report of what was done is still written
     except LogAggregatorError as error:
         result.failures.append(Failure.of("signature of the custody record", error, ADVICE))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run is done and has a report
+    except Exception as error:  # noqa: BLE001 - the run is done, and must have a report
         unexpected = Unexpected(name_place(error))
         result.failures.append(Failure.of("signature of the custody record", unexpected, ADVICE))
 
@@ -73,8 +72,8 @@ def sign_after_run(job: Job, result: RunResult, connect: Callable[[], Signing | 
 def sign_record(
     job: Job, written: WrittenRecord, signing: Signing
 ) -> tuple[WrittenSignature, list[Failure]]:
-    """Signs a record, unless it is signed. Without its time stamp the signature is stored all the
-    same: that is among the failures. Raises RequestFailed, VerificationError.
+    """Signs a record, unless it is already signed. If stamping fails, the signature is stored
+    without a time stamp, which is among the failures. Raises RequestFailed, VerificationError.
     """
     target = target_of(written)
     place = WrittenSignature(
@@ -98,7 +97,7 @@ def sign_record(
             failures.append(Failure.of(where, error, STAMP_ADVICE))
     try:
         _store(job, place, encode_signature(signature))
-    except PreconditionFailed:  # another run, or this call's own request whose answer was lost
+    except PreconditionFailed:  # another run signed it; or our own first answer was lost
         other = _read_signature(job, target, written, place)
         if other is None:
             raise
@@ -115,7 +114,7 @@ def target_of(written: WrittenRecord) -> Target:
 
 
 def _newest(records: Iterable[WrittenRecord]) -> list[WrittenRecord]:
-    """Of each target."""
+    """The newest record of each target."""
     newest: dict[Target, WrittenRecord] = {}
     for written in records:
         target = target_of(written)
@@ -125,8 +124,8 @@ def _newest(records: Iterable[WrittenRecord]) -> list[WrittenRecord]:
 
 
 def _make_signature(job: Job, target: Target, written: WrittenRecord, signer: Signer) -> Signature:
-    """Checked before it is stored, since it is stored once. Raises RequestFailed,
-    VerificationError.
+    """A signature, checked before it is stored, because it cannot be replaced. Raises
+    RequestFailed, VerificationError.
     """
     statement = Statement(
         target.bucket,
@@ -158,8 +157,8 @@ def _store(job: Job, place: WrittenSignature, data: bytes) -> None:
 def _read_signature(
     job: Job, target: Target, written: WrittenRecord, place: WrittenSignature
 ) -> WrittenSignature | None:
-    """The one that is there. None where there is none. Raises VerificationError where it is not one
-    of this record, and BadPack where it is none at all.
+    """The stored signature, or None. Raises VerificationError if it does not match this record, and
+    BadPack if it cannot be decoded.
     """
     try:
         found = decode_signature(job.store.get_object(place.bucket, place.key).data)
@@ -167,7 +166,7 @@ def _read_signature(
         return None
     flaw = find_flaw(found, target, written.sequence)
     if flaw is None and found.statement.sha256 != written.sha256:
-        flaw = f"it names the hash {found.statement.sha256}, and the record has {written.sha256}"
+        flaw = f"it signs the hash {found.statement.sha256}, but the record has {written.sha256}"
     if flaw is not None:
         raise VerificationError(f"s3://{place.bucket}/{place.key}: {flaw}")
     return replace(

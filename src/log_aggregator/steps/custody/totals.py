@@ -1,4 +1,4 @@
-"""What is packed, summed up out of custody records: a few objects, however many packs there are."""
+"""Totals of what is packed, from custody records: these are few, however many packs there are."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from log_aggregator.steps.job import Job
 
 @dataclass(slots=True)
 class PackedTotal:
-    """Of some of the packs."""
+    """The totals of some of the packs."""
 
     packs: int = 0
     objects: int = 0
-    """Log objects in them."""
+    """Log objects in these packs."""
     source_bytes: int = 0
     pack_bytes: int = 0
     deleted: int = 0
-    """Originals that are gone."""
+    """Originals that were deleted."""
 
     def add(self, entry: GroupEntry) -> None:
-        """What one record says of a group. Of all records exactly one says that a pack is new, and
-        each counts only what it saw deleted itself.
+        """Adds what one record says about a group. Exactly one record says that a pack is new, and
+        each record counts only its own deletions.
         """
         for pack in entry.packs:
             self.deleted += pack.deleted or 0
@@ -39,7 +39,9 @@ class PackedTotal:
 
 @dataclass(slots=True)
 class PackedTotals:
-    """All of it, and by what people ask for. `unread`: records that cannot be read, and why."""
+    """Totals of everything, and by log type, account and so on. `unread`: records that cannot be
+    read, and why.
+    """
 
     records: int = 0
     total: PackedTotal = field(default_factory=PackedTotal)
@@ -68,7 +70,9 @@ class PackedTotals:
 def sum_records(
     job: Job, targets: Iterable[Target], show: Callable[[int], object] = lambda _: None
 ) -> PackedTotals:
-    """Reads every record of these targets; `show` is told how many were read. Raises StoreError."""
+    """Sums every record of these targets. `show` gets the number of records read. Raises
+    StoreError.
+    """
     totals = PackedTotals()
     for target in targets:
         listed = list_records(job.store, target)

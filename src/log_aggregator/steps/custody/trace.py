@@ -1,5 +1,5 @@
-"""The life of one log object: which pack it went into, which runs verified that pack, and which one
-deleted the original.
+"""Traces the life of one log object: the pack that holds it, the runs that verified that pack, and
+the run that deleted the original.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class Life:
     member: Member
     index_written: datetime
     index_sha256: str
-    """Of the index as it is now."""
+    """SHA-256 of the index as it is now."""
     mentions: list[Mention] = field(default_factory=list)
     """What runs did to its pack, oldest first."""
     unread: list[Unread] = field(default_factory=list)
 
     @property
     def index_is_unchanged(self) -> bool:
-        """It is what every run saw that verified it; and at least one did."""
+        """Whether every run that verified the pack saw this index, and at least one did."""
         seen = {
             mention.pack.index_sha256
             for mention in self.mentions
@@ -72,8 +72,8 @@ class Life:
 def trace(job: Job, bucket: str, key: str) -> Iterator[Life]:
     """Every version of the key, in every pack of ours that holds it.
 
-    Raises NoSuchOriginal, StoreError; and at the end IncompleteSearch, where another pack may hold
-    it and could not be searched.
+    Raises NoSuchOriginal and StoreError; and at the end IncompleteSearch, if packs that may hold it
+    could not be searched.
     """
     is_found = False
     query = Query(
@@ -82,9 +82,8 @@ def trace(job: Job, bucket: str, key: str) -> Iterator[Life]:
         layouts=job.rules.layouts,
     )
     for found in find(job.store, job.workers, job.list_targets(), query):
-        if found.pack_key.startswith(
-            f"{found.target.root}packs/"
-        ):  # else another program's aggregate, of which no run of ours knows
+        # Otherwise it is an adopted aggregate, about which no custody record says anything.
+        if found.pack_key.startswith(f"{found.target.root}packs/"):
             is_found = True
             yield from _lives_in(job.store, job.workers, found)
     if not is_found:
@@ -92,7 +91,7 @@ def trace(job: Job, bucket: str, key: str) -> Iterator[Life]:
 
 
 def _lives_in(store: ObjectStore, workers: Workers, found: FoundPack) -> Iterator[Life]:
-    """One for each version."""
+    """One life for each version."""
     target = found.target
     index_key = target.index_key(found.pack_key)
     written = _written(store, target, index_key)
@@ -129,8 +128,8 @@ def _mentions(
     pack_key: str,
     written: datetime,
 ) -> Iterator[Mention | Unread]:
-    """From the first record that was written after the pack's index, up to the one whose run
-    deleted the last original.
+    """What records say about a pack, from the first one written after its index to the one whose
+    run deleted the last original.
     """
     listed = {
         sequence: entry

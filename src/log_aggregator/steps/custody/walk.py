@@ -1,8 +1,8 @@
-"""Walks a chain of custody records, newest to oldest, and says everything that is not as it was
-written.
+"""Walks a chain of custody records from the newest to the oldest, and reports everything that is
+not as it was written.
 
-One record is held at a time. Of the packs that records name only a few bytes each are kept: a chain
-of ten years names some hundred thousand.
+One record is in memory at a time. For each pack that records name only a few bytes are kept: a
+chain of ten years names several hundred thousand.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from log_aggregator.steps.packs.pages import list_all
 from log_aggregator.steps.workers import Workers
 
 PENDING_HOURS_MAX = 24
-"""A run that wrote a pack has come to its end by then, or it died."""
+"""A run that wrote a pack has finished after this time, or it died."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalkRules:
-    """What is looked at."""
+    """What a walk checks."""
 
     last: int | None = None
-    """Only so many records, the newest. Packs without a record are then not looked for."""
+    """Check only this many records, the newest. Packs without a record are not looked for then."""
     oldest: int = 0
-    """The chain is to begin with this record: those before it are known to be gone."""
+    """The chain should begin with this record: those before it are known to be gone."""
     expected: Mapping[int, str] = field(default_factory=dict)
-    """Hashes of records that somebody kept elsewhere, by sequence number."""
+    """Hashes of records that the user kept elsewhere, by sequence number."""
     reads_indexes: bool = False
-    """Every index that a record names is read, and its hash compared."""
+    """Read every index that a record names, and compare its hash."""
 
 
 @dataclass(slots=True)
@@ -57,20 +57,20 @@ class Walked:
     target: Target
     records: int = 0
     newest: tuple[int, str] | None = None
-    """(sequence number, hash): what to keep elsewhere."""
+    """(sequence number, hash), for the user to keep elsewhere."""
     packs: int = 0
     indexes_read: int = 0
     findings: list[Finding] = field(default_factory=list)
-    """A break: the exit code is 1."""
+    """Breaks of the chain: the exit code is 1."""
     notes: list[Finding] = field(default_factory=list)
-    """What is explained: packs of runs that did not come to their end."""
+    """Oddities with an explanation: packs of runs that did not finish."""
     proven: Proven = field(default_factory=Proven)
-    """How far it is signed, where that was asked (`prove`)."""
+    """How far it is signed, if signatures were checked (`prove`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record as it is read: its place, its hash, and what it says, or why it cannot be read."""
+    """A record as it was read: its place, its hash, and its contents or why they cannot be read."""
 
     sequence: int
     key: str
@@ -85,8 +85,8 @@ def walk_chain(
     rules: WalkRules,
     watch: Callable[[StoredRecord], object] = lambda _: None,
 ) -> Walked:
-    """Everything about one target's chain; `watch` is told of each record, the newest first. Raises
-    StoreError where S3 cannot be asked.
+    """Checks one target's chain. `watch` gets each record, the newest first. Raises StoreError if
+    S3 cannot be reached.
     """
     store, workers = job.store, job.workers
     walked = Walked(target)
@@ -107,7 +107,7 @@ def walk_chain(
         if walked.newest is None and found.sha256 is not None:
             walked.newest = (found.sequence, found.sha256)
         walked.records += 1
-        if found.record.kind is not RecordKind.DRILL:  # it says nothing of who wrote a pack
+        if found.record.kind is not RecordKind.DRILL:  # a drill's record does not name new packs
             ended = ended or found.record.ended
         hashes = packs.take(found, walked)
         if rules.reads_indexes:
@@ -123,14 +123,14 @@ def walk_chain(
 def read_records(
     store: ObjectStore, workers: Workers, target: Target, listed: Mapping[int, LogObject]
 ) -> Iterator[StoredRecord]:
-    """Records, in the order of `listed`. What cannot be read is told in its place."""
+    """Records, in the order of `listed`. A record that cannot be read has a `problem`."""
 
     def read(sequence: int) -> StoredRecord:
         key = record_key(target, sequence)
         try:
             data = store.get_object(target.bucket, key).data
         except NotFound:
-            return StoredRecord(sequence, key, None, None, "it is gone")
+            return StoredRecord(sequence, key, None, None, "it was deleted during the check")
         try:
             return StoredRecord(sequence, key, hash_record(data), decode_record(data))
         except BadPack as error:
@@ -157,16 +157,14 @@ def _list_versions(store: ObjectStore, target: Target, walked: Walked) -> dict[i
 
     prefix = custody_prefix(target)
     return list_written_once(
-        store, target.bucket, prefix, parse, "it is no custody record", walked.findings
+        store, target.bucket, prefix, parse, "it is not a custody record", walked.findings
     )
 
 
 def _check_sequence(
     target: Target, listed: Iterable[int], rules: WalkRules, walked: Walked
 ) -> None:
-    """No number is left out. An expected record that is newer than all there are is missing,
-    too.
-    """
+    """Checks that no number is missing, also among expected records newer than all that exist."""
     present = sorted(listed)
     expected = rules.oldest
     for sequence in present:
@@ -185,32 +183,33 @@ def _check_sequence(
     for sequence in sorted(rules.expected):
         if sequence >= expected:
             walked.findings.append(
-                Finding(record_key(target, sequence), "it is missing: it was expected to be there")
+                Finding(record_key(target, sequence), "it is missing, although it was expected")
             )
 
 
 def _check_record(target: Target, found: StoredRecord, rules: WalkRules, walked: Walked) -> None:
-    """What can be said of it by itself."""
+    """Checks a record by itself."""
 
     def complain(what: str) -> None:
         walked.findings.append(Finding(found.key, what))
 
     wanted = rules.expected.get(found.sequence)
     if wanted is not None and wanted != found.sha256:
-        complain(f"its SHA-256 is {found.sha256}; {wanted} was expected")
+        complain(f"its SHA-256 is {found.sha256}, but {wanted} was expected")
     record = found.record
     if record is None:
         complain(found.problem)
         return
     if (record.target, record.sequence) != (target, found.sequence):
         complain(
-            f"it is record {record.sequence} of s3://{record.target.bucket}/{record.target.root}"
+            f"its contents are those of record {record.sequence} of "
+            f"s3://{record.target.bucket}/{record.target.root}"
         )
     if (record.previous is None) != (found.sequence == 0):
         complain(
-            "it names no record before it"
+            "it does not name the record before it"
             if record.previous is None
-            else "it is the first and names a record before it"
+            else "it is the first record, but names one before it"
         )
     for entry in record.groups:
         imbalance = entry.find_imbalance()
@@ -220,25 +219,25 @@ def _check_record(target: Target, found: StoredRecord, rules: WalkRules, walked:
 
 @dataclass(slots=True)
 class _Link:
-    """A record of which the one that it follows was not seen yet."""
+    """A record whose predecessor was not seen yet."""
 
     found: StoredRecord
     record: Record
     is_told: bool
-    """It was said already that the record after it does not name it."""
+    """It was already reported that the record after it does not name it."""
 
 
 @dataclass(slots=True)
 class _Links:
-    """Follows a chain from its newest record on. What somebody put in between is passed over, so
-    that it is told of that alone, and not of all records before it.
+    """Follows a chain backwards from its newest record. Skips objects put in between, so that only
+    these are reported, and not every record before them.
     """
 
     _open: list[_Link] = field(default_factory=list)
     _expected: int = -1
-    """The number of what they may follow."""
+    """The number of the record that they may follow."""
     _has_hole: bool = False
-    """What was there cannot be read, and may have been it."""
+    """A record in between cannot be read, and may be the one that they follow."""
 
     def take(self, found: StoredRecord) -> Iterator[Finding]:
         record, is_beside = found.record, found.sequence == self._expected
@@ -255,22 +254,22 @@ class _Links:
         else:
             if not self._has_hole:
                 named = self._open[0].record.previous
-                what = f"its SHA-256 is {found.sha256}; the record after it names {named}"
+                what = f"its SHA-256 is {found.sha256}, but the record after it names {named}"
                 yield Finding(found.key, what)
             self._open.append(_Link(found, record, is_told=not self._has_hole))
         self._has_hole = False
 
     def _close(self, key: str, older: Record, following: _Link | None) -> Iterator[Finding]:
-        """It is known now which of them is the one after the older one."""
+        """Compares an older record with the one that is now known to follow it."""
         if following is None:
             return
         for other in self._open:
             if other is not following and not other.is_told:
-                yield Finding(other.found.key, "the record after it names another one")
+                yield Finding(other.found.key, "the record after it names a different record")
         newer = following.record
         opened = {newer.sequence} if newer.kind is RecordKind.OPENING else set()
         if set(newer.open) != (set(older.open) | opened) - {newer.closes}:
-            yield Finding(key, "the record after it names other openings as open")
+            yield Finding(key, "the record after it lists different openings as open")
 
 
 def _check_indexes(
@@ -285,13 +284,13 @@ def _check_indexes(
         try:
             index_key = target.index_key(pack_key)
         except ValueError:
-            return Finding(pack_key, f"record {sequence} names it, and it is no pack of this place")
+            return Finding(pack_key, f"record {sequence} names it, but it is not a pack's key here")
         try:
             sha256 = read_index(store, target, pack_key).sha256
         except NotFound:
-            return Finding(index_key, f"record {sequence} names it, and it is not there")
+            return Finding(index_key, f"record {sequence} names it, but it does not exist")
         if sha256 != hashes[pack_key]:
-            return Finding(index_key, f"it is not what record {sequence} says: its SHA-256 differs")
+            return Finding(index_key, f"its SHA-256 differs from the one in record {sequence}")
         return None
 
     for finding in workers.each(check, hashes):
@@ -301,21 +300,21 @@ def _check_indexes(
 
 
 class _Packs:
-    """Which packs records name, and which of them were written by the run of a record; as 64 bits
-    of a hash each.
+    """The packs that records name, and those whose writing a record claims; each as 64 bits of a
+    hash.
     """
 
     def __init__(self) -> None:
         self.named: dict[int, int] = {}
-        """-> the oldest record that names it."""
+        """A pack -> the oldest record that names it."""
         self.written: set[int] = set()
         self.began: datetime | None = None
         """When the first run of the chain began."""
         self._hashes: set[tuple[int, int]] = set()
 
     def take(self, found: StoredRecord, walked: Walked) -> dict[str, str]:
-        """From the keys of its verified packs to the hashes of their indexes; of those only that no
-        newer record said the same of.
+        """Notes a record's packs. Returns the keys of its verified packs with the hashes of their
+        indexes, except those that a newer record already gave.
         """
         fresh: dict[str, str] = {}
         for pack in found.record.packs if found.record is not None else ():
@@ -323,7 +322,7 @@ class _Packs:
             self.named[number] = found.sequence
             if pack.is_new and number in self.written:
                 walked.findings.append(
-                    Finding(found.key, f"another record also says who wrote {pack.key}")
+                    Finding(found.key, f"another record also claims to have written {pack.key}")
                 )
             elif pack.is_new:
                 self.written.add(number)
@@ -341,7 +340,7 @@ def short(text: str) -> int:
 
 
 def _check_unrecorded(job: Job, packs: _Packs, ended: datetime | None, walked: Walked) -> None:
-    """Packs that no record says to have written: their run died before it could."""
+    """Reports packs whose writing no record claims: their run died before it wrote the record."""
     target, now = walked.target, job.clock.now()
     for entry in list_all(job.store, target.bucket, f"{target.root}indexes/"):
         number = (
@@ -352,7 +351,7 @@ def _check_unrecorded(job: Job, packs: _Packs, ended: datetime | None, walked: W
         if number in packs.named:
             settled = packs.named[number]
             what = (
-                "its pack was written by a run, or a call, that did not come to its end; record "
+                "its pack was written by a run, or a call, that did not finish; record "
                 f"{settled} settled it"
             )
             walked.notes.append(Finding(entry.key, what))
@@ -362,8 +361,8 @@ def _check_unrecorded(job: Job, packs: _Packs, ended: datetime | None, walked: W
             walked.notes.append(
                 Finding(
                     entry.key,
-                    "no record names its pack: a run wrote it that died, or is under way, and "
-                    "the next run says what it left; or somebody made it by hand",
+                    "no record names its pack: it was written by a run that died or is under way, "
+                    "and the next run records it; or it was made by hand",
                 )
             )
         elif now - entry.last_modified < timedelta(hours=PENDING_HOURS_MAX):
@@ -373,6 +372,6 @@ def _check_unrecorded(job: Job, packs: _Packs, ended: datetime | None, walked: W
         else:
             what = (
                 "no record names its pack, and none was written since: the newest records are "
-                "missing, or no run came to its end"
+                "missing, or no run finished"
             )
             walked.findings.append(Finding(entry.key, what))

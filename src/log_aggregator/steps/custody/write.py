@@ -1,8 +1,8 @@
-"""Writes custody records: an opening before a run touches a window of days, a closing when that
-window is done, one of each for every place that its packs go to.
+"""Writes custody records: an opening before a run touches a window of days, and a closing when that
+window is done, for every target that its packs go to.
 
-A run that is stopped, or of which something is not known, leaves its opening open; a later run
-looks what became of it (`recover`).
+A run that is stopped, or whose result is partly unknown, leaves its opening open; a later run finds
+out what it did (`recover`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from log_aggregator.steps.packing.selection import Selection
 from log_aggregator.steps.rules import RunRules
 
 OTHERS_MAX = 200
-"""So many records of other runs are looked at for what they say of this one's packs."""
+"""This many records of other runs are checked for what they say about this run's packs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class RunSpan:
 def open_custody(
     job: Job, span: RunSpan, first: date, last: date, groups: Iterable[Group]
 ) -> list[WrittenRecord]:
-    """Writes down which groups are about to be touched, in each target of theirs: without that
-    nothing is. Raises CannotStart.
+    """Records in each target which groups are about to be touched. Without this record nothing is
+    touched. Raises CannotStart.
     """
     by_target: dict[Target, list[Group]] = {}
     for group in sorted(groups):
@@ -76,13 +76,13 @@ def open_custody(
         try:
             written.append(append_record(job.store, record, job.rules.group.combine.index))
         except RequestFailed as error:
-            raise CannotStart.because(error, "a custody record has to be written first") from error
+            raise CannotStart.because(error, "the custody record cannot be written") from error
     return written
 
 
 def write_custody(job: Job, result: RunResult, span: RunSpan) -> None:
-    """A closing for each target. What cannot be written is a failure of the run; the result stands,
-    and so do the other records.
+    """Writes a closing for each target. If one cannot be written, that is a failure of the run; its
+    work and its other records stay.
     """
     for target in targets_of(job.rules, result):
         record = make_record(job.rules, result, target, span)
@@ -101,16 +101,14 @@ def write_custody(job: Job, result: RunResult, span: RunSpan) -> None:
 
 
 def is_all_known(record: Record) -> bool:
-    """Nothing failed in the midst of it: what was asked for last, and what became of that, may not
-    be known then.
+    """Whether nothing failed in any group. After a failure the outcome of the last request may not
+    be known.
     """
     return not any(entry.counts.unknown or entry.failures for entry in record.groups)
 
 
 def targets_of(rules: RunRules, result: RunResult) -> list[Target]:
-    """The destination bucket; or every bucket that logs were looked for in, where each has its own
-    packs.
-    """
+    """The destination bucket, or every listed bucket if each has its own packs."""
     if rules.destination_bucket is not None:
         return [Target(rules.destination_bucket)]
     return sorted(
@@ -120,7 +118,7 @@ def targets_of(rules: RunRules, result: RunResult) -> list[Target]:
 
 
 def make_record(rules: RunRules, result: RunResult, target: Target, span: RunSpan) -> Record:
-    """What a run did in one target. Its place in the chain is not known yet."""
+    """The record of what a run did in one target. Its place in the chain is not known yet."""
     return Record(
         target=target,
         run=span.name,
@@ -144,9 +142,9 @@ def make_record(rules: RunRules, result: RunResult, target: Target, span: RunSpa
 def append_record(
     store: ObjectStore, record: Record, options: WriteOptions, *, closes_own: bool = False
 ) -> WrittenRecord:
-    """Puts a record at the end of its target's chain. Where the run has one already (an answer was
-    lost, the end of a run was begun again), that one is given. A pack that another record names as
-    written is only found by this one. Raises StoreError.
+    """Appends a record to its target's chain. If the run already has this record (an answer was
+    lost, or the end of the run was repeated), returns that one. Packs whose writing another record
+    claims are listed as found, not as written. Raises StoreError.
     """
 
     def follow(end: ChainEnd) -> Record | WrittenRecord:
@@ -174,15 +172,15 @@ def append_record(
 
 
 def _opens(found: ChainRecord, record: Record) -> bool:
-    """It is the opening of what this record closes."""
+    """Whether it is the opening that this record closes."""
     return found.record.step == (record.run, RecordKind.OPENING, record.first, record.last)
 
 
 def _read_others(
     store: ObjectStore, newest: ChainRecord | None, record: Record
 ) -> Iterator[ChainRecord]:
-    """The records that may say something of this one's run: back to its opening, or to when it
-    began; of a recovery, to the opening that it is about.
+    """The records that may concern this record's run: back to its opening, or to the time when it
+    began; for a recovery, back to the opening that it is about.
     """
     for number, found in enumerate(read_back(store, newest), 1):
         yield found
@@ -192,7 +190,7 @@ def _read_others(
         elif _opens(found, record) or number >= OTHERS_MAX:
             return
         elif not record.groups and found.record.ended < record.began:
-            return  # of a pack it claims nothing, so that no clock has to be believed
+            return  # it claims no packs, so a wrong clock does no harm here
 
 
 def _left_alone(selection: Selection) -> dict[str, int]:
@@ -210,7 +208,7 @@ def _entry_of(done: GroupResult) -> GroupEntry:
 
 
 def _packs_of(done: GroupResult) -> Iterator[PackEntry]:
-    """Verified packs as they were verified; then those that were written and not verified."""
+    """Verified packs as they were verified; then those that were written but not verified."""
     new = {pack.key: pack for pack in done.packs}
     for settled in done.settled.values():
         written = new.get(settled.key)

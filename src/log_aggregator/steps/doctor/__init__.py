@@ -1,3 +1,1 @@
-"""Looks at an account before, or after, the aggregator runs in it. Asks questions only; changes
-nothing.
-"""
+"""Examines an account before or after the aggregator runs in it. Only reads; changes nothing."""

@@ -1,4 +1,4 @@
-"""What a run must be allowed to do with each bucket, and what nobody should be: delete packs."""
+"""What a run must be allowed to do with each bucket, and that no one may delete packs."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ from log_aggregator.steps.doctor.permissions import (
 )
 
 PROTECTED_BY_4_0 = re.compile(r"aws-controltower-(logs|cloudtrail|config|access-logs)-.*")
-"""The controls CT.S3.PV.7 and CT.S3.PV.8 of landing zone 4.0 deny everything on these buckets to
-everybody but Control Tower's own role, except for a list of actions in which
-s3:AbortMultipartUpload is not
-(https://docs.aws.amazon.com/controltower/latest/controlreference/mandatory-controls.html).
+"""On these buckets the controls CT.S3.PV.7 and CT.S3.PV.8 of landing zone 4.0 deny every role but
+Control Tower's own all actions except a list of allowed ones. s3:AbortMultipartUpload is not on
+that list (https://docs.aws.amazon.com/controltower/latest/controlreference/mandatory-controls.html).
 """
 
 PACK_POLICY = f"`log-aggregator iam-policy --stage pack` prints the policy; see {DOCUMENTS}."
@@ -59,8 +58,8 @@ def examine_source_access(
     status = known.versioning.status if known.versioning is not None else "Enabled"
     needed = {"Enabled": DELETE_VERSIONS, None: DELETE_UNVERSIONED}.get(status, DELETE_ANY)
     advice = (
-        f"{DELETE_POLICY} Left out on purpose, packs are written and every "
-        "original is reported as retained."
+        f"{DELETE_POLICY} Without it packs are still written, and every original is reported as "
+        "retained."
     )
     verdict = simulation.examine(needed, log)
     write_verdict(
@@ -77,8 +76,8 @@ def examine_source_access(
 def examine_target_access(
     notebook: Notebook, simulation: Simulation, target: Target, *, is_in_place: bool
 ) -> None:
-    """May a run write here, and may nobody delete packs? In place, a refused AbortMultipartUpload
-    rules the bucket out.
+    """May a run write here, and is it denied deleting packs? In place, a refused
+    AbortMultipartUpload rules the bucket out.
     """
     where = locate(target.bucket)
     pack, index = (_any_in(simulation, target, folder) for folder in ("packs/", "indexes/"))
@@ -105,24 +104,24 @@ def examine_target_access(
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What a run writes to a target besides packs and their indexes, as far as it depends on the
+    """What else a run writes to a target, next to packs and indexes: the parts that depend on the
     settings and the sources.
     """
 
     public_keys: bool
-    """There are main buckets, and so CloudTrail's digests."""
+    """There are main buckets, and with them CloudTrail's digests."""
     discards: bool
     """`other_regions = "delete"`."""
     probes: bool
+    """Originals are deleted from a bucket that has no versions."""
     terms: bool = True
     """Unless `search = "off"`."""
-    """Originals are deleted from a bucket that has no versions."""
 
 
 def examine_records_access(
     notebook: Notebook, simulation: Simulation, target: Target, records: Records
 ) -> None:
-    """May a run write down what it does? Without its custody record it touches nothing."""
+    """May a run record what it does? Without its custody record it touches nothing."""
 
     def write(check: str, purpose: str, folder: str, advice: str = PACK_POLICY) -> None:
         arn = _any_in(simulation, target, folder)
@@ -144,12 +143,12 @@ def examine_records_access(
 def examine_signing_access(
     notebook: Notebook, simulation: Simulation, target: Target, key_arn: str | None
 ) -> None:
-    """May a run sign its custody record? All else is done by then, but it would end with a failure.
-    An alias is no resource of a policy, so that of one nothing can be simulated.
+    """May a run sign its custody record? All other work is done by then, but the run would end as
+    failed. Policies name keys and not aliases, so the use of an alias cannot be simulated.
     """
     advice = (
-        "docs/how-to/iam-permissions.md has the statement. Without it all is packed, but every run "
-        "ends with a failure."
+        "docs/how-to/iam-permissions.md has the statement. Without it everything is packed, but "
+        "every run ends as failed."
     )
     signatures = _any_in(simulation, target, "signatures/")
     asked = [
@@ -174,29 +173,31 @@ def _examine_terms(notebook: Notebook, simulation: Simulation, target: Target) -
         notebook,
         locate(target.bucket),
         "terms",
-        f"writing what people search events by, {target.root}terms/*",
+        f"writing the terms that events are searched by, {target.root}terms/*",
         [simulation.examine(WRITE_AGAIN, terms, WRITTEN_AGAIN)],
-        advice=f"{PACK_POLICY} Without it packs are written and cannot be searched; "
-        'search = "off" says that this is meant.',
+        advice=f"{PACK_POLICY} Without it packs are written but cannot be searched; if that is "
+        'what you want, set search = "off".',
         is_fatal=False,
     )
     write_verdict(
         notebook,
         locate(target.bucket),
         "tables",
-        f"merging that into tables, {target.root}tables/*",
+        f"merging terms into tables, {target.root}tables/*",
         [
             simulation.examine(READ_TARGET, terms),
             simulation.examine(WRITE_ONCE, tables, WRITTEN_ONCE),
         ],
-        advice=f"{PACK_POLICY} Without it a search reads the terms of packs one by one, as far as "
-        "there are not too many.",
+        advice=f"{PACK_POLICY} Without it a search reads the terms of each pack, and refuses if "
+        "there are too many.",
         is_fatal=False,
     )
 
 
 def _examine_probes(notebook: Notebook, simulation: Simulation, target: Target) -> None:
-    """An object that is deleted on a condition that must fail, before any original is."""
+    """Before any original is deleted, a run tries to delete a probe object on a condition that must
+    fail.
+    """
     arn = simulation.object_arn(target.bucket, target.probes_prefix + ANY_OBJECT)
     verdicts = [
         simulation.examine(WRITE_ONCE, arn, WRITTEN_ONCE),
@@ -206,9 +207,9 @@ def _examine_probes(notebook: Notebook, simulation: Simulation, target: Target) 
         notebook,
         locate(target.bucket),
         "probes",
-        f"asking whether S3 keeps to conditions, {target.probes_prefix}*",
+        f"testing whether S3 honours conditions, {target.probes_prefix}*",
         verdicts,
-        advice=f"{DELETE_POLICY} Without it no original goes from a bucket without versions.",
+        advice=f"{DELETE_POLICY} Without it no original is deleted from an unversioned bucket.",
     )
 
 
@@ -217,9 +218,7 @@ def _any_in(simulation: Simulation, target: Target, folder: str) -> str:
 
 
 def examine_in_place(notebook: Notebook, bucket: str, abort: Verdict | None) -> None:
-    """Packs in the source bucket itself: only where an upload that broke off can be removed
-    again.
-    """
+    """Packs may lie in the source bucket itself only if incomplete uploads can be removed there."""
     where = locate(bucket)
     advice = (
         "Set destination_bucket to a bucket of your own whose name does not begin with "
@@ -227,17 +226,17 @@ def examine_in_place(notebook: Notebook, bucket: str, abort: Verdict | None) -> 
     )
     if PROTECTED_BY_4_0.fullmatch(bucket):
         seen = (
-            "packs in this bucket itself are refused: landing zone 4.0 (controls CT.S3.PV.7, "
-            "CT.S3.PV.8) denies s3:AbortMultipartUpload to"
-            " everybody here, so what is left of an upload that broke off could never be removed"
+            "packs cannot lie in this bucket itself: landing zone 4.0 (controls CT.S3.PV.7, "
+            "CT.S3.PV.8) denies s3:AbortMultipartUpload here to everyone, so incomplete uploads "
+            "could never be removed"
         )
         notebook.problem(where, "in-place", seen, advice)
     elif abort is not None and abort.denied:
         seen = (
-            "packs in this bucket itself are refused: s3:AbortMultipartUpload is denied "
+            "packs cannot lie in this bucket itself: s3:AbortMultipartUpload is denied "
             f"({abort.denied[ABORT[0]]})"
         )
-        notebook.problem(where, "in-place", seen, f"{advice} Or grant it.")
+        notebook.problem(where, "in-place", seen, f"{advice} Or grant s3:AbortMultipartUpload.")
     elif abort is not None and not abort.unsure:
         notebook.ok(
             where, "in-place", "packs can lie in this bucket itself: uploads can be aborted"
@@ -245,7 +244,7 @@ def examine_in_place(notebook: Notebook, bucket: str, abort: Verdict | None) -> 
 
 
 def examine_own_name(notebook: Notebook, target: Target, sources: Sequence[str]) -> None:
-    """A destination is a bucket of its own, and none of Control Tower's."""
+    """A destination is a separate bucket, and not one of Control Tower's."""
     where = locate(target.bucket)
     if target.bucket in sources:
         seen = "the destination is also a bucket that logs are taken from"
@@ -257,8 +256,8 @@ def examine_own_name(notebook: Notebook, target: Target, sources: Sequence[str])
         )
     if target.bucket.startswith("aws-controltower"):
         seen = (
-            "the destination has a name of Control Tower's: its controls forbid lifecycle, "
-            "policy and s3:AbortMultipartUpload there"
+            "the destination's name is one that Control Tower's controls protect: they deny "
+            "changes of lifecycle rules and policy, and s3:AbortMultipartUpload"
         )
         notebook.problem(
             where,
@@ -269,7 +268,7 @@ def examine_own_name(notebook: Notebook, target: Target, sources: Sequence[str])
 
 
 def examine_finding_buckets(notebook: Notebook, simulation: Simulation) -> None:
-    """Names that end in * are looked for in the list of all buckets."""
+    """Names that end in * are looked up in the list of all buckets."""
     verdict = simulation.examine(FIND_BUCKETS, "*")
     advice = f"Or name every bucket in full in other_buckets. {PACK_POLICY}"
     write_verdict(
@@ -294,9 +293,9 @@ def _examine_deletion_of_packs(
             f"{', '.join(simulation.principals)}"
         )
         advice = (
-            f"Deny both deletes on {pack_arn.rpartition('/')[0]}/* to whoever runs the program; "
+            f"Deny both delete actions on {pack_arn.rpartition('/')[0]}/* to these principals; "
             f"see {DOCUMENTS}."
         )
         notebook.warn(where, "packs-kept", seen, advice)
     elif not verdict.unsure:
-        notebook.ok(where, "packs-kept", "whoever runs the program cannot delete packs")
+        notebook.ok(where, "packs-kept", "the program has no permission to delete packs")

@@ -1,4 +1,4 @@
-"""Who asks, in which account and region, and of which organisation."""
+"""The caller: its account, Region, organisation and quotas."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ CREDENTIAL_CODES = frozenset(
 (https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html)."""
 
 ROOMY_CONCURRENCY = 50
-"""Room for the stack as it is without parameters: 20 functions in each half of a run, and a fifth
-for others.
+"""Enough for the stack with its default parameters: 20 functions in each half of a run, and a fifth
+left for other functions of the account.
 """
 
 NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
 
 
 def examine_caller(inspector: AccountInspector, notebook: Notebook) -> Caller | None:
-    """Who asks, or None where the server does not tell. Raises CannotStart where the credentials
-    are not accepted.
+    """The caller's identity, or None if the server does not tell. Raises CannotStart if the
+    credentials are not accepted.
     """
     try:
         caller = inspector.get_caller_identity()
@@ -75,7 +75,7 @@ def examine_organization(
                 WHERE,
                 "organization",
                 "the account belongs to no organisation",
-                "Is it the Log Archive account? Look at --profile.",
+                "Check --profile: it should lead to the Log Archive account.",
             )
         else:
             notebook.warn(
@@ -93,8 +93,8 @@ def examine_organization(
         )
         return
     seen = (
-        f"the account belongs to organisation {found.id}, and organization_id is "
-        f"{organization_id}: logs of the former are left alone"
+        f"the account belongs to organisation {found.id}, but organization_id is "
+        f"{organization_id}: logs of {found.id} are left alone"
     )
     notebook.problem(
         WHERE, "organization", seen, f"Set organization_id to {found.id}, or leave it out."
@@ -102,7 +102,7 @@ def examine_organization(
 
 
 def examine_lambda_quota(inspector: AccountInspector, notebook: Notebook) -> None:
-    """Is there room for the stack's functions? A run fits itself into what there is."""
+    """Is there room for the stack's functions? A run limits itself to what is available."""
     check = "lambda-quota"
     found = notebook.ask(
         WHERE, check, "lambda:GetAccountSettings", inspector.get_lambda_concurrency
@@ -110,36 +110,38 @@ def examine_lambda_quota(inspector: AccountInspector, notebook: Notebook) -> Non
     if found is None:
         return
     seen = (
-        f"{found.account} functions may run at once in this account and Region, "
+        f"{found.account} functions can run at the same time in this account and Region, "
         f"{found.unreserved} of them without a reservation"
     )
     if found.unreserved >= ROOMY_CONCURRENCY:
         notebook.ok(WHERE, check, seen)
         return
+    # New accounts start with a reduced quota; Log Archive accounts with 10 were seen. Throttled
+    # invocations would use up the retries of Step Functions, so the run asks for fewer.
     at_once = fit_branches({"pack": found.unreserved}, found.unreserved)["pack"]
     notebook.note(
         WHERE,
         check,
-        f"{seen}: a run packs {at_once} work items at once in each of its halves, and takes "
-        "longer than it could",
-        'Ask for more in Service Quotas, AWS Lambda, "Concurrent executions"; it costs nothing.',
+        f"{seen}: each half of a run packs {at_once} work items at a time, and takes longer than "
+        "it could",
+        'Request more in Service Quotas, AWS Lambda, "Concurrent executions"; it costs nothing.',
     )
 
 
 def find_principals(
     inspector: AccountInspector, notebook: Notebook, caller: Caller | None, role_arns: Sequence[str]
 ) -> list[str]:
-    """Whose permissions are simulated: the given roles', or the caller's. An assumed role is
+    """ARNs of the principals to simulate: the given roles, or the caller. An assumed role is
     simulated as the role itself.
 
-    An ARN of an assumed role lacks the role's path, which single sign-on has, so the role is asked
-    for (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html).
+    The ARN of an assumed role lacks the role's path, and roles of single sign-on have one. So the
+    role is looked up (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html).
     """
     if role_arns:
         return list(dict.fromkeys(role_arns))
     if caller is None:
         seen, advice = (
-            "the permissions could not be checked: nobody knows who asks",
+            "the permissions could not be checked: the caller's identity is unknown",
             "Name a role with --role-arn.",
         )
         notebook.warn(WHERE, "permissions", seen, advice)
@@ -157,7 +159,7 @@ def find_principals(
         WHERE,
         "permissions",
         seen,
-        "Ask as the role that runs the program, or name it with --role-arn.",
+        "Run this as the role that runs the program, or name that role with --role-arn.",
     )
     return []
 

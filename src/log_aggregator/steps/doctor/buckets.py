@@ -1,4 +1,4 @@
-"""What every bucket has: a place, an owner, versions, locks, encryption. Sources and targets are
+"""Checks of any bucket: that it exists, its owner, versioning, Object Lock. Sources and targets are
 judged differently.
 """
 
@@ -21,7 +21,7 @@ from log_aggregator.steps.doctor.findings import Notebook, advise
 
 @dataclass(frozen=True, slots=True)
 class KnownBucket:
-    """A bucket that exists, and what is known of it. `versioning` None: could not be checked."""
+    """A bucket that exists. `versioning` is None if it could not be checked."""
 
     bucket: str
     versioning: BucketVersioning | None = None
@@ -42,10 +42,11 @@ def locate(bucket: str) -> str:
 def examine_existence(
     inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str
 ) -> bool:
-    """Is the bucket there, in the client's region, and the expected account's? HeadBucket tells the
-    region to everybody (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html).
+    """Does the bucket exist, in the client's Region, and belong to the expected account? HeadBucket
+    tells the Region even to callers without permission
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html).
 
-    False where there is nothing more to be asked.
+    False if there is nothing more to ask of this bucket.
     """
     where = locate(bucket)
     try:
@@ -65,12 +66,12 @@ def examine_existence(
             "allow it too."
         )
         notebook.problem(
-            where, "exists", f"the bucket is there and may not be looked at: {error}", advice
+            where, "exists", f"the bucket exists, but access to it is denied: {error}", advice
         )
         return False
     except RequestFailed as error:
         if isinstance(error, Unreachable) and not notebook.findings_of("exists"):
-            raise CannotStart.because(error) from error  # then no other question is answered either
+            raise CannotStart.because(error) from error  # no other request would succeed either
         notebook.problem(
             where, "exists", f"could not be checked: {error}", advise(error, "s3:ListBucket")
         )
@@ -78,37 +79,36 @@ def examine_existence(
     if region and region != inspector.region:
         seen = f"the bucket is in {region}, the client in {inspector.region}"
         advice = (
-            f"Run with --region {region}. It is followed there, but transfers between Regions "
-            "cost extra: one run for each Region, with a destination bucket in it, is cheaper."
+            f"Run with --region {region}. This run would work, but transfers between Regions cost "
+            "extra: one run for each Region, with a destination bucket in it, is cheaper."
         )
         notebook.warn(where, "exists", seen, advice)
     else:
         notebook.ok(
             where,
             "exists",
-            f"exists, in {region}"
-            if region
-            else "exists; the server does not tell in which region",
+            f"exists, in {region}" if region else "exists; the server does not tell its Region",
         )
     return _examine_owner(inspector, notebook, caller, bucket)
 
 
 def _check_credentials(inspector: AccountInspector, bucket: str) -> None:
-    """S3's answer to a HEAD has no body, so that a wrong secret looks like a missing permission.
-    The answer to this request has one. Raises CannotStart.
+    """S3's answer to a HEAD request has no body, so a wrong secret key (403
+    SignatureDoesNotMatch) looks like a missing permission (403 AccessDenied). The answer to a GET
+    carries the error code. Raises CannotStart.
     """
     try:
         inspector.get_bucket_versioning(bucket)
     except (NotAuthenticated, WrongSignature) as error:
         raise CannotStart.because(error) from error
-    except RequestFailed:  # it is asked again, by whoever wants to know
+    except RequestFailed:  # the check that needs the versioning asks again and reports it
         return
 
 
 def examine_source(
     inspector: AccountInspector, notebook: Notebook, bucket: str, keep_originals_days: int
 ) -> KnownBucket:
-    """Can originals be deleted here, and read?"""
+    """Can originals be read and deleted here?"""
     where = locate(bucket)
     versioning = notebook.ask(
         where,
@@ -151,7 +151,7 @@ def examine_destination(
     if versioning is not None and versioning.status == "Enabled":
         notebook.ok(where, "versioning", "versioning is on")
     elif versioning is not None:
-        seen = "versioning is not on: a pack that somebody deletes or overwrites is gone"
+        seen = "versioning is not on: a pack that is deleted or overwritten is lost for good"
         notebook.warn(where, "versioning", seen, "Turn versioning on.")
     lock = notebook.ask(
         where,
@@ -175,8 +175,8 @@ def examine_destination(
         notebook.ok(where, "public-access", "public access is blocked")
     elif block is not None:
         seen = (
-            "the bucket does not block public access in all four ways (the account may; that is "
-            "not seen here)"
+            "the bucket does not block public access in all four ways (the account's own settings "
+            "were not checked)"
         )
         notebook.warn(
             where, "public-access", seen, "Turn on all four settings of Block Public Access."
@@ -187,7 +187,11 @@ def examine_destination(
 def _examine_owner(
     inspector: AccountInspector, notebook: Notebook, caller: Caller | None, bucket: str
 ) -> bool:
-    """Whether S3 will answer what names the expected owner. By now it has answered without."""
+    """Whether S3 answers requests that name the expected owner. It has answered one without.
+
+    A wrong x-amz-expected-bucket-owner gives 403, like a missing permission
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html).
+    """
     where, expected = locate(bucket), inspector.expected_owner(bucket)
     account = expected or (caller.account if caller is not None else None)
     if account is None:
@@ -199,12 +203,12 @@ def _examine_owner(
             _write_foreign(notebook, where, f"another account than {account}")
             return True
         seen = (
-            f"expected to be owned by account {account}, and it is not: S3 refuses every request "
-            "of a run here"
+            f"the bucket does not belong to account {account} as expected: S3 refuses every "
+            "request of a run here"
         )
         advice = (
-            "Correct the bucket's name. If it is the right bucket, name the account that it "
-            "belongs to: destination_account, bucket_accounts."
+            "Correct the bucket's name. If it is the right bucket, set the account that it belongs "
+            "to in destination_account or bucket_accounts."
         )
         notebook.problem(where, "owner", seen, advice)
         return False
@@ -222,7 +226,10 @@ def _examine_owner(
 
 
 def _write_foreign(notebook: Notebook, where: str, owner: str) -> None:
-    seen = f"the bucket belongs to {owner}: its bucket policy decides too, and cannot be simulated"
+    seen = (
+        f"the bucket belongs to {owner}: its bucket policy must allow access too, which cannot be "
+        "simulated"
+    )
     advice = (
         "Deploy in the bucket's own account, or have its policy allow what "
         "docs/how-to/iam-permissions.md lists."
@@ -237,24 +244,24 @@ def _write_source_versioning(
         notebook.ok(
             where,
             "versioning",
-            "versioning is on: originals are deleted by version id, which frees their bytes "
-            "and is final",
+            "versioning is on: originals are deleted by version id, which frees their storage "
+            "and cannot be undone",
         )
     elif versioning.status == "Suspended":
         seen = (
-            "versioning is suspended: versions are deleted by their id, and what was written "
-            "since, by its ETag too"
+            "versioning is suspended: older versions are deleted by version id, and objects "
+            "written since then only if their ETag is unchanged"
         )
         notebook.note(
             where,
             "versioning",
             seen,
-            "Nothing needs to be done; both s3:DeleteObjectVersion and s3:DeleteObject are used.",
+            "Nothing to do; runs need both s3:DeleteObjectVersion and s3:DeleteObject.",
         )
     else:
         seen = (
-            "versioning was never on: originals are deleted on the condition that their ETag is "
-            "still the listed one"
+            "versioning was never on: an original is deleted only if its ETag is still the listed "
+            "one"
         )
         notebook.note(
             where,
@@ -270,17 +277,15 @@ def _write_mfa_delete(notebook: Notebook, where: str, keep_originals_days: int) 
     """Only the root user, with a device, can delete a version
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMFADelete.html)."""
     seen = (
-        "MFA delete is on: only the root user with its MFA device can delete versions, so "
-        "originals can never be deleted by a run"
+        "MFA delete is on: only the root user with its MFA device can delete versions, so a run "
+        "can never delete originals"
     )
     advice = (
         "Turn MFA delete off as the root user, and lock the destination instead; or pack without "
         "deleting: keep_originals_days = 3660."
     )
     if keep_originals_days:
-        notebook.warn(
-            where, "mfa-delete", f"{seen}, not after {keep_originals_days} days either", advice
-        )
+        notebook.warn(where, "mfa-delete", f"{seen}, even after {keep_originals_days} days", advice)
     else:
         notebook.problem(where, "mfa-delete", seen, advice)
 
@@ -288,7 +293,8 @@ def _write_mfa_delete(notebook: Notebook, where: str, keep_originals_days: int) 
 def _write_source_lock(
     notebook: Notebook, where: str, lock: ObjectLock, keep_originals_days: int
 ) -> None:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html. Config and S3's
+    """A retention keeps runs from deleting originals until it ends
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html). Config's logs and S3's
     access logs cannot be delivered into a bucket with a default retention
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerLogs.html).
     """
@@ -297,32 +303,32 @@ def _write_source_lock(
         return
     if lock.mode is None:
         seen = (
-            "Object Lock is on without a default retention: single objects may be retained or on "
-            "legal hold"
+            "Object Lock is on without a default retention: single objects can still have a "
+            "retention or a legal hold"
         )
         notebook.note(
             where,
             "object-lock",
             seen,
-            "Nothing needs to be done: runs report what S3 keeps as retained.",
+            "Nothing to do: runs report objects that S3 refuses to delete as retained.",
         )
         return
     seen = f"{_show_lock(lock)}: S3 refuses to delete an original before that"
     if lock.mode == "COMPLIANCE":
-        seen += ", and nobody can shorten it, not even the root user"
+        seen += ", and no one can shorten it, not even the root user"
     if keep_originals_days >= lock.retention_days:
         notebook.note(
             where,
             "object-lock",
             seen,
-            f"Nothing needs to be done: keep_originals_days is {keep_originals_days}.",
+            f"Nothing to do: keep_originals_days is {keep_originals_days}.",
         )
         return
     advice = (
         f"Set keep_originals_days to {lock.retention_days}, or every run ends as failed with "
-        "retained originals, and they stay."
-        " Better: lock the destination; Config and access logs cannot be delivered into a "
-        "bucket with a default retention."
+        "retained originals."
+        " Better: lock the destination instead; Config and access logs cannot be delivered into "
+        "a bucket with a default retention."
     )
     notebook.warn(where, "object-lock", seen, advice)
 
@@ -332,14 +338,15 @@ def _show_lock(lock: ObjectLock) -> str:
 
 
 def _write_ownership(notebook: Notebook, where: str, ownership: str) -> None:
-    """AWS Config owns what it delivers from another account, unless the bucket's owner is enforced
-    (https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-policy.html)."""
+    """AWS Config owns what it delivers from another account, unless Object Ownership enforces the
+    bucket's owner (https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-policy.html).
+    """
     if ownership == "BucketOwnerEnforced":
         notebook.ok(where, "ownership", "the bucket's owner owns every object")
         return
     seen = (
-        f"Object Ownership is {ownership or 'not set'}: an object that another account wrote is "
-        "readable only if its ACL says so"
+        f"Object Ownership is {ownership or 'not set'}: objects that another account wrote can be "
+        "read only if their ACL allows it"
     )
     notebook.note(
         where,

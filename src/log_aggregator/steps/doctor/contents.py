@@ -1,4 +1,4 @@
-"""What lies in a source bucket besides logs: who else writes there, and what no layout names."""
+"""What else lies in a source bucket: objects of other programs, and keys without a layout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.packing.buckets import SourceBucket
 
 PAGES_MAX = 10
-"""Pages of the listing that are read of each bucket: up to 10,000 objects."""
+"""Pages that are listed of each bucket: up to 10,000 objects."""
 
 NAMED_TYPES_MAX = 5
 
@@ -22,8 +22,8 @@ NAMED_TYPES_MAX = 5
 def examine_contents(
     store: ObjectStore, notebook: Notebook, bucket: SourceBucket, skipped: tuple[str, ...]
 ) -> None:
-    """Are there logs in an auxiliary bucket, and does anything else live there? `skipped` are our
-    own.
+    """Are there logs in an auxiliary bucket, and does anything else write there? `skipped` are our
+    own prefixes.
     """
     where = locate(bucket.name)
     sample = notebook.ask(
@@ -37,8 +37,8 @@ def examine_contents(
     for writer, key in find_writers(sample).items():
         seen = f"{writer} writes here: {key}"
         advice = (
-            "Runs leave such objects alone. Take the bucket out of other_buckets, unless logs lie "
-            "here too; then declare layouts that match only these."
+            "Runs leave these objects alone. Remove the bucket from other_buckets; or, if logs lie "
+            "here too, declare layouts that match only the logs."
         )
         notebook.warn(where, "other-writers", seen, advice)
     _write_logs(notebook, where, sample)
@@ -68,9 +68,7 @@ def examine_inventories(
 
 
 def find_writers(sample: BucketSample) -> dict[str, str]:
-    """Who else writes to a bucket, as far as the samples of what is no log tell, and a key of
-    each.
-    """
+    """Other programs that write to a bucket, as far as the sampled keys tell, each with a key."""
     found: dict[str, str] = {}
     for reason, kept in sample.kept.items():
         for key in kept.samples if reason in _NO_LOG_REASONS else ():
@@ -81,7 +79,7 @@ def find_writers(sample: BucketSample) -> dict[str, str]:
 
 
 def _name_writer(key: str, reason: str) -> str | None:
-    """None: a folder marker, an unfinished upload or the like tell of nobody."""
+    """None for keys that point to no writer, such as folder markers and unfinished uploads."""
     named = next((name for name, pattern in _WRITERS.items() if pattern.search(key)), None)
     if named is None and reason in IN_USE_REASONS:
         return f"another program ({reason})"
@@ -107,14 +105,14 @@ def _write_logs(notebook: Notebook, where: str, sample: BucketSample) -> None:
     elif free:
         write = notebook.note if known else notebook.warn
         key = sample.suggestions[0].samples[0]
-        seen = f"{looked}, {free:,} of no known layout, left alone: {key}"
+        seen = f"{looked}, {free:,} match no known layout and are left alone, such as {key}"
         advice = (
             f"If they are logs, declare them; `log-aggregator layouts suggest {sample.bucket}` "
             "proposes how."
         )
         write(where, "contents", seen, advice)
     elif not known:
-        advice = "Check the name, or take the bucket out of other_buckets."
+        advice = "Check the name, or remove the bucket from other_buckets."
         notebook.warn(where, "contents", f"{looked}, none is a log", advice)
     else:
         seen = f"{looked}, {known:,} are logs: {_name_types(sample)}"
@@ -152,4 +150,4 @@ _WRITERS = {
         r"(?:\A|/)(?:_SUCCESS\Z|_temporary/|\.hive-staging)|(?:\A|/)part-(?:[rm]-)?[0-9]{5}",
     }.items()
 }
-"""By the structure of keys that are no logs; the first one that fits names who writes them."""
+"""Writers by the structure of their keys. The first pattern that matches names the writer."""

@@ -1,8 +1,8 @@
-"""What has become worse since somebody last accepted what the doctor says.
+"""What has become worse since an operator last accepted the doctor's warnings.
 
-What the first night sees is accepted, since whoever deployed the stack has seen it, too. It is kept
-in the work bucket; without it the next night accepts what it sees. A problem is never accepted: a
-run would fail.
+The first night accepts the warnings that it sees, because the operator who deployed the stack has
+seen them too. They are kept in the work bucket; delete that object, and the next night accepts what
+it sees. A problem is never accepted: a run would fail.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _read_accepted(store: ObjectStore, bucket: str) -> Accepted | None:
 
 
 def _accept(store: ObjectStore, bucket: str, findings: Sequence[Finding]) -> Accepted:
-    """What is seen now; or what another run has accepted in this moment."""
+    """Accepts the warnings seen now, or returns what another run accepted at the same moment."""
     seen = sorted({(each.where, each.check) for each in findings if each.level is Level.WARNING})
     data = encode_json([{"where": where, "check": check} for where, check in seen])
     options = WriteOptions(content_type="application/json")

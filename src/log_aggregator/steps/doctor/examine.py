@@ -66,8 +66,8 @@ def examine(
     rules: RunRules,
     role_arns: Sequence[str] = (),
 ) -> list[Finding]:
-    """All findings. Asks only, and what gets no answer is a finding. Raises CannotStart where the
-    credentials are not accepted.
+    """All findings. Only reads; a check that gets no answer is a finding too. Raises CannotStart if
+    the credentials are not accepted.
 
     `role_arns` are simulated instead of the caller: the roles of deployed functions, which share
     the work.
@@ -84,8 +84,8 @@ def examine_settings(
     rules: RunRules,
     role_arns: Sequence[str],
 ) -> list[Finding]:
-    """What somebody may change from one day to the next: buckets, keys, permissions, quotas. No
-    bucket is listed, and no other service's settings are looked at.
+    """Findings about what an operator may change from one day to the next: buckets, keys,
+    permissions, quotas. Lists no bucket and asks neither CloudTrail nor Config.
     """
     examination = _begin(inspector, store, clock, rules, role_arns)
     examination.examine_settings()
@@ -116,13 +116,13 @@ def _begin(
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Where CloudTrail and Config say that they write; None where they did not say."""
+    """Where CloudTrail and Config say that they write. None: they gave no answer."""
 
     trails: Sequence[Trail] = ()
     channels: Sequence[DeliveryChannel] | None = None
 
     def keys(self, bucket: str) -> set[str]:
-        """Keys that they encrypt with by themselves, whatever the bucket's default is."""
+        """Keys that the services encrypt with, independent of the bucket's default."""
         uses = [
             *((trail.bucket, trail.kms_key_id) for trail in self.trails),
             *((item.bucket, item.kms_key_id) for item in self.channels or ()),
@@ -132,7 +132,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What all checks share."""
+    """One examination: what its checks share."""
 
     inspector: AccountInspector
     store: ObjectStore
@@ -158,7 +158,7 @@ class Examination:
         )
 
     def examine_settings(self, services: Services | None = None) -> list[str]:
-        """Gives the names of the sources that can be looked at."""
+        """Returns the names of the sources that can be accessed."""
         names = list(self._find_sources())
         sources = [
             bucket
@@ -171,8 +171,8 @@ class Examination:
         return sources
 
     def _find_sources(self) -> Iterator[str]:
-        """The names of the settings, in full. A beginning that no bucket has is a problem, since a
-        run would not start.
+        """The bucket names of the settings, with those that end in * expanded. A pattern that
+        matches no bucket is a problem: a run would not start.
         """
         names = list(self.rules.main_buckets)
         if any(name.endswith("*") for name in self.rules.other_buckets):
@@ -314,7 +314,7 @@ class Examination:
                 where,
                 "encryption",
                 "no default encryption is set",
-                "Turn it on; AWS itself encrypts everything since 2023.",
+                "Turn it on. AWS encrypts every new object since 2023; this server does not.",
             )
         elif found.is_kms and not found.has_bucket_key:
             seen = (
@@ -325,7 +325,7 @@ class Examination:
                 where,
                 "encryption",
                 seen,
-                "Turn on S3 Bucket Keys; they work for objects that are written from then on.",
+                "Turn on S3 Bucket Keys; they apply to objects written from then on.",
             )
         else:
             self.notebook.ok(where, "encryption", f"encrypted with {found.algorithm}")

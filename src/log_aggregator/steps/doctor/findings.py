@@ -1,4 +1,4 @@
-"""What was found, and the notebook that the checks write it into."""
+"""Findings, and the notebook that the checks write them into."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 class Level(StrEnum):
-    """How bad it is, best first. Only a problem makes `doctor` fail."""
+    """How serious a finding is, best first. Only a problem makes `doctor` fail."""
 
     OK = "ok"
     NOTE = "note"  # good to know
-    WARNING = "warning"  # works, but not as one would want; or could not be checked
-    PROBLEM = "problem"  # a run would fail, or not do what it is there for
+    WARNING = "warning"  # works, but not well; or could not be checked
+    PROBLEM = "problem"  # a run would fail, or not do its work
 
     @property
     def rank(self) -> int:
@@ -27,8 +27,8 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `where` is "account", or a bucket as s3://name; `check` a short
-    name that stays the same.
+    """The result of one check. `where` is "account" or a bucket as s3://name; `check` is a short
+    name that never changes, for scripts.
     """
 
     level: Level
@@ -39,9 +39,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.level is not Level.OK and not self.advice:
-            raise ValueError(
-                f"{self.where}, {self.check}: says that something is not well and not what to do"
-            )
+            raise ValueError(f"{self.where}, {self.check}: a finding that is not ok needs advice")
 
 
 @dataclass(slots=True)
@@ -66,7 +64,7 @@ class Notebook:
         return [finding for finding in self.findings if finding.check == check]
 
     def ask(self, where: str, check: str, action: str, request: Callable[[], T]) -> T | None:
-        """The answer; or None, and a finding that this could not be checked. `action` is the IAM
+        """The answer; or None, plus a finding that this could not be checked. `action` is the IAM
         action that the request needs.
         """
         try:
@@ -77,15 +75,15 @@ class Notebook:
 
 
 OUT_OF_ORDER = "InvalidListing"
-"""Our own code of a listing that no run could go by."""
+"""Our own error code: the server lists keys in an order that no run can rely on."""
 
 
 def advise(error: RequestFailed, action: str) -> str:
     """What to do about a question that got no answer."""
     if isinstance(error, AccessDenied):
-        return f"Grant {action} to whoever asks, and ask again."
+        return f"Grant {action} to the caller, and try again."
     if error.remedy:
         return error.remedy
-    if error.code == OUT_OF_ORDER:  # it was allowed, and answered
-        return "No permission helps here: `log-aggregator rehearse` says what this server keeps to."
+    if error.code == OUT_OF_ORDER:  # the request was allowed and answered
+        return "Run `log-aggregator rehearse`: it shows what this server does differently from S3."
     return f"This server does not support it; on AWS it needs {action}."

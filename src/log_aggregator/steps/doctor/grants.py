@@ -1,7 +1,7 @@
-"""What each stage of the work may do, and where: a policy for the buckets of the settings.
+"""What each stage of the work may do, and where: IAM policies for the buckets of the settings.
 
-The rows of `GRANTS` join the actions of `permissions` with places. Tests hold them to the calls
-that the code makes: every call is allowed, and nothing is allowed that no call needs.
+The rows of `GRANTS` join the actions of `permissions` with places. Tests compare them with the
+calls that the code makes: every call is allowed, and nothing is allowed that no call needs.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from log_aggregator.steps.doctor.permissions import (
 from log_aggregator.steps.rules import RunRules
 
 OWN_ACCOUNT = "${aws:PrincipalAccount}"
-"""IAM puts the account of whoever asks in its place
+"""IAM replaces it with the caller's account
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html)."""
 
 
 class Stage(StrEnum):
-    """What somebody is about to do; each adds permissions that the one before does not have."""
+    """Kinds of work. Each needs permissions that the others do not."""
 
     SURVEY = "survey"
     PACK = "pack"
@@ -91,7 +91,7 @@ class Place(StrEnum):
     ADOPTED = "indexes of what other tools made"
     CHECKS = "checks of packs at rest"
     ROLES = "the role that hashes packs, where it is named"
-    PROBES = "probes of what S3 keeps to"
+    PROBES = "probes of S3's conditional deletes"
     SOURCE_KEYS = "KMS keys of sources"
     TARGET_KEYS = "KMS keys of targets"
     SEARCH_KEYS = 'KMS keys of terms and tables, unless search = "off"'
@@ -134,8 +134,8 @@ _RUNS = (Stage.SURVEY, Stage.PACK, Stage.DELETE)
 _CHANGES = (Stage.PACK, Stage.DELETE)
 _READING = (Stage.READ, Stage.SEARCH, Stage.DRILL)
 _LOOKING = (*_READING, Stage.PROVE)
-"""Terms say what stands in packs, so whoever may read packs may not search for that reason; nor the
-other way round: a search without the packs names them, and no event.
+"""Terms reveal the contents of packs, so permission to read packs does not include searching. Nor
+does permission to search include reading packs: a search then names packs, but no events.
 """
 
 GRANTS = (
@@ -215,8 +215,8 @@ GRANTS = (
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """For whom a policy is: the buckets, the accounts that they belong to (as
-    `Settings.bucket_owners`), and keys by their ARNs.
+    """What a policy covers: the buckets, the accounts that they belong to (as in
+    `Settings.bucket_owners`), and KMS keys by their ARNs.
     """
 
     rules: RunRules
@@ -225,13 +225,13 @@ class Scope:
     source_keys: tuple[str, ...] = ()
     target_keys: tuple[str, ...] = ()
     search_keys: tuple[str, ...] = ()
-    """Of terms and tables. Without one they are encrypted as packs are."""
+    """Keys of terms and tables. Without one these are encrypted as packs are."""
     roles: tuple[str, ...] = ()
-    """The role that S3 Batch Operations works with, by its ARN."""
+    """ARNs of the role that S3 Batch Operations assumes."""
     versioned: frozenset[str] = frozenset()
-    """Sources whose versioning is known to be on: originals go by version there, and only so."""
+    """Sources known to have versioning on: originals are deleted there by version id only."""
     unversioned: frozenset[str] = frozenset()
-    """Sources that are known to have had no versions ever. Of all others nothing is known."""
+    """Sources known never to have had versions. Nothing is known about all others."""
 
     @property
     def maybe_unversioned(self) -> list[str]:
@@ -239,7 +239,7 @@ class Scope:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names, and beginnings that end in *."""
+        """Bucket names, and patterns that end in *."""
         return tuple(dict.fromkeys((*self.rules.main_buckets, *self.rules.other_buckets)))
 
     @property
@@ -249,7 +249,7 @@ class Scope:
         return [self.rules.target(name) for name in self.sources]
 
     def find(self, place: Place) -> list[_Resource]:
-        """Empty where these settings have no such place."""
+        """The resources of a place; empty if these settings have no such place."""
         if not self._has(place):
             return []
         if place in _FOLDERS:
@@ -298,12 +298,12 @@ class Scope:
         }.get(place, True)
 
     def _find_signing_keys(self) -> list[_Resource]:
-        """An alias cannot be named in a policy, and a key in a file needs none."""
+        """Empty for an alias, which no policy can name, and for a key in a file."""
         arn = self.rules.signing_key_arn
         return [_Resource(arn)] if arn is not None and is_key_arn(arn) else []
 
     def find_packs(self) -> list[_Resource]:
-        """All that this program writes and never deletes."""
+        """Everything that this program writes and never deletes."""
         return self._in_targets(
             [(target, target.root or folder) for target in self.targets for folder in OWN_FOLDERS]
         )
@@ -324,8 +324,8 @@ class Scope:
             )
 
     def _owners_of(self, name: str) -> Iterator[tuple[str, str]]:
-        """The account that a name's buckets must belong to; of a beginning also those of longer
-        names that `bucket_accounts` has under it.
+        """Pairs of a name and the account that its buckets must belong to. A pattern also yields
+        the longer names of `bucket_accounts` that it covers.
         """
         fitting = [known for known in dict(self.accounts) if _covers(known, name)]
         longest = max(fitting, key=lambda known: (known == name, len(known)), default=None)
@@ -344,8 +344,10 @@ class _Resource:
 
 
 def plan_statements(scope: Scope, stages: Iterable[Stage]) -> list[Statement]:
-    """What these stages together need, and nothing else. Deletion comes with a denial, for roles
-    that have other policies too, and for beginnings of names that fit the target as well.
+    """What these stages together need, and nothing else.
+
+    Deletion comes with a Deny on packs: the role may have other policies, and a pattern of source
+    names may match the target too.
     """
     asked = frozenset(stages)
     statements = [
@@ -365,8 +367,8 @@ def plan_statements(scope: Scope, stages: Iterable[Stage]) -> list[Statement]:
 
 
 def look_at_buckets(scope: Scope, inspector: AccountInspector, notebook: Notebook) -> Scope:
-    """The same, narrowed to what S3 says of buckets that are named in full: their versions, and the
-    keys that they encrypt with. What it does not say is in the notebook, and is granted.
+    """The scope, narrowed by what S3 reports about buckets named in full: their versioning and
+    their keys. What could not be read is noted in the notebook and granted.
     """
     named = [name for name in scope.sources if not name.endswith("*")]
     status = {
@@ -398,7 +400,7 @@ def _ask_versioning(
 def _ask_keys(
     inspector: AccountInspector, notebook: Notebook, names: Iterable[str]
 ) -> Iterator[str]:
-    """Of keys of one's own: for those of AWS no permission is needed."""
+    """Customer managed keys only: AWS managed keys need no permission."""
     for name in names:
         found = notebook.ask(
             locate(name),
@@ -415,9 +417,8 @@ def _unite(known: tuple[str, ...], found: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_keys(option: str, arns: Iterable[str]) -> None:
-    """IAM knows a key by its ARN alone: an alias as a resource matches nothing
-    (https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html). Raises
-    SettingsError.
+    """Raises SettingsError unless all are ARNs of keys. In an IAM policy an alias as a resource
+    matches nothing (https://docs.aws.amazon.com/kms/latest/developerguide/cmks-in-iam-policies.html).
     """
     for arn in arns:
         if not is_key_arn(arn):
@@ -428,7 +429,7 @@ def check_keys(option: str, arns: Iterable[str]) -> None:
 
 
 def is_key_arn(text: str) -> bool:
-    """Of a key itself, not of an alias."""
+    """Whether it is the ARN of a key, and not of an alias."""
     head, _, name = text.partition(":key/")
     return head.startswith("arn:") and head.count(":") == 4 and bool(name) and "*" not in text
 
@@ -436,7 +437,7 @@ def is_key_arn(text: str) -> bool:
 def _by_account(
     sid: str, actions: tuple[str, ...], resources: Sequence[_Resource]
 ) -> Iterator[Statement]:
-    """A statement for each account that buckets belong to; those of the caller's own come first."""
+    """A statement for each account that buckets belong to; the caller's own account comes first."""
     accounts = sorted(dict.fromkeys(found.account for found in resources), key=_own_first)
     for account in accounts:
         arns = dict.fromkeys(found.arn for found in resources if found.account == account)

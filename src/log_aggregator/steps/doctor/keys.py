@@ -1,5 +1,5 @@
-"""KMS keys: may who runs the program use them? The key's own policy cannot be simulated, so it is
-told where it decides.
+"""KMS keys: may the program use them? A key's own policy cannot be simulated, so a finding says
+where that policy decides.
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ def examine_key(
 
 
 def _describe(inspector: AccountInspector, notebook: Notebook, use: KeyUse) -> KmsKey | None:
-    """Where the key may not be described, its ARN still tells account and key."""
+    """If DescribeKey is denied, the ARN still tells the account and the key."""
     try:
         return inspector.describe_key(use.key_id)
     except NotFound as error:
         notebook.problem(
             use.where,
             "kms",
-            f"there is no key {use.key_id}: {error}",
-            "Correct the key of the bucket, or kms_key_id.",
+            f"the key {use.key_id} does not exist: {error}",
+            "Correct the key in the bucket's default encryption, or in kms_key_id.",
         )
         return None
     except RequestFailed as error:
@@ -103,7 +103,7 @@ def _describe(inspector: AccountInspector, notebook: Notebook, use: KeyUse) -> K
 def _explain_other_account(
     notebook: Notebook, use: KeyUse, key: KmsKey, simulation: Simulation
 ) -> None:
-    """Both sides must allow:
+    """Both the key's policy and the caller's must allow it:
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-modifying-external-accounts.html.
 
     Control Tower's key lies in the management account
@@ -115,12 +115,12 @@ def _explain_other_account(
     )
     actions = ", ".join(f'"{action}"' for action in use.actions)
     seen = (
-        f"the key {key.arn} belongs to account {key.account}: its policy decides too, and cannot "
-        "be seen from here"
+        f"the key {key.arn} belongs to account {key.account}: its policy must allow access too, "
+        "and cannot be read from this account"
     )
     advice = (
-        f"Have account {key.account} (Control Tower's keys are the management account's) add "
-        "to the key's policy:"
+        f"Have an administrator of account {key.account} (for Control Tower's keys, the "
+        "management account) add to the key's policy:"
         f' {{"Effect": "Allow", "Principal": {{"AWS": [{who}]}}, "Action": [{actions}], '
         f'"Resource": "*"}}'
     )

@@ -1,5 +1,5 @@
-"""What lies in a Control Tower bucket: organisations, accounts, both layouts; and where Config's
-logs went.
+"""What lies in a Control Tower bucket: organisations, accounts, both layouts; and where Config
+delivers its logs.
 
 The layouts before and since landing zone 3.0, and landing zone 4.0's Config bucket in the Audit
 account: https://docs.aws.amazon.com/controltower/latest/userguide/2022-all.html and
@@ -27,7 +27,7 @@ from log_aggregator.steps.packing.prefixes import (
 from log_aggregator.steps.packing.selection import Selection
 
 CONFIG_BUCKET = re.compile(r"aws-controltower-config-logs-(\d{12})-.*")
-"""Landing zone 4.0's: the digits are the Audit account's number."""
+"""The Config bucket of landing zone 4.0; the digits are the Audit account's number."""
 
 RECENT_DAYS = 7
 SAMPLE_ACCOUNTS = 3
@@ -36,16 +36,15 @@ A_FEW = "a few accounts were looked at"
 
 DEPLOY_THERE = (
     "Deploy a second aggregator in the account that has the Config bucket, with that bucket "
-    "as its ControlTowerBucket and a destination"
-    " of its own: the bucket's policy allows no other account, and Control Tower lets nobody "
-    "change it."
+    "as its ControlTowerBucket and its own destination: the bucket's policy allows no other "
+    "account, and Control Tower does not let you change it."
 )
 
 
 @dataclass(slots=True)
 class Layout:
-    """The accounts under each organisation, by layout. The key is the organisation's id, or the
-    word that stands there instead.
+    """Prefixes of the accounts under each organisation, by layout. The key is the organisation's
+    id, or whatever prefix comes first instead of one.
     """
 
     since_3: dict[str, list[str]] = field(default_factory=dict)
@@ -68,7 +67,9 @@ class Layout:
 
 
 def find_layout(store: ObjectStore, bucket: str) -> Layout:
-    """As a run's listing begins. Our own packs have no AWSLogs/ there. Raises StoreError."""
+    """Lists accounts as a run does. Our own packs have no AWSLogs/ at that level. Raises
+    StoreError.
+    """
     layout = Layout()
     for folder in MainTree(store, bucket).list_accounts(Selection()):
         top = folder.root.removesuffix(AWS_LOGS).strip("/") or "no organisation"
@@ -87,14 +88,14 @@ def examine_layout(
         return None
     if not layout.account_prefixes:
         seen = (
-            "no AWSLogs/ with accounts under it: nothing was ever delivered here, all of it is "
-            "packed, or it is no Control Tower bucket"
+            "no AWSLogs/ with accounts under it: nothing was ever delivered here, everything is "
+            "packed, or it is not a Control Tower bucket"
         )
         notebook.warn(
             where,
             "layout",
             seen,
-            "Check the name. A bucket of other logs belongs into other_buckets.",
+            "Check the name. A bucket of other logs belongs in other_buckets.",
         )
         return layout
     for title, found in (
@@ -138,7 +139,7 @@ def examine_config(
             notebook.ok(
                 locate(bucket),
                 "config-logs",
-                f"Config's logs arrive, the last ones of {day} ({A_FEW})",
+                f"Config's logs arrive, most recently on {day} ({A_FEW})",
             )
         elif arriving:
             notebook.ok(
@@ -181,7 +182,7 @@ def examine_channels(
     main_buckets: Sequence[str],
     caller: Caller | None,
 ) -> None:
-    """Does Config of this account write where it is packed?"""
+    """Does this account's Config write to a bucket that is packed?"""
     for channel in channels:
         if channel.bucket in main_buckets:
             notebook.ok(
@@ -210,7 +211,7 @@ def _write_organizations(
 ) -> None:
     found = layout.organizations
     if organization_id is not None and found and organization_id not in found:
-        seen = f"organization_id is {organization_id}, and here lie logs of {', '.join(found)}"
+        seen = f"organization_id is {organization_id}, but the logs here are of {', '.join(found)}"
         notebook.problem(
             where,
             "organization",
@@ -224,7 +225,7 @@ def _write_organizations(
             where,
             "organization",
             seen,
-            "All are packed. Set organization_id to take those of one only.",
+            "All are packed. To pack the logs of one organisation only, set organization_id.",
         )
 
 
@@ -247,8 +248,8 @@ def _explain_missing_config(
 def _find_recent_config(
     store: ObjectStore, bucket: str, layout: Layout, target: Target, today: date
 ) -> set[date]:
-    """Days of the first folder that has any: below a few accounts' regions, or below a few accounts
-    of the indexes.
+    """The days of the first folder that has any: under the Regions of a few accounts, or under a
+    few accounts of our indexes.
     """
     places = [(bucket, f"{prefix}Config/") for prefix in sorted(layout.account_prefixes, key=_last)]
     for name, folder in _sample(
@@ -260,9 +261,7 @@ def _find_recent_config(
 
 
 def _sample(store: ObjectStore, places: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The folders under the first few places that have any, and under the last place, which is
-    ours.
-    """
+    """Folders under the first few places that have any, and under the last place, our indexes."""
     sampled = 0
     for number, (bucket, prefix) in enumerate(places, 1):
         if sampled >= SAMPLE_ACCOUNTS and number < len(places):
@@ -273,7 +272,7 @@ def _sample(store: ObjectStore, places: Sequence[tuple[str, str]]) -> Iterator[t
 
 
 def _list_recent_days(store: ObjectStore, bucket: str, folder: str, today: date) -> set[date]:
-    """Config writes 2026/3/4, we write 2026/03/04."""
+    """Recent days that have a folder. Config writes 2026/3/4, we write 2026/03/04."""
     days = [today - timedelta(days=age) for age in range(RECENT_DAYS + 1)]
     wanted = {
         f"{folder}{form.format(day.year, day.month, day.day)}": day

@@ -1,7 +1,5 @@
-"""Lifecycle rules: what S3 moves, expires and cleans up by itself.
-
-What the rules mean:
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html.
+"""Lifecycle rules: what S3 moves, expires and cleans up on its own
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html).
 """
 
 from __future__ import annotations
@@ -13,13 +11,14 @@ from log_aggregator.steps.doctor.findings import Notebook
 from log_aggregator.steps.packing.selection import FROZEN_CLASSES
 
 EXPIRY_DAYS_MIN = 3
-"""A log object that lives shorter may be gone before a run that failed once is repeated."""
+"""A log object that expires sooner can be gone before a failed run is repeated."""
 
 
 def examine_source_rules(
     notebook: Notebook, where: str, rules: Sequence[LifecycleRule], keep_originals_days: int
 ) -> None:
-    """When originals go by themselves, and when they can no longer be read."""
+    """When S3 expires originals, and when it moves them to a class that cannot be read."""
+    # Log services set no tags on objects, so a rule with a tag filter does not apply to them.
     applied = [rule for rule in rules if not rule.has_tags]
     expiring = [rule for rule in applied if rule.expires]
     for rule in expiring:
@@ -29,13 +28,13 @@ def examine_source_rules(
             if found.storage_class in FROZEN_CLASSES and not found.is_noncurrent:
                 seen = (
                     f"{_name(rule)} moves log objects to "
-                    f"{found.storage_class}{_after(found.days)}; there they cannot be read"
+                    f"{found.storage_class}{_after(found.days)}, where they cannot be read"
                 )
                 notebook.note(
                     where,
                     "lifecycle",
                     seen,
-                    "Pack them before; what is frozen already is left alone.",
+                    "Pack them before that; runs leave archived objects alone.",
                 )
     if not expiring:
         notebook.ok(where, "lifecycle", "no rule expires log objects")
@@ -44,7 +43,7 @@ def examine_source_rules(
 def examine_target_rules(
     notebook: Notebook, where: str, rules: Sequence[LifecycleRule], root: str
 ) -> None:
-    """Rules address packs/ only: indexes are read by every run and by every search. `root` is "" or
+    """Rules should cover packs/ only: every run and every search reads indexes. `root` is "" or
     ends in a slash.
     """
     packs, indexes = f"{root}packs/", f"{root}indexes/"
@@ -57,12 +56,12 @@ def examine_target_rules(
         )
     else:
         seen = (
-            f"no rule aborts incomplete multipart uploads under {packs}; they are billed, and no "
-            "listing shows them"
+            f"no rule aborts incomplete multipart uploads under {packs}; S3 bills their parts, and "
+            "listings of objects do not show them"
         )
         advice = (
-            "Add a rule AbortIncompleteMultipartUpload of a few days. Runs abort those of dead "
-            "runs, but only while there are runs."
+            "Add a rule AbortIncompleteMultipartUpload with a few days. Runs abort uploads that "
+            "earlier runs left, but only while runs happen."
         )
         notebook.warn(where, "lifecycle-abort", seen, advice)
 
@@ -77,14 +76,14 @@ def _write_expiry(
     )
     if days is not None and days < EXPIRY_DAYS_MIN:
         advice = (
-            f"Let them live {EXPIRY_DAYS_MIN} days or longer, or a log that comes late is lost, "
-            "and one of a day whose run failed."
+            f"Keep them {EXPIRY_DAYS_MIN} days or longer; otherwise logs that arrive late, and "
+            "those of a day whose run failed, are lost."
         )
         notebook.warn(where, "lifecycle", seen, advice)
     elif days is not None and 0 < days <= keep_originals_days:
         advice = (
-            f"keep_originals_days is {keep_originals_days}: S3 deletes them before a run would. "
-            "Set it lower, or the rule higher."
+            f"keep_originals_days is {keep_originals_days}, so S3 deletes them before a run would. "
+            "Lower keep_originals_days, or raise the days of the rule."
         )
         notebook.warn(where, "lifecycle", seen, advice)
     else:
@@ -92,7 +91,7 @@ def _write_expiry(
             where,
             "lifecycle",
             seen,
-            "Pack them before that: what has expired cannot be packed any more.",
+            "Pack them before that.",
         )
 
 
@@ -118,7 +117,7 @@ def _write_target_rule(
                 where,
                 "lifecycle",
                 seen,
-                f"Give the rule the prefix {packs}, so that {indexes} stays warm.",
+                f"Give the rule the prefix {packs}, so that it does not apply to {indexes}.",
             )
         elif _covers(rule, packs) and not found.is_noncurrent:
             notebook.ok(
@@ -138,20 +137,20 @@ def _write_target_rule(
             where,
             "lifecycle",
             f"{_name(rule)} expires packs{when}",
-            "Is that how long logs must be kept? Nothing else has them.",
+            "Check that logs need not be kept longer: the packs are the only copy.",
         )
     elif _covers(rule, indexes) and not _outlives_packs(rule, others, packs):
         notebook.warn(
             where,
             "lifecycle",
-            f"{_name(rule)} expires indexes{when} and not the packs",
+            f"{_name(rule)} expires indexes{when}, but not the packs",
             "Expire both together, or neither.",
         )
 
 
 def _outlives_packs(rule: LifecycleRule, others: Sequence[LifecycleRule], packs: str) -> bool:
-    """Whether what the rule expires lives as long as all packs do: an index is written after its
-    pack, so of the same age it goes with it, or a day later.
+    """Whether the rule expires indexes no sooner than the packs. An index is written after its
+    pack, so with the same age it expires on the same day or a day later.
     """
     days = rule.expiration_days
     return days is not None and any(

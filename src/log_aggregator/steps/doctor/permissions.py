@@ -1,13 +1,13 @@
-"""The actions that this program needs, as one table, and their simulation. Nothing of it is tried
-out.
+"""The IAM actions that this program needs, as one table, and their simulation. Simulated only:
+nothing is tried on the buckets.
 
-`grants` makes policies of the table, and those are the documents of docs/how-to/iam-permissions.md;
-tests hold all three, and what the code asks for, together. What a simulation sees: policies of the
-principal, its permissions boundary, and service control policies; those with conditions not in
-every version of the service
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html said no, the
-command line's reference of 2026 says yes). Not: bucket policies, key policies, resource control
-policies, endpoint policies.
+`grants` makes policies of the table, which docs/how-to/iam-permissions.md shows; tests compare all
+three with the calls that the code makes. A simulation sees the principal's policies, its
+permissions boundary and service control policies; whether it sees those with conditions depends on
+the version of the service
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html says no, the
+reference of the AWS CLI of 2026 says yes). It does not see bucket policies, key policies, resource
+control policies or endpoint policies.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ LIST_SOURCE = ("s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning
 READ_SOURCE = ("s3:GetObject", "s3:GetObjectVersion")
 FIND_BUCKETS = ("s3:ListAllMyBuckets",)
 LIST_TARGET = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketVersioning")
+# GetObject too: after an ambiguous answer to a conditional write the object is read back.
 WRITE_ONCE = ("s3:PutObject", "s3:GetObject")
 WRITE_AGAIN = ("s3:PutObject",)
 ABORT = ("s3:AbortMultipartUpload",)
@@ -58,11 +59,11 @@ LOOK_AT_ACCOUNT = (
 )
 
 WRITTEN_ONCE = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
-"""What our writes carry, and what policies that let a pack be written only once ask for
+"""Condition keys of our writes. Bucket policies that let a pack be written only once check them
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html)."""
 
 WRITTEN_AGAIN = {"s3:ObjectCreationOperation": "true"}
-"""Of what may be replaced: it carries no If-None-Match."""
+"""Condition keys of writes that may replace an object: they carry no If-None-Match."""
 
 ANY_LOG = "AWSLogs/any-log"
 ANY_OBJECT = "any-object"
@@ -71,8 +72,8 @@ DOCUMENTS = "docs/how-to/iam-permissions.md"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What all simulated principals together may do of some actions. `denied` and `unsure`: action
-    -> why.
+    """Which of some actions the simulated principals together may do. `denied` and `unsure` map an
+    action to the reason.
     """
 
     denied: Mapping[str, str] = field(default_factory=dict)
@@ -82,8 +83,8 @@ class Verdict:
 
 @dataclass(slots=True)
 class Simulation:
-    """Simulates for several principals: deployed functions have a role each, so an action must be
-    allowed to one of them.
+    """Simulates for several principals: each deployed function has its own role, so an action must
+    be allowed to one of them.
     """
 
     inspector: AccountInspector
@@ -91,11 +92,9 @@ class Simulation:
     principals: list[str]
     partition: str = "aws"
     account: str | None = None
-    """The caller's: whose buckets they are, where nothing else is expected."""
+    """The caller's account: the owner of buckets for which no other owner is expected."""
     lost: list[str] = field(default_factory=list)
-    """Principals that could not be simulated: they may be the ones that are allowed what the others
-    are not.
-    """
+    """Principals that could not be simulated. They may be allowed what the others are not."""
 
     def bucket_arn(self, bucket: str) -> str:
         return f"arn:{self.partition}:s3:::{bucket}"
@@ -106,15 +105,13 @@ class Simulation:
     def examine(
         self, actions: Sequence[str], resource_arn: str, context: Mapping[str, str] | None = None
     ) -> Verdict | None:
-        """None where nothing could be simulated, which is in the notebook once for each
-        principal.
-        """
+        """None if nothing could be simulated; the notebook has that once for each principal."""
         found = []
         for principal in list(self.principals):
             decisions = self._simulate(principal, actions, resource_arn, context)
             found += [decisions] if decisions else []
             if decisions and all(decision.is_allowed for decision in decisions):
-                break  # the others can add nothing, and each costs a request
+                break  # the others can add nothing, and each simulation costs a request
         if not found:
             return None
         best = [max(decisions, key=_hope) for decisions in zip(*found, strict=True)]
@@ -157,8 +154,8 @@ class Simulation:
             return None
 
     def _owner_context(self, resource_arn: str) -> dict[str, str]:
-        """A bucket's ARN has no account in it, and the stack's roles ask for it. Whether it is the
-        owner, another check says.
+        """The owner for aws:ResourceAccount, which the stack's policies check. ARNs of buckets
+        contain no account, so the simulation must be told. `_examine_owner` checks the real owner.
         """
         service, _, rest = resource_arn.partition(":::")
         if not service.endswith(":s3"):
@@ -169,7 +166,7 @@ class Simulation:
     def _doubt_denials(self, verdict: Verdict) -> Verdict:
         doubt = (
             f"is not allowed to {', '.join(self.principals)}; {', '.join(self.lost)} could not "
-            "be asked"
+            "be simulated"
         )
         return Verdict(
             unsure={**verdict.unsure, **dict.fromkeys(verdict.denied, doubt)},
@@ -187,7 +184,7 @@ def write_verdict(
     advice: str,
     is_fatal: bool = True,
 ) -> None:
-    """One finding for all actions of a purpose. `advice` follows what is to be granted."""
+    """One finding for all actions of a purpose. `advice` follows the list of actions to grant."""
     known = [verdict for verdict in verdicts if verdict is not None]
     denied = {action: why for verdict in known for action, why in verdict.denied.items()}
     unsure = {action: why for verdict in known for action, why in verdict.unsure.items()}
@@ -204,8 +201,8 @@ def write_verdict(
             where,
             check,
             seen,
-            "Look at the policies yourself, or try one day with keep_originals_days; a "
-            "simulation cannot know.",
+            "Check the policies yourself, or run one day with keep_originals_days set; a "
+            "simulation cannot tell.",
         )
     if known and not denied and not unsure:
         actions = dict.fromkeys(action for verdict in known for action in verdict.allowed)

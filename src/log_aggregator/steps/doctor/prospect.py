@@ -1,5 +1,5 @@
-"""What an account looks like to somebody who has no settings yet: its buckets, what lies in each,
-and what a run of it could be about. Asks questions only, and reads a few pages of each listing.
+"""An account as a new user finds it: its buckets, what lies in each, and how the settings could use
+them. Only reads, and lists a few pages of each bucket.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from log_aggregator.steps.doctor.landing_zone import Layout, find_layout
 from log_aggregator.steps.packing.buckets import SourceBucket
 
 PAGES_MAX = 6
-"""Pages of the listing that are read of each bucket: up to 6,000 objects."""
+"""Pages that are listed of each bucket: up to 6,000 objects."""
 
 BUCKETS_MAX = 500
-"""More are not looked at unless they are named."""
+"""Buckets beyond this number are looked at only if they are named."""
 
 MAIN_TYPES = re.compile("CloudTrail.*|Config.*")
 CONTROL_TOWER = re.compile(r"aws-controltower-(logs|cloudtrail-logs|config-logs)-.*")
-"""Its buckets in landing zones before 4.0, and since
+"""Control Tower's log buckets, in landing zones before and since 4.0
 (https://docs.aws.amazon.com/controltower/latest/userguide/logging-and-monitoring.html)."""
 
 
 class Use(StrEnum):
-    """What a bucket could be to the settings."""
+    """How the settings could use a bucket."""
 
     MAIN = "main"  # control_tower_bucket: CloudTrail and Config, by account and service
     OTHER = "other"  # other_buckets: logs of known layouts
-    FREE = "free"  # logs perhaps, but their layout has to be declared
+    FREE = "free"  # perhaps logs, but their layout must be declared
     TARGET = "target"  # our own packs lie in it
     NONE = "none"  # no logs, or none that a run would take
     UNKNOWN = "unknown"  # could not be looked at
@@ -53,17 +53,17 @@ class Use(StrEnum):
 
 @dataclass(slots=True)
 class FoundBucket:
-    """A bucket, and what is known of it. What could not be asked is None."""
+    """A bucket, and what is known about it. None: could not be read."""
 
     name: str
     use: Use
     reason: str
     region: str = ""
     is_foreign: bool = False
-    """It does not belong to the account that asks."""
+    """It does not belong to the caller's account."""
     sample: BucketSample | None = None
     layout: Layout | None = None
-    """Of a main bucket: its organisations and accounts."""
+    """The organisations and accounts of a main bucket."""
     versioning: BucketVersioning | None = None
     lock: ObjectLock | None = None
     encryption: BucketEncryption | None = None
@@ -78,7 +78,7 @@ class FoundBucket:
 
 @dataclass(slots=True)
 class Prospect:
-    """An account. `notebook` holds what could not be asked, and nothing else."""
+    """An account. `notebook` holds only the questions that got no answer."""
 
     region: str
     caller: Caller | None = None
@@ -87,9 +87,7 @@ class Prospect:
     config_buckets: frozenset[str] = frozenset()
     buckets: list[FoundBucket] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
-    """Buckets that a service writes to and this account does not have, and the service: the logs
-    are then another account's.
-    """
+    """Buckets of other accounts that a service of this account writes to -> the service."""
     left_out: int = 0
     """Buckets that were not looked at, because there are too many."""
     notebook: Notebook = field(default_factory=Notebook)
@@ -111,10 +109,10 @@ def look_around(
     names: Sequence[str],
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Prospect:
-    """Looks at these buckets, or at all of the account's. `on_progress` is told before each one how
-    many are done, and of how many.
+    """Looks at these buckets, or at all of the account's. Before each one `on_progress` gets the
+    number that are done, and their total.
 
-    Raises CannotStart where the credentials are not accepted, or no name was given and the buckets
+    Raises CannotStart if the credentials are not accepted, or if no name was given and the buckets
     cannot be listed.
     """
     notebook = Notebook()
@@ -182,7 +180,7 @@ def _find_elsewhere(prospect: Prospect, names: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """At one bucket after the other."""
+    """Looks at one bucket after the other."""
 
     inspector: AccountInspector
     store: ObjectStore
@@ -192,7 +190,7 @@ class _Look:
         try:
             region = self.inspector.head_bucket(name)
         except RequestFailed as error:
-            return FoundBucket(name, Use.UNKNOWN, f"cannot be looked at: {error}")
+            return FoundBucket(name, Use.UNKNOWN, f"could not be checked: {error}")
         if region and region != self.prospect.region:
             reason = f"is in {region}; look there with --region {region}"
             return FoundBucket(name, Use.NONE, reason, region)
@@ -202,7 +200,7 @@ class _Look:
         return self._look_inside(name, region)
 
     def _is_foreign(self, name: str) -> bool:
-        """Whether S3 would refuse all that is asked next, which names the expected owner."""
+        """Whether S3 would refuse all further requests, which name the expected owner."""
         owner = self.inspector.expected_owner(name) or self.prospect.account
         if not owner:
             return False
@@ -211,7 +209,7 @@ class _Look:
         except AccessDenied:
             return True
         except RequestFailed:
-            return False  # then what is asked next says so
+            return False  # the next request will report it
         return False
 
     def _look_inside(self, name: str, region: str) -> FoundBucket:
@@ -247,12 +245,12 @@ class _Look:
         if reason:
             return FoundBucket(name, Use.MAIN, reason, region, sample=sample, layout=layout)
         if sample is None:
-            return FoundBucket(name, Use.UNKNOWN, "what lies in it is not known", region)
+            return FoundBucket(name, Use.UNKNOWN, "its contents could not be listed", region)
         use, reason = _judge_contents(sample)
         return FoundBucket(name, use, reason, region, sample=sample)
 
     def _is_mostly_main(self, sample: BucketSample) -> bool:
-        """CloudTrail and Config have to be most of what lies in a bucket: in a main bucket a run
+        """Whether at least half of the logs are CloudTrail's and Config's: in a main bucket a run
         looks under AWSLogs/ only.
         """
         main = sum(
@@ -266,7 +264,7 @@ class _Look:
         )
 
     def _find_why_main(self, name: str, layout: Layout | None, sample: BucketSample | None) -> str:
-        """Empty where it is none."""
+        """Why it is a main bucket; empty if it is not one."""
         if layout is None or not layout.account_prefixes:
             return ""
         if name in self.prospect.trail_buckets:
@@ -274,7 +272,7 @@ class _Look:
         if name in self.prospect.config_buckets:
             return "AWS Config writes to it"
         if CONTROL_TOWER.fullmatch(name):
-            return "it has a name of Control Tower's"
+            return "its name is one of Control Tower's"
         return "CloudTrail or Config logs lie in it, by account" if sample is not None else ""
 
     def _ask_configuration(self, found: FoundBucket) -> None:
@@ -319,5 +317,5 @@ def _judge_contents(sample: BucketSample) -> tuple[Use, str]:
     if sample.known:
         return Use.OTHER, f"{seen}, {sample.known.total():,} are logs"
     if free:
-        return Use.FREE, f"{seen}, {free:,} could be logs, of a layout that has to be declared"
+        return Use.FREE, f"{seen}, {free:,} could be logs, but their layout must be declared"
     return Use.NONE, f"{seen}, none is a log"

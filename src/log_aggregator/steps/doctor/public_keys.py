@@ -1,4 +1,4 @@
-"""May a run ask CloudTrail for its public keys, in every Region that digests come from?"""
+"""Checks that a run may get CloudTrail's public keys in every Region that digests come from."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from log_aggregator.steps.doctor.permissions import (
 CHECK = "public-keys"
 PURPOSE = "keeping CloudTrail's public keys"
 LOOKED_AT_MAX = 20
-"""Accounts without digests may be looked at before there are enough with some."""
+"""Accounts to look at until SAMPLE_ACCOUNTS of them have digests."""
 
 DIGESTS_ELSEWHERE = (
-    "Runs tell it once, and pack digests of these Regions without their keys. See "
+    "Runs report it once, and pack the digests of these Regions without their keys. See "
     'docs/how-to/validate-cloudtrail.md, section "Regions that cannot be asked".'
 )
 
 
 def examine_public_keys(notebook: Notebook, simulation: Simulation, regions: Sequence[str]) -> None:
-    """A run keeps the keys of the digests that it packs. Where it may not ask at all, every run
-    reports a failure, and packs all the same. Where it is some Regions that refuse, as a Region
-    deny does, it is told once.
+    """A run keeps the keys of the digests that it packs. If it lacks the permission altogether,
+    every run reports a failure and still packs. If only some Regions are refused, as by a Region
+    deny control, a run reports that once.
 
-    `regions` begins with the stack's own, where nothing but the permission can be missing.
+    `regions` begins with the stack's own, where only the permission itself can be missing.
     """
     own, *others = regions
     able = [each for each in list(simulation.principals) if _may_ask(simulation, each, own)]
     if not able:
         advice = (
-            f"{PACK_POLICY} Without it every run with CloudTrail digests reports a failure, though "
-            "it packs them."
+            f"{PACK_POLICY} Without it every run with CloudTrail digests packs them, but reports "
+            "a failure."
         )
         verdict = _ask(simulation, own)
         write_verdict(notebook, "account", CHECK, PURPOSE, [verdict], advice=advice, is_fatal=False)
@@ -66,8 +66,9 @@ def examine_public_keys(notebook: Notebook, simulation: Simulation, regions: Seq
 def find_digest_regions(
     store: ObjectStore, notebook: Notebook, layouts: Mapping[str, Layout]
 ) -> set[str]:
-    """Of a few accounts, by bucket. A trail of all Regions delivers an empty digest of each, so a
-    few tell of all.
+    """The Regions of the digests of a few accounts. A trail of all Regions delivers digests for
+    each Region every hour, even empty ones, so a few accounts show all Regions
+    (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html).
     """
     found: set[str] = set()
     for bucket, layout in layouts.items():
@@ -94,11 +95,13 @@ def _list_regions(store: ObjectStore, bucket: str, prefixes: Sequence[str]) -> s
 def _may_ask(simulation: Simulation, principal: str, region: str) -> bool:
     alone = replace(simulation, principals=[principal])
     verdict = _ask(alone, region)
-    if not alone.principals:  # it could not be simulated, which is told once
+    if not alone.principals:  # it could not be simulated; report that only once
         simulation.principals.remove(principal)
     return verdict is not None and bool(verdict.allowed)
 
 
 def _ask(simulation: Simulation, region: str) -> Verdict | None:
-    """A Region deny goes by this key, and without it denies everything or nothing."""
+    """With the condition key that a Region deny control checks; without a value it would deny
+    everything or nothing.
+    """
     return simulation.examine(ASK_FOR_PUBLIC_KEYS, "*", {"aws:RequestedRegion": region})

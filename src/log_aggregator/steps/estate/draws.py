@@ -1,9 +1,9 @@
-"""Draws of a bucket: from its root a way down to a few pages that are counted, each part of the way
-chosen by chance, and all that was counted weighed with one over the chance of getting there.
+"""Random draws of a bucket. Each draw walks from the root down to a few pages that it counts,
+choosing every step at random, and weights its counts by one over the probability of that path.
 
-So each draw is an estimate of the whole bucket without bias, whatever the chances were. They only
-decide how far draws differ: places that seem to hold much are drawn more often, by what earlier
-draws found there, or at places of the same name.
+So each draw is an unbiased estimate of the whole bucket, whatever the probabilities were. They only
+affect the variance: places that seem to hold much are drawn more often, judged by earlier draws
+there or at places of the same name.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from log_aggregator.steps.estate.tree import Groups, Looker, Place
 from log_aggregator.steps.packing.selection import LeftKeys, LeftWhy
 
 EVEN_SHARE = 0.3
-"""Of the chances that are the same for all parts, so that none that was thought empty gets a weight
-out of proportion.
+"""The share of probability that is spread evenly over all parts, so that a part that was thought
+empty does not get an excessive weight.
 """
 OBJECT_BYTES = 16 * 1024
-"""An object matters as much as so many bytes: reading it costs what a month of them costs in
-Standard, or nearly so.
+"""An object counts as much as this many bytes: reading it costs about what storing them in
+Standard costs for a month.
 """
 GROUP_OBJECTS = 20
-"""And a group as much as so many objects: it takes listings and a pack of its own."""
+"""A group counts as much as this many objects: it needs its own listings and pack."""
 
 
 @dataclass(slots=True)
 class Draw:
-    """What one draw says of the whole bucket."""
+    """One draw's estimate of the whole bucket."""
 
     cells: dict[Cell, list[float]] = field(default_factory=dict)
     groups: dict[tuple[str, str], float] = field(default_factory=dict)
     """By bucket and log type."""
     left: dict[LeftWhy, LeftKeys] = field(default_factory=dict)
-    """Objects and bytes are of the whole, rounded; samples are what was seen."""
+    """Objects and bytes are estimates for the whole bucket, rounded; samples were really seen."""
     due: dict[Due, list[float]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
     def take(self, counted: Tally, groups: Groups, weight: float) -> None:
-        """Adds what was counted somewhere, so many times."""
+        """Adds what was counted at a place, multiplied by its weight."""
         for cell, (objects, size_bytes) in counted.cells.items():
             _add(self.cells, cell, objects * weight, size_bytes * weight)
         for due, (objects, size_bytes) in counted.due.items():
@@ -72,7 +72,7 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A part of a draw's way: what it says of this place."""
+    """One step of a draw's path, with the draw's estimate for that place."""
 
     place: Place
     load: Load
@@ -80,7 +80,7 @@ class Step:
 
 @dataclass(slots=True)
 class Means:
-    """What draws found so far at a place, or at all places of a name."""
+    """What draws found so far at a place, or at all places of the same name."""
 
     draws: int = 0
     objects: float = 0.0
@@ -95,13 +95,13 @@ class Means:
 
     @property
     def mass(self) -> float:
-        """The mean."""
+        """The mean of the masses."""
         return self.mass_sum / self.draws if self.draws else 0.0
 
 
 class Chances:
-    """How likely each part of a place is drawn, by what earlier draws found. Changed only between
-    draws that are made side by side.
+    """The probability of drawing each part of a place, from what earlier draws found. Changes only
+    between batches of concurrent draws.
     """
 
     def __init__(self) -> None:
@@ -109,14 +109,14 @@ class Chances:
         self._names: dict[str, Means] = defaultdict(Means)
 
     def learn(self, draw: Draw) -> None:
-        """From a draw that is done."""
+        """Takes a finished draw into account."""
         for step in draw.steps:
             self.places[step.place].add(step.load)
             if step.place.name:
                 self._names[step.place.name].add(step.load)
 
     def choose(self, parts: Sequence[Place], chance: Random) -> tuple[Place, float]:
-        """One of the parts, and how likely it was."""
+        """One of the parts, and its probability."""
         masses = self._masses(parts)
         total, even = sum(masses), EVEN_SHARE / len(parts)
         if total <= 0:
@@ -126,8 +126,8 @@ class Chances:
         return parts[number], chances[number] / sum(chances)
 
     def _masses(self, parts: Sequence[Place]) -> list[float]:
-        """Of what was drawn before the mean, drawn a little to that of its name; of what was not,
-        that of its name, or of its sisters.
+        """The expected mass of each part. For a part drawn before: its mean, pulled a little
+        towards the mean of its name. Otherwise the mean of its name, or of its siblings.
         """
         known = [self.places[part].mass for part in parts if self._is_drawn(part)]
         middle = sum(known) / len(known) if known else 0.0
@@ -146,7 +146,7 @@ class Chances:
 
 
 def make_draw(looker: Looker, root: Place, chances: Chances, chance: Random) -> Draw:
-    """From the root to the end of a way. Raises OutOfRequests, StoreError."""
+    """Draws one path from the root to its end. Raises OutOfRequests, StoreError."""
     draw, place, weight = Draw(), root, 1.0
     way: list[tuple[Place, Load, float]] = []
     while True:
@@ -167,12 +167,12 @@ def make_draw(looker: Looker, root: Place, chances: Chances, chance: Random) -> 
 
 
 def mass_of(load: Load) -> float:
-    """How much draws should go for it."""
+    """How much weight draws should give to a load."""
     return load.objects + load.size_bytes / OBJECT_BYTES + load.groups * GROUP_OBJECTS
 
 
 def _steps_of(way: Sequence[tuple[Place, Load, float]]) -> list[Step]:
-    """What the way below each place says of it."""
+    """The estimate for each place from the path below it."""
     steps, objects, size_bytes, groups = [], 0.0, 0.0, 0.0
     for place, load, weight in reversed(way):
         objects += load.objects * weight

@@ -1,4 +1,4 @@
-"""Pages of a bucket's listing, no more than allowed."""
+"""Pages of a bucket's listing, within a limit of requests."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Entry = LogObject | DeleteMarker
 
 
 class OutOfRequests(Exception):
-    """As many requests have been made as are allowed."""
+    """The allowed number of requests is used up."""
 
 
 class Allowance:
-    """So many requests and no more. May be used from several threads."""
+    """A limit of requests. Safe to use from several threads."""
 
     def __init__(self, requests_max: int) -> None:
         self._max = requests_max
@@ -38,16 +38,14 @@ class Allowance:
             self.used += requests
 
     def charge(self, requests: int) -> None:
-        """What turned out to have been made, beyond what was taken: pages that are only known when
-        they are there.
-        """
+        """Counts requests beyond those taken: the number of pages is known only after listing."""
         with self._lock:
             self.used += requests
 
 
 @dataclass(frozen=True, slots=True)
 class Lister:
-    """Lists a bucket as a run does: all versions where it has any. Every method raises
+    """Lists a bucket as a run does, with all versions if it has any. Every method raises
     OutOfRequests and StoreError.
     """
 
@@ -56,14 +54,14 @@ class Lister:
     allowance: Allowance
 
     def page(self, prefix: str, start: ListStart | None) -> Page:
-        """One page, of keys behind `start`."""
+        """One page of keys after `start`."""
         self.allowance.take()
         if self.bucket.versioning is None:
             return self.store.list_objects(self.bucket.name, prefix=prefix, start=start)
         return self.store.list_object_versions(self.bucket.name, prefix=prefix, start=start)
 
     def pages(self, prefix: str, start: ListStart | None) -> Iterator[Page]:
-        """One after the other."""
+        """All pages from `start` on."""
         while True:
             page = self.page(prefix, start)
             yield page
@@ -72,12 +70,12 @@ class Lister:
             start = page.next_start
 
     def first_key(self, prefix: str, after: str) -> str | None:
-        """Of those behind a text."""
+        """The first key after a text, or None."""
         entries = entries_of(self.page(prefix, ListStart(after)))
         return entries[0].key if entries else None
 
     def folders(self, prefix: str) -> Page:
-        """By delimiter, all pages at once."""
+        """Folders and objects directly under a prefix, all pages together."""
         self.allowance.take()
         page = self.store.list_prefixes(self.bucket.name, prefix=prefix)
         self.allowance.charge((len(page.prefixes) + len(page.objects)) // LIST_PAGE_COUNT_MAX)

@@ -1,7 +1,7 @@
-"""The survey: each source bucket is counted to its end where that takes few requests, read from an
-inventory where there is one, and else sampled by draws until the allowed requests are used.
+"""The survey. A source bucket is counted completely if that takes few requests, or read from an
+inventory if there is one, and otherwise sampled until the allowed requests are used.
 
-Only listings are asked for, and nothing is written.
+It only lists, and writes nothing.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packing.buckets import look_at_bucket
 
 REQUESTS_MAX = 2_000
-"""A cent, and some 200,000 to two million keys that are seen."""
+"""These cost one cent and list 200,000 to two million keys."""
 COUNTING_SHARE = 10
-"""One request of so many goes into finding out which buckets are small."""
+"""One request in this many is spent on finding out which buckets are small."""
 COUNTING_PAGES = (3, 100)
 DRAWS_AT_ONCE = 16
 FIRST_DRAW_REQUESTS = 10
-"""So many are expected of a draw while there is none to learn from."""
+"""The expected requests of a draw before the first one is made."""
 PILOT_ROUNDS = 2
-"""Draws of the first rounds only teach where much is to be found: they differ most."""
+"""Draws of the first rounds only teach where much can be found: they vary the most."""
 ROUNDS_MIN = 4
 _INVENTORY_ROWS = 10_000
 _WAITING_MAX = 1_000_000
-"""Old versions that are kept, in some 500 MB. Of more, those whose marker comes later count as logs
-of a live key.
+"""Old versions that are held in memory, in about 500 MB. Beyond that, those whose delete marker
+comes later in the inventory are counted as logs of a live key.
 """
 
 
@@ -56,25 +56,25 @@ class Way(StrEnum):
 
 
 class Lifecycle(StrEnum):
-    """What is known of a bucket's rules."""
+    """Whether a bucket's lifecycle rules are known."""
 
     READ = "read"
     NONE = "none"
-    UNKNOWN = "unknown"  # the question was refused, or nobody asked
+    UNKNOWN = "unknown"  # the question was refused, or not asked
 
 
 @dataclass(slots=True)
 class BucketFigures:
-    """What was found of a bucket: counted, or draws that each say what is in all of it."""
+    """The figures of a bucket: a count, or draws that each estimate the whole bucket."""
 
     bucket: str
     way: Way = Way.NOT_SEEN
     counted: Tally = field(default_factory=Tally)
     draws: list[Draw] = field(default_factory=list)
     accounts: dict[str, Means] = field(default_factory=dict)
-    """Of a sampled bucket, those accounts that were drawn."""
+    """The accounts that were drawn, in a sampled bucket."""
     accounts_seen: int = 0
-    """Folders of accounts that there are."""
+    """Folders of accounts that were seen."""
     inventory: str = ""
     lifecycle: Lifecycle = Lifecycle.UNKNOWN
 
@@ -90,8 +90,8 @@ class Estate:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is looked at, and which sample it is: the same seed draws the same one of a bucket
-    that has not changed.
+    """How much to look at, and the seed: the same seed draws the same sample of a bucket that has
+    not changed.
     """
 
     requests_max: int = REQUESTS_MAX
@@ -105,8 +105,8 @@ def survey(
     extent: Extent,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Estate:
-    """The figures of all buckets. `inventories` are by bucket; `on_progress` is told the requests
-    so far. Raises CannotStart, BadInventory, Interrupted.
+    """The figures of all buckets. `inventories` are by bucket; `on_progress` gets the number of
+    requests so far. Raises CannotStart, BadInventory, Interrupted.
     """
     allowance = Allowance(extent.requests_max)
     estate = Estate(job.today)
@@ -136,8 +136,8 @@ def survey(
 
 
 def find_yards(job: Job, inspector: AccountInspector | None) -> list[Yard]:
-    """The source buckets, each looked at. What the lifecycle does is left open where that may not
-    be asked. Raises CannotStart.
+    """The source buckets. Their lifecycle rules stay unknown if reading them is not allowed. Raises
+    CannotStart.
     """
     yards = []
     for name in job.list_source_buckets():
@@ -160,7 +160,7 @@ def _clamp(pages: int) -> int:
 
 
 def _count(job: Job, lister: Lister, yard: Yard, pages_max: int, figures: BucketFigures) -> bool:
-    """Whether all of it was seen."""
+    """Counts a bucket. False if it has more pages than allowed."""
     entries: list[Entry] = []
     with suppress(OutOfRequests):
         for page in islice(lister.pages("", None), pages_max):
@@ -174,8 +174,8 @@ def _count(job: Job, lister: Lister, yard: Yard, pages_max: int, figures: Bucket
 
 
 def _read_inventory(job: Job, yard: Yard, inventory: Inventory, figures: BucketFigures) -> None:
-    """Rows come in no order. Old versions wait until the delete markers are known, which say of
-    which keys nothing is packed.
+    """Tallies an inventory. Its rows have no order, so old versions wait until the delete markers
+    are known: nothing of a deleted key is packed.
     """
     manifest = inventory.manifest
     reader = InventoryReader(job.store, job.workers, manifest, yard.bucket.versioning)
@@ -195,7 +195,7 @@ def _read_inventory(job: Job, yard: Yard, inventory: Inventory, figures: BucketF
 
 
 def _part_versions(rows: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
-    """Versions that are their keys' newest; and old ones, with the markers that hide them."""
+    """Separates the newest versions of keys from old ones and the markers that hide them."""
     current = [row for row in rows if isinstance(row, LogObject) and row.is_latest]
     old = [
         row for row in rows if (not row.is_latest if isinstance(row, LogObject) else row.is_latest)
@@ -210,7 +210,7 @@ def _take_waiting(yard: Yard, waiting: list[Entry], figures: BucketFigures) -> N
 
 
 class _Sample:
-    """A bucket that is too large to be counted, and its draws so far."""
+    """A bucket that is too large to count, and its draws so far."""
 
     def __init__(self, looker: Looker, figures: BucketFigures, seed: int) -> None:
         self.looker = looker
@@ -225,8 +225,8 @@ class _Sample:
 
     @property
     def gain(self) -> float:
-        """By how much the variance may shrink with another round: where most is to be learned,
-        draws go next.
+        """How much another round may reduce the variance: the bucket with the most to gain is drawn
+        from next.
         """
         masses = [mass_of(draw.load) for draw in self.figures.draws]
         if self.rounds < ROUNDS_MIN or len(masses) < 2:
@@ -235,8 +235,8 @@ class _Sample:
         return sum((mass - mean) ** 2 for mass in masses) / len(masses) ** 3
 
     def draw_round(self, job: Job, allowance: Allowance) -> None:
-        """Some draws side by side. If there are not enough requests for all of them, none counts:
-        those that were done first would be the small ones.
+        """Makes some draws concurrently. If there are not enough requests for all of them, none
+        counts: those that finished first would be the small ones, and bias the result.
         """
         count, before = self._fitting(allowance), allowance.used
         if count == 0:
@@ -255,8 +255,8 @@ class _Sample:
         self.rounds += 1
 
     def finish(self) -> None:
-        """Takes down which accounts were drawn. Where there was time for no more, the pilot's draws
-        count: they are right on average, too.
+        """Notes which accounts were drawn. If there were requests for the pilot rounds only, their
+        draws count: they are unbiased too.
         """
         figures = self.figures
         figures.draws = figures.draws or self._pilot
@@ -274,7 +274,7 @@ class _Sample:
         )
 
     def _draw(self, job: Job, count: int) -> Iterator[Draw | None]:
-        """None for one that there were no requests for."""
+        """Makes draws; None for one that ran out of requests."""
         numbers = range(self._made, self._made + count)
         futures = [job.workers.start_read(partial(self._draw_one, number)) for number in numbers]
         for future in futures:
@@ -295,6 +295,6 @@ class _Sample:
 
 
 def _choose_next(samples: Sequence[_Sample]) -> _Sample | None:
-    """The bucket whose draws say least."""
+    """The bucket whose figures are the least certain."""
     left = [sample for sample in samples if not sample.is_over]
     return max(left, key=lambda sample: (sample.gain, -sample.rounds), default=None)

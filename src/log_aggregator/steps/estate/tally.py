@@ -1,5 +1,5 @@
-"""What was counted of some keys: log objects by type, day, class and size; what would be left
-alone; what the lifecycle will take.
+"""Counts of some keys: log objects by type, day, class and size; keys that a run would leave alone;
+and what lifecycle rules will take.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from log_aggregator.steps.rules import Rules, RunRules
 _FIRST_DAY = date(YEAR_MIN, 1, 1)
 
 HORIZONS_DAYS = (30, 90, 365)
-"""How far ahead is looked at what the lifecycle takes."""
+"""How far ahead the effects of lifecycle rules are counted."""
 
 
 class Fate(StrEnum):
-    """What a lifecycle rule does to a log object that nobody packed."""
+    """What a lifecycle rule does to a log object that was not packed."""
 
     EXPIRED = "expired"
     FROZEN = "frozen"  # moved to a class from which it cannot be read
@@ -52,7 +52,7 @@ class Cell(NamedTuple):
 
 
 class Due(NamedTuple):
-    """What a rule takes within so many days from now."""
+    """What a rule takes within a number of days from now."""
 
     bucket: str
     fate: Fate
@@ -61,9 +61,8 @@ class Due(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Yard:
-    """A bucket as it is surveyed: how its keys are read, what is wanted of it, what its lifecycle
-    does. `skipped` is our own. Without
-    `lifecycle` nobody knows its rules.
+    """A bucket to survey: how its keys are read, what to take from it, and its lifecycle rules, or
+    None if they are unknown. `skipped` are our own prefixes.
     """
 
     bucket: SourceBucket
@@ -76,19 +75,19 @@ class Yard:
     @classmethod
     def of(cls, bucket: SourceBucket, rules: RunRules, today: date) -> Yard:
         skipped = rules.own_prefixes(bucket.name)
-        # What is of other regions is never discarded here: it is counted as left alone.
+        # A survey discards nothing: logs of other regions are counted as left alone.
         selection = replace(rules.selection, discard_other_regions=False)
         return cls(bucket, selection, today, None, skipped, rules.organization_id)
 
     def tally(self, keys: Iterable[ListedKey], *, keeps_keys: bool = False) -> Tally:
-        """Counts all but what is our own. `keeps_keys`: with a key of each day."""
+        """Counts all keys but our own. `keeps_keys`: keep one key of each day."""
         tally = Tally()
         wanted, selection = [], Selection()
         for key in keys:
             if key.key.startswith(self.skipped):
                 continue
             if self.is_elsewhere(key.key):
-                why = LeftWhy(self.bucket.name, Left.UNKNOWN, "not where Control Tower's logs are")
+                why = LeftWhy(self.bucket.name, Left.UNKNOWN, "outside Control Tower's folders")
                 selection.leave(why, key.key, 1, sum(each.size_bytes for each in key.versions))
                 continue
             wanted.append(key)
@@ -104,7 +103,7 @@ class Yard:
         return tally
 
     def is_elsewhere(self, key: str) -> bool:
-        """A key of a main bucket that looks like a log's, and lies where a run does not look."""
+        """Whether a key of a main bucket looks like a log but lies where a run does not look."""
         return (
             self.bucket.is_main
             and not is_main_log(key, self.organization_id)
@@ -118,8 +117,8 @@ class Yard:
                     _add(tally.due, Due(self.bucket.name, fate, horizon), 1, found.size_bytes)
 
     def _days_left(self, found: LogObject) -> Iterator[tuple[Fate, int]]:
-        """Until a rule takes it. AWS delivers logs without tags, so no rule that asks for tags
-        does.
+        """Days until a rule takes it. AWS delivers logs without tags, so a rule with a tag filter
+        never does.
         """
         age_days = (self.today - found.last_modified.date()).days
         rules = [
@@ -151,9 +150,9 @@ class Tally:
     cells: dict[Cell, list[float]] = field(default_factory=dict)
     """Objects and bytes of what a run would take."""
     days: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    """By bucket, log type and account a bit for each day that has logs: each bit is a group."""
+    """By bucket, log type and account: a bit for each day that has logs. Each bit is a group."""
     day_keys: dict[tuple[str, str, str, date], str] = field(default_factory=dict)
-    """A key of each group, where that was asked for."""
+    """One key of each group, if that was asked for."""
     accounts: dict[str, list[float]] = field(default_factory=dict)
     left: dict[LeftWhy, LeftKeys] = field(default_factory=dict)
     due: dict[Due, list[float]] = field(default_factory=dict)
@@ -170,7 +169,7 @@ class Tally:
         self.days[place] = self.days.get(place, 0) | 1 << (group.date - _FIRST_DAY).days
 
     def merge(self, other: Tally) -> None:
-        """Takes over what was counted of other keys."""
+        """Adds the counts of other keys."""
         for cell, (objects, size_bytes) in other.cells.items():
             _add(self.cells, cell, objects, size_bytes)
         for account, (objects, size_bytes) in other.accounts.items():
@@ -184,7 +183,7 @@ class Tally:
 
     @property
     def load(self) -> Load:
-        """All of it."""
+        """The totals."""
         return Load(
             sum(objects for objects, _ in self.cells.values()),
             sum(size_bytes for _, size_bytes in self.cells.values()),

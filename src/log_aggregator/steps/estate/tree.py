@@ -1,9 +1,9 @@
-"""A bucket as a tree that can be drawn from: what lies at a place is counted, or parted into
-places that have nothing in common and leave nothing out.
+"""A bucket as a tree to draw from: the keys at a place are either counted, or divided into places
+that are disjoint and complete.
 
-A place is parted by what its first page shows: by the days of its keys' dates, by folders, or,
-where there are neither, by the first character in which its keys differ. None of this needs to know
-how many objects there are.
+A place is divided by what its first page shows: by the days in its keys, by folders, or, if there
+are neither, by the first character in which its keys differ. This works without knowing how many
+objects there are.
 """
 
 from __future__ import annotations
@@ -26,34 +26,35 @@ from log_aggregator.steps.estate.pages import Entry, Lister, entries_of
 from log_aggregator.steps.estate.tally import Tally, Yard
 
 PAGES_TOGETHER_MAX = 5
-"""A place of so many pages is read to its end; a larger one is parted."""
+"""A place of up to this many pages is read completely; a larger one is divided."""
 SERIES_PAGES_MAX = 2
-"""The same where it can be parted by days, which costs nothing."""
+"""The same for a place that can be divided by days, which costs no requests."""
 SERIES_MAX = 200
-"""So many series of dated names are told apart side by side in one folder."""
+"""At most this many series of dated names are told apart in one folder."""
 CHARACTERS_MAX = 100
 FOLDER_PAGES_MAX = 100
-"""After so many pages `ObjectStore.list_prefixes` gives up."""
+"""After this many pages `ObjectStore.list_prefixes` gives up."""
 Groups = dict[tuple[str, str], int]
-"""By bucket and log type."""
+"""The number of groups, by bucket and log type."""
 HOME_REGION = "us-east-1"
-"""Where AWS's global services log, so that an account that logs at all mostly has logs there
+"""Global services of AWS log here, so most accounts with any logs have some in this Region
 (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html).
 """
 
 _LAST = "\U0010fffd"
-"""Behind whatever else a key may go on with: the last character that is none of Unicode's
+"""Sorts after any other character of a key: the last character that is not one of Unicode's
 noncharacters.
 """
 _FOLDERS_ONLY = re.compile(
     r"(?:[^/]+/)?AWSLogs/(?:o-[a-z0-9]{4,32}/)?(?:[0-9]{12}/(?:[A-Za-z-]+/)?)?"
 )
-"""Here is nothing to be learned from a first page: accounts, services and Regions come first."""
+"""Prefixes that contain only folders (accounts, services, Regions), so their first page of keys
+tells nothing."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 class OneDay(NamedTuple):
-    """A day, and how and where in a key it is written."""
+    """A day, and how and where keys contain it."""
 
     day: date
     grammar: DateGrammar
@@ -66,8 +67,8 @@ class OneDay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The folder of a Region that a place is in, and those of the same account's other Regions that
-    count first. A day's logs of all of them are one group.
+    """The folder of the Region that a place is in, and the folders of the account's Regions that
+    come before it. A day's logs of all Regions form one group, which the first Region counts.
     """
 
     prefix: str
@@ -76,9 +77,9 @@ class Region:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """Keys that begin with `prefix`, come behind `after` and are of one day, where these are given.
+    """Keys that begin with `prefix`, come after `after` and are of one day, if these are given.
 
-    `name` is what it has in common with its like elsewhere: a folder's own name.
+    `name` is a folder's own name, which similar places elsewhere share.
     """
 
     prefix: str
@@ -98,15 +99,15 @@ class Place:
         return None if self.after is None else ListStart(self.after)
 
     def keeps(self, entries: list[Entry]) -> list[Entry]:
-        """Those that are of its day."""
+        """The entries that belong to its day."""
         day = self.day
         return entries if day is None else [entry for entry in entries if day.is_in(entry.key)]
 
 
 @dataclass(slots=True, eq=False)
 class Seen:
-    """What a look at a place gave: what was counted, and the places that have the rest. One of
-    these is drawn. `are_alike`: they are many and nothing tells them apart.
+    """What a look at a place gave: a count, and the places that hold the rest, one of which is
+    drawn. `are_alike`: they are many, and nothing distinguishes them.
     """
 
     counted: Tally
@@ -116,7 +117,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Days(Sequence[Place]):
-    """A place for each day of a series, in each way to write it; made when it is drawn."""
+    """A place for each day of a series and each way to write it, made when it is drawn."""
 
     stem: str
     grammar: DateGrammar
@@ -125,7 +126,7 @@ class Days(Sequence[Place]):
     last: date
     region: Region | None
     year_end: int
-    """Other keys of the folder come behind this year."""
+    """Other keys of the folder sort after this year."""
     made: dict[int, Place] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -144,30 +145,30 @@ class Days(Sequence[Place]):
         texts = [each.format(day) for each in self.forms]
         only = OneDay(day, self.grammar, len(self.stem))
         place = Place(f"{self.stem}{texts[form]}", None, "", only, self.region)
-        if texts[form] in texts[:form]:  # the other writing of this day is the same
+        if texts[form] in texts[:form]:  # both ways to write this day are the same, as 2026/10/11
             place.seen = Seen(Tally())
         return place
 
 
 @dataclass(frozen=True, slots=True)
 class Looker:
-    """Looks at places of one bucket. May be used from several threads."""
+    """Looks at places of one bucket. Safe to use from several threads."""
 
     lister: Lister
     yard: Yard
     answers: dict[str, bool] = field(default_factory=dict)
 
     def look(self, place: Place) -> Seen:
-        """At each place once. Raises OutOfRequests, StoreError."""
+        """Looks at a place, unless it was seen before. Raises OutOfRequests, StoreError."""
         with place.lock:
             if place.seen is None:
                 place.seen = self._look(place)
             return place.seen
 
     def count_groups(self, place: Place, counted: Tally, chance: Random) -> Groups:
-        """Of what was counted at a place: those that are not counted in another Region.
+        """The groups of what was counted at a place, except those that another Region counts.
 
-        Where there are several days, one of them is asked about, by chance, and stands for all.
+        If there are several days, one of them is chosen at random to represent all.
         """
         groups: Groups = {}
         for (bucket, log_type, account), bits in counted.days.items():
@@ -181,7 +182,7 @@ class Looker:
         return groups
 
     def _is_in_another(self, region: Region, key: str) -> bool:
-        """Whether a Region that counts first has logs of the same day, of which this is a key."""
+        """Whether a Region that comes first has logs of the same day as this key."""
         position = self.yard.bucket.layouts.position(key)
         read = position and position.grammar.read(key, len(position.stem))
         if not read:
@@ -191,7 +192,7 @@ class Looker:
         return any(self._has_keys(f"{folder}{path}") for folder in region.before)
 
     def _has_keys(self, prefix: str) -> bool:
-        """Asked once."""
+        """Whether any key has the prefix. Asks S3 once."""
         if prefix not in self.answers:
             self.answers[prefix] = bool(self.lister.page(prefix, None).objects)
         return self.answers[prefix]
@@ -207,7 +208,7 @@ class Looker:
         return self._part(place, entries, series)
 
     def _read(self, place: Place) -> tuple[list[Entry], Days | None, bool]:
-        """The first pages, the series that they begin with, and whether they were all."""
+        """The first pages, the series that they begin with, and whether there are no more pages."""
         page = self.lister.page(place.prefix, place.start)
         entries = entries_of(page)
         series = self._find_series(place, entries) if page.next_start else None
@@ -221,14 +222,16 @@ class Looker:
 
     def _part(self, place: Place, entries: Sequence[Entry], series: Days | None) -> Seen:
         if not entries:
-            raise StoreError(f"{place.prefix}: pages without a key that are not the last")
+            raise StoreError(
+                f"{place.prefix}: the server lists pages without a key that are not the last"
+            )
         if series is not None:
             return self._part_by_series(place, series)
         key = entries[0].key
         if "/" in key[len(place.prefix) :] and place.after is None:
             try:
                 return self._part_by_folders(place)
-            except StoreError:  # there are a hundred pages of objects beside them
+            except StoreError:  # list_prefixes gave up: too many objects between the folders
                 self.lister.allowance.charge(FOLDER_PAGES_MAX)
         return self._part_by_characters(place, key)
 
@@ -247,7 +250,7 @@ class Looker:
         return Seen(self._tally(place, list(page.objects)), places)
 
     def _find_series(self, place: Place, entries: Sequence[Entry]) -> Days | None:
-        """The series of dated names that a place begins with, right in this folder."""
+        """The series of dated names that a place begins with, directly in this folder."""
         if place.day is not None or not entries:
             return None
         key = entries[0].key
@@ -262,18 +265,18 @@ class Looker:
             return None
         forms = _forms_in(entries, stem, grammar)
         year = read.date.year
-        # Unpadded, December comes before February.
+        # Unpadded months sort as text: December ("12") comes before February ("2").
         first = read.date if len(grammar.forms) == 1 else date(year, 1, 1)
-        # Without a head other dates may be written beside these: "2025/1/2" sorts before "2026-".
+        # At the root, dates in another form may lie between these: "2025/1/2" sorts before "2026-".
         end = YEAR_MAX if position.whole_stem else year
         last = min(date(end, 12, 31), self.yard.today + timedelta(days=1))
         return Days(stem, grammar, forms, first, max(first, last), place.region, end)
 
     def _part_by_series(self, place: Place, first: Days) -> Seen:
-        """All series that lie side by side, and what lies behind them.
+        """All series in this folder, and what sorts after them.
 
-        A series writes its dates in one way. Keys without a date in its midst are not seen; a run
-        would leave them alone.
+        A series writes its dates in one way. Keys without a date in the middle of it are not seen;
+        a run would leave them alone.
         """
         counted, found = Tally(), [first]
         while len(found) < SERIES_MAX:
@@ -296,9 +299,9 @@ class Looker:
         return Seen(counted, [_as_place(each) for each in found])
 
     def _part_by_characters(self, place: Place, first_key: str) -> Seen:
-        """By the first character in which keys of the place differ."""
+        """Divides by the first character in which keys of the place differ."""
         split = self._find_split(place.prefix, first_key)
-        if split is None:  # all others begin with the whole of the first
+        if split is None:  # the first key is a prefix of all others
             rest = Place(first_key, first_key, "", place.day, place.region)
             page = self.lister.page(first_key, place.start)
             same = [entry for entry in entries_of(page) if entry.key == first_key]
@@ -319,8 +322,9 @@ class Looker:
         return Seen(Tally(), parts)
 
     def _find_split(self, prefix: str, first_key: str) -> int | None:
-        """Where the first key's characters are no longer those of all others. From there on there
-        is always something behind what begins as the first key does, so halving finds it.
+        """The first position at which other keys differ from the first one. Some key sorts after
+        the first key's prefix exactly if the prefix is longer than that, so a binary search finds
+        it.
         """
         low, high = len(prefix), len(first_key)
         while low < high:
@@ -333,7 +337,7 @@ class Looker:
 
 
 def _regions_of(prefix: str, names: Sequence[str]) -> dict[str, Region]:
-    """By name; the one that most probably has logs every day comes first."""
+    """Regions by name; the one most likely to have logs every day comes first."""
     names = sorted(filter(is_region, names), key=lambda name: (name != HOME_REGION, name))
     folders = [f"{prefix}{name}/" for name in names]
     return {
@@ -342,7 +346,7 @@ def _regions_of(prefix: str, names: Sequence[str]) -> dict[str, Region]:
 
 
 def _forms_in(entries: Sequence[Entry], stem: str, grammar: DateGrammar) -> tuple[str, ...]:
-    """The ways to write a day that all these keys have in common, or else all ways."""
+    """The ways to write a day that fit all these keys, or all ways if none does."""
     days = [
         (entry.key[len(stem) :], read.date)
         for entry in entries

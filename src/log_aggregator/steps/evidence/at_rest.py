@@ -1,7 +1,8 @@
-"""Packs at rest: has S3 hash them, frozen or not, and compares with what is known of them.
+"""Packs at rest: S3 hashes them, frozen or not, and the hashes are compared with the known ones.
 
-A check lives in a folder beside the packs, so whoever calls again goes on with it. Jobs are S3's:
-they go on when nobody waits for them.
+S3 Batch Operations computes the checksums without restoring anything
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-compute-checksums.html). A check is
+kept in a folder next to the packs, so a later call resumes it; its jobs run in S3 meanwhile.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.pages import list_all
 
 UNSEEN_MAX = timedelta(hours=1)
-"""So long after a check began its jobs may not be there yet for whoever asks for them
+"""For this long after a check began DescribeJob may not find its jobs yet
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshooting-batch-operations.html)."""
 
 States = Mapping[Algorithm, HashJob]
@@ -46,7 +47,7 @@ States = Mapping[Algorithm, HashJob]
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A check that is over, and its custody record."""
+    """A finished check, and its custody record."""
 
     plan: AtRestPlan
     check: AtRestCheck
@@ -54,8 +55,8 @@ class Finished:
 
 
 def find_open(job: Job, target: Target) -> tuple[list[AtRestPlan], list[str]]:
-    """(checks that were begun and are not over, oldest first; where there is something else in the
-    place of a plan). Raises StoreError.
+    """Checks that were begun and are not over, oldest first; and the addresses of plans that cannot
+    be read. Raises StoreError.
     """
     folders: dict[str, set[str]] = {}
     for listed in list_all(job.store, target.bucket, checks_prefix(target)):
@@ -72,19 +73,19 @@ def find_open(job: Job, target: Target) -> tuple[list[AtRestPlan], list[str]]:
 
 
 def is_begun(job: Job, plan: AtRestPlan) -> bool:
-    """All of its jobs are: nothing more is asked for that costs money."""
+    """Whether all jobs of the check were created, so that resuming it costs nothing more."""
     return all(_read_job_id(job, plan, each) for each in plan.algorithms)
 
 
 def start(job: Job, jobs: HashJobs, plan: AtRestPlan) -> States:
-    """Writes the plan down, then begins its jobs. Raises StoreError."""
+    """Writes the plan, then creates its jobs. Raises StoreError."""
     _put_once(job, plan.target, f"{plan.folder}{PLAN}", encode_plan(plan))
     return go_on(job, jobs, plan)
 
 
 def go_on(job: Job, jobs: HashJobs, plan: AtRestPlan) -> States:
-    """Where its jobs stand; those that were not begun are begun. Where S3 refuses them and nothing
-    is under way, the check is over, so that another can begin. Raises StoreError.
+    """The state of each job; missing jobs are created. If S3 refuses to create them and none is
+    under way, the check is over, so that another can begin. Raises StoreError.
     """
     try:
         return {each: _look_at(job, jobs, plan, each) for each in plan.algorithms}
@@ -96,7 +97,7 @@ def go_on(job: Job, jobs: HashJobs, plan: AtRestPlan) -> States:
 
 
 def is_over(states: States) -> bool:
-    """S3 will do no more about it."""
+    """Whether all jobs have ended."""
     ends = (JobPhase.COMPLETE, JobPhase.FAILED)
     return all(state.phase in ends for state in states.values())
 
@@ -108,8 +109,8 @@ def wait(
     pause: Callable[[], None],
     tell: Callable[[int], object],
 ) -> States:
-    """Until it is over, or somebody has to wake a job. `tell` is told how many packs are hashed.
-    Raises StoreError.
+    """Waits until the check is over, or until an operator must confirm a suspended job. `tell` gets
+    the number of packs that are hashed. Raises StoreError.
     """
     while True:
         job.workers.check_stop()
@@ -121,7 +122,7 @@ def wait(
 
 
 def finish(job: Job, plan: AtRestPlan, states: States) -> Finished:
-    """Compares the reports with what is known of the packs now, and writes the result into custody.
+    """Compares the reports with the packs' known hashes, and writes the result as a custody record.
     Raises StoreError.
     """
     known = look_up(job, plan.target, [task.key for task in plan.tasks])
@@ -167,16 +168,19 @@ def _look_at(job: Job, jobs: HashJobs, plan: AtRestPlan, algorithm: Algorithm) -
         if begun is None or job.clock.now() - plan.began < UNSEEN_MAX:
             return HashJob(job_id, "New", JobPhase.UNDER_WAY, reason="S3 does not show it yet")
         what = (
-            "S3 knows nothing of it: it is of another Region or account, or it ended more than 90 "
-            "days ago"
+            "S3 does not know the job: it belongs to another Region or account, or it ended more "
+            "than 90 days ago"
         )
         return HashJob(job_id, "gone", JobPhase.FAILED, reason=what)
 
 
 def _begin(job: Job, jobs: HashJobs, plan: AtRestPlan, algorithm: Algorithm) -> str:
-    """The token makes one job of it, however often it is asked for."""
+    """Creates the job. The token, a hash of the manifest's key, makes repeated requests return the
+    same job (https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html).
+    """
     bucket, tasks = plan.target.bucket, plan.tasks_of(algorithm)
     manifest_key = plan.manifest_key(algorithm)
+    # S3 Batch Operations reads no manifest that is encrypted with KMS.
     options = replace(job.rules.group.combine.index, kms_key_id=None, is_sse_s3=True)
     _put_once(job, plan.target, manifest_key, encode_manifest(bucket, tasks), options)
     job_id = jobs.create(
@@ -218,7 +222,7 @@ def _end(job: Job, plan: AtRestPlan, why: Mapping[str, str]) -> None:
 def _put_once(
     job: Job, target: Target, key: str, data: bytes, options: WriteOptions | None = None
 ) -> None:
-    """What is there already is the same: another call wrote it."""
+    """Writes an object unless it exists. One that exists is the same: another call wrote it."""
     try:
         job.store.put_object(
             target.bucket,

@@ -27,8 +27,9 @@ from log_aggregator.steps.upkeep.check import PackPlace
 
 
 def plan_check(job: Job, target: Target, places: Sequence[PackPlace], role_arn: str) -> AtRestPlan:
-    """What S3 says of each pack already, and by what it is to be hashed. Adopted aggregates are
-    left out: of them no hash of the whole is known. Raises StoreError where S3 cannot be asked.
+    """Judges what S3 already shows of each pack, and chooses the algorithm to hash it with. Adopted
+    aggregates are left out: no hash of the whole is known for them. Raises StoreError if a listing
+    fails.
     """
     packs = [place for place in places if not place.is_adopted]
     claims = find_claims(job, target, {place.key for place in packs})
@@ -57,7 +58,7 @@ def plan_check(job: Job, target: Target, places: Sequence[PackPlace], role_arn: 
 
 
 def estimate(tasks: Sequence[HashTask]) -> float:
-    """Dollars."""
+    """What S3 will charge, in dollars."""
     algorithms = {task.algorithm for task in tasks}
     size_bytes = sum(task.size_bytes for task in tasks)
     return estimate_hash_dollars(len(algorithms), len(tasks), size_bytes)
@@ -66,18 +67,18 @@ def estimate(tasks: Sequence[HashTask]) -> float:
 def _look(
     job: Job, target: Target, key: str, claims: Sequence[tuple[str, str]]
 ) -> HashTask | PackAtRest:
-    """A pack that S3 is to hash, or what it is without that."""
+    """A task to hash a pack, or a verdict that needs no hashing."""
     try:
         known, size_bytes = read_known(job, target, key, claims)
     except NotFound:
-        what = "it has no index; `log-aggregator index rebuild` makes it anew"
+        what = "the pack has no index; `log-aggregator index rebuild` writes a new one"
         return _say(key, Verdict.UNPROVEN, what)
     except GroupFailed as error:
         return _say(key, Verdict.UNPROVEN, str(error))
     try:
         stored = job.store.head_object(target.bucket, key)
     except NotFound:
-        return _say(key, Verdict.DAMAGED, "its index is there, and the pack is not", size_bytes)
+        return _say(key, Verdict.DAMAGED, "its index exists, but the pack does not", size_bytes)
     except GroupFailed as error:
         return _say(key, Verdict.UNPROVEN, str(error), size_bytes)
     if problem := _find_problem(stored, size_bytes, known):
@@ -86,11 +87,11 @@ def _look(
 
 
 def _find_problem(stored: StoredObject, size_bytes: int, known: KnownHashes) -> str:
-    """What S3 need not hash anything for."""
+    """Damage that shows without hashing; empty if there is none."""
     if stored.size_bytes != size_bytes:
         return f"{stored.size_bytes} bytes are stored, {size_bytes} were written"
     if stored.crc64nvme not in (None, known.crc64nvme):
-        return "the checksum of what is stored differs from that of what was written"
+        return "S3's checksum of the pack differs from the one it was written with"
     return ""
 
 
@@ -99,7 +100,8 @@ def _say(key: str, verdict: Verdict, reason: str, size_bytes: int = 0) -> PackAt
 
 
 def _name_versions(tasks: Iterable[HashTask]) -> list[HashTask]:
-    """A manifest names versions in all of its rows or in none."""
+    """A manifest of S3 Batch Operations names versions in all of its rows or in none
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-create-job.html)."""
     found = list(tasks)
     if all(task.version_id is None for task in found):
         return found

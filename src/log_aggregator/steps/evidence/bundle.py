@@ -1,8 +1,9 @@
-"""A bundle for an auditor: originals or their list, what proves them, and what verifies that.
+"""A bundle for an auditor: originals or their list, the evidence for them, and a script that
+verifies it.
 
 Digests come first, then all other originals, in the order of their packs; then the indexes, public
-keys, custody records and signatures as they are stored. What cannot be read is named in the bundle
-and in the result: nothing is left out silently.
+keys, custody records and signatures as they are stored. The bundle and the result name what could
+not be read: nothing is left out silently.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ CLOUDTRAIL = "CloudTrail"
 
 @dataclass(slots=True)
 class BundleResult(FetchResult):
-    """What is in a bundle."""
+    """What went into a bundle."""
 
     listed: int = 0
     digests: int = 0
@@ -59,7 +60,7 @@ class BundleResult(FetchResult):
 
 @dataclass(slots=True)
 class Bundle:
-    """One bundle while it is made. `page` is the report, if there is one."""
+    """A bundle while it is written. `page` is the report, if there is one."""
 
     job: Job
     about: About
@@ -94,7 +95,7 @@ class Bundle:
         return self.result
 
     def _add_proofs(self) -> None:
-        """What the originals are compared with, as it is stored."""
+        """The indexes, keys and records that originals are compared with, as they are stored."""
         for (target, pack_key), path in self._indexes.items():
             self._file.add_data(path, read_index(self.job.store, target, pack_key).data)
         for target, region, fingerprint in sorted(self._keys, key=str):
@@ -120,7 +121,7 @@ class Bundle:
             if pack.pack_key.startswith(f"{pack.target.root}packs/"):
                 yield pack
             else:
-                why = "an aggregate of another program, for whose index no run of ours vouches"
+                why = "an aggregate of another program; no custody record covers its index"
                 self.about.missing.append(Gap(pack.where, why))
 
     def _note_gaps(self, packs: Iterable[FoundPack]) -> Iterator[FoundPack]:
@@ -202,7 +203,7 @@ class Bundle:
             self._add_stored(target, key)
         except NotFound:
             where = f"public key {fingerprint} of CloudTrail in {region}"
-            self.about.missing.append(Gap(where, "it was not kept beside the packs"))
+            self.about.missing.append(Gap(where, "it was not kept with the packs"))
         else:
             self.result.public_keys += 1
 
@@ -224,12 +225,12 @@ class Bundle:
                 break
         if oldest is None or (written and oldest.sequence > 0):
             where = f"s3://{target.bucket}/{custody_prefix(target)}"
-            why = "the chain cannot be followed further; `log-aggregator custody verify` says why"
+            why = "the chain cannot be followed further; `log-aggregator custody verify` shows why"
             self.about.missing.append(Gap(f"older custody records of {where}", why))
         self._add_signatures(target, min(sequences, default=0))
 
     def _add_signatures(self, target: Target, first: int) -> None:
-        """Those of these records, and of any that were cut off after them."""
+        """Adds the signatures of these records, and of later ones that may have been deleted."""
         for entry in list_all(self.job.store, target.bucket, f"{target.root}signatures/"):
             number = entry.key.rpartition("/")[2].removesuffix(".json")
             if number.isdecimal() and int(number) >= first:

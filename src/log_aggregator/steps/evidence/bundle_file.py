@@ -1,4 +1,4 @@
-"""The file of a bundle while it is written: one file after the other, each hashed as it passes."""
+"""Writes a bundle as a zip file: one file after the other, each hashed on the way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SPOOL_BYTES = 16 * MIB
 
 
 def make_spool() -> IO[bytes]:
-    """What grows with the number of files: in memory while it is small, else on the disk."""
+    """For data that grows with the number of files: in memory while small, then on disk."""
     return tempfile.SpooledTemporaryFile(_SPOOL_BYTES)
 
 
@@ -37,7 +37,7 @@ def read_spool(spool: IO[bytes]) -> Iterator[bytes]:
 
 @dataclass(slots=True)
 class BundleFile:
-    """`out` must be empty, and can be sought in. Memory does not grow with what is written."""
+    """A zip file in `out`, which must be empty and seekable. Memory use does not grow with it."""
 
     out: BinaryIO
     bytes_max: int
@@ -54,8 +54,8 @@ class BundleFile:
         self._lines.close()
 
     def add(self, path: str, pieces: Iterable[bytes], size_bytes: int) -> str:
-        """A file of this size; gives its SHA-256. Where the pieces raise, nothing of it is left.
-        Raises LimitExceeded.
+        """Adds a file of this size and returns its SHA-256. If reading the pieces fails, nothing of
+        the file is left. Raises LimitExceeded.
         """
         offset = self.size_bytes
         if offset + size_bytes > self.bytes_max:
@@ -91,7 +91,7 @@ class BundleFile:
         return self.add(path, read_spool(spool), spool.seek(0, 2))
 
     def finish(self, about: About) -> None:
-        """The manifest, its hash, and the directory."""
+        """Adds the manifest, its hash and the zip directory."""
         with make_spool() as manifest:
             manifest.write(encode_manifest_begin(about))
             for piece in read_spool(self._lines):
@@ -108,4 +108,4 @@ class BundleFile:
 
 def _check_length(path: str, length: int, size_bytes: int) -> None:
     if length != size_bytes:
-        raise BadPack(f"{path}: {length} bytes came; {size_bytes} were expected")
+        raise BadPack(f"{path}: read {length} bytes, expected {size_bytes}")

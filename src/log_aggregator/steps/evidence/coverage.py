@@ -1,8 +1,8 @@
-"""Coverage: what there is of each day, and what is missing that must be there.
+"""Coverage: what exists of each day, and what is missing that should exist.
 
-Packs and originals are listed, not read. For CloudTrail the digests decide: of days with digests
-and without a log they are read, or, where that is asked for, all of them. Of any other log type
-nobody says what there ought to be, so a day without logs is unknown.
+Packs and originals are listed, not read. For CloudTrail the digests decide what should exist: they
+are read for days that have digests but no log, or for all days if the user asks for that. For other
+log types nothing says what should exist, so a day without logs is unknown.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from log_aggregator.steps.job import Job
 
 GAPS_MAX = 100_000
 DELIVERY = timedelta(hours=2)
-"""A digest is written for an hour that is over, and comes some time later."""
+"""A digest covers an hour that is over, and is delivered some time after it."""
 
 
 class Progress(Protocol):
-    """Whom a coverage tells how far it is."""
+    """Is told how far a coverage has come."""
 
     def listed(self, count: int) -> None:
         """Packs and originals so far."""
@@ -57,7 +57,7 @@ class Progress(Protocol):
 
 
 def cover(job: Job, asked: Asked, progress: Progress) -> Calendar:
-    """Everything of a window of days. Raises StoreError, CannotStart."""
+    """The calendar of a window of days. Raises StoreError, CannotStart."""
     presence = look_everywhere(job, _with_digests(asked), progress.listed)
     sheet = _Sheet.of(presence)
     trails = [_Trail(job, asked, sheet, account) for account in _trail_accounts(presence.marks)]
@@ -79,7 +79,7 @@ def cover(job: Job, asked: Asked, progress: Progress) -> Calendar:
 
 
 def _with_digests(asked: Asked) -> Asked:
-    """Digests decide on logs, so that neither is looked at alone."""
+    """Adds digests if logs are asked for, and logs if digests are: each is judged by the other."""
     if not asked.log_types & TRAIL_TYPES:
         return asked
     return replace(asked, log_types=asked.log_types | TRAIL_TYPES)
@@ -111,7 +111,7 @@ class _Sheet:
         states = {name: states_of(row) for name, row in marks.rows.items()}
         sheet = cls(marks, states, failures=list(presence.failures))
         for name, day, pack in presence.lost:
-            text = "the index of a pack is there, and the pack is gone"
+            text = "the index of a pack exists, but the pack is gone"
             sheet.add(Gap(GapKind.MISSING, name, day, samples=(pack,), text=text))
         return sheet
 
@@ -119,7 +119,7 @@ class _Sheet:
         return (day - self.marks.window.first).days
 
     def raise_to(self, name: RowName, number: int, state: DayState) -> None:
-        """A day has the worst state that holds."""
+        """Sets the state of a day, unless it has a worse one."""
         row = self.row(name)
         row[number] = max(row[number], state)
 
@@ -160,16 +160,16 @@ class _Sheet:
 
 @dataclass(slots=True)
 class _Trail:
-    """The trails of one account: what is to be read of their digests, and what follows from it."""
+    """The trails of one account: which of their digests to read, and what follows from them."""
 
     job: Job
     asked: Asked
     sheet: _Sheet
     account: str
     plans: dict[str, TrailDays] = field(init=False)
-    """By Region; by account under ""."""
+    """By Region; with rows by account all are under ""."""
     wanted: set[date] = field(init=False)
-    """Days whose digests decide something."""
+    """Days whose digests must be read."""
 
     def __post_init__(self) -> None:
         rows = self.sheet.marks.rows
@@ -201,11 +201,13 @@ class _Trail:
 
     @property
     def has_digests(self) -> bool:
-        """Of any day of the window."""
+        """Whether any day of the window has a digest."""
         return any(any(self._marks(DIGEST_LOG_TYPE, region)) for region in self.plans)
 
     def ever_had(self, places: Mapping[str, AccountPlaces]) -> bool:
-        """Any digest. An account without one has no log file validation: none is due."""
+        """Whether the account has any digest at all. Without one, log file validation was never on,
+        and no digest is missing.
+        """
         own = places.get(self.account)
         return own is not None and has_digests(self.job.store, own)
 
@@ -236,15 +238,15 @@ class _Trail:
                 self._miss(name, day, seen)
             elif seen.unread:
                 self._leave_unchecked(name, day, seen.unread)
-            elif seen.named:  # it came while the buckets were being listed
+            elif seen.named:  # the logs arrived after their prefix was listed
                 self.sheet.set(name, number, DayState.ORIGINALS)
             elif not seen.digests:
-                self._leave_unchecked(name, day, "they were listed, and not found again")
+                self._leave_unchecked(name, day, "they were listed, but not found again")
             else:
                 self.sheet.set(name, number, DayState.NOTHING_DUE)
 
     def _settle_early(self, region: str, plan: TrailDays, told: TrailTold) -> None:
-        """Days before the first digest: it begins its trail, or links to one that is gone."""
+        """Days before the first digest, which either begins its trail or links to a missing one."""
         if not plan.early:
             return
         began = _has_begun(told, region)
@@ -253,13 +255,13 @@ class _Trail:
         if began is None:
             first = self.sheet.marks.day(plan.early[0])
             name = RowName(LOG_SERVICE, self.account, region)
-            self._leave_unchecked(name, first, "the first digest cannot be read")
+            self._leave_unchecked(name, first, "the first digest could not be read")
         elif not began and not self.asked.every_digest:
             self._settle_holes(region, plan.early)
 
     def _settle_before(self, region: str, numbers: Iterable[int]) -> None:
-        """Days on which no digest was due. Logs may be there: a trail can be older than the
-        validation of its files.
+        """Days for which no digest is expected. They may have logs: a trail can be older than its
+        log file validation.
         """
         for log_type in (LOG_SERVICE, DIGEST_LOG_TYPE):
             marks = self._marks(log_type, region)
@@ -271,10 +273,10 @@ class _Trail:
     def _settle_holes(self, region: str, numbers: Iterable[int]) -> None:
         for number in numbers:
             day = self.sheet.marks.day(number)
-            self._mark_hole(region, day, (span_of(day),), "no digest of the whole day")
+            self._mark_hole(region, day, (span_of(day),), "no digest for the whole day")
 
     def _settle_named(self, told: TrailTold) -> None:
-        """Single files that are nowhere."""
+        """Single log files that digests name and that exist nowhere."""
         days = {(self._row_region(region), day) for region, day in told.days}
         for region, day in sorted(days):
             if day not in self.sheet.marks.window:
@@ -322,9 +324,9 @@ class _Trail:
         number = self.sheet.number(day)
         is_empty = not self._marks(LOG_SERVICE, name.region)[number]
         text = (
-            f"no object, the digests name {seen.named:,}"
+            f"no log object, but the digests name {seen.named:,}"
             if is_empty
-            else f"nowhere: {seen.missing:,} of the {seen.named:,} files that the digests name"
+            else f"not found: {seen.missing:,} of the {seen.named:,} files that the digests name"
         )
         self.sheet.raise_to(name, number, DayState.MISSING)
         self.sheet.add(
@@ -349,12 +351,12 @@ class _Trail:
 
     @property
     def _due(self) -> int:
-        """Days of which all digests have come."""
+        """The number of days whose digests have all been delivered."""
         return max(0, (self.job.today - self.sheet.marks.window.first).days)
 
 
 def _sum(told: TrailTold, region: str, day: date) -> Told:
-    """Of a Region; under "" of all."""
+    """What the digests of a day tell, for one Region, or with "" for all."""
     total = Told()
     for (own, at), seen in sorted(told.days.items()):
         if at == day and region in ("", own):
@@ -367,8 +369,10 @@ def _sum(told: TrailTold, region: str, day: date) -> Told:
 
 
 def _has_begun(told: TrailTold, region: str) -> bool | None:
-    """Whether the earliest digest says that there was none before it. None: nobody could read
-    it.
+    """Whether the earliest digest is the first of its trail. None: it could not be read.
+
+    A first digest has no previousDigestS3Object
+    (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html).
     """
     firsts = [
         (spans[0][0], hours.begun)

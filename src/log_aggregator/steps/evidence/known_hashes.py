@@ -1,4 +1,4 @@
-"""What is known of whole packs: by their indexes, and by what custody records say."""
+"""Known hashes of whole packs, from their indexes and from custody records."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.index import read_index
 
 Claims = Mapping[str, Sequence[tuple[str, str]]]
-"""By the key of a pack: (who says so, the SHA-256 of the whole pack in hex)."""
+"""The key of a pack -> (source, SHA-256 of the whole pack in hex)."""
 
 THE_INDEX = "the metadata of its index"
 _READ_AHEAD_BYTES = 64 * 1024
 
 
 def find_claims(job: Job, target: Target, keys: Collection[str]) -> Claims:
-    """What custody records say of these packs; of the same words only the oldest record's. Raises
-    StoreError.
+    """The hashes that custody records give for these packs. If several records give the same hash,
+    the oldest is named. Raises StoreError.
     """
     claims: dict[str, dict[str, str]] = {}
     for found in read_records(job.store, job.workers, target, list_records(job.store, target)):
         record = found.record
         if record is None or (record.target, record.sequence) != (target, found.sequence):
-            continue  # `custody verify` tells of it
+            continue  # `custody verify` reports it
         for pack in record.packs:
             if pack.sha256 is not None and pack.key in keys:
                 claims.setdefault(pack.key, {}).setdefault(
@@ -39,8 +39,8 @@ def find_claims(job: Job, target: Target, keys: Collection[str]) -> Claims:
 def read_known(
     job: Job, target: Target, key: str, claims: Sequence[tuple[str, str]]
 ) -> tuple[KnownHashes, int]:
-    """(its hashes, its size in bytes). Raises NotFound, BadPack, StoreError: there is no index that
-    can be read.
+    """A pack's hashes, and its size in bytes. Raises NotFound, BadPack or StoreError if its index
+    cannot be read.
     """
     stored = read_index(job.store, target, key)
     size_bytes, crc = expected_pack(stored.scan(), stored.data)
@@ -49,7 +49,7 @@ def read_known(
 
 
 def look_up(job: Job, target: Target, keys: Sequence[str]) -> dict[str, KnownHashes]:
-    """Of all whose index can be read."""
+    """The known hashes of all packs whose index can be read."""
     claims = find_claims(job, target, frozenset(keys))
 
     def read(key: str) -> KnownHashes | None:

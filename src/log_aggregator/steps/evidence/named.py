@@ -1,5 +1,5 @@
-"""What CloudTrail's digests name, and whether it is anywhere. Their signatures are not looked at:
-that is what `validate-cloudtrail` does.
+"""Which logs CloudTrail's digests name, and whether they exist. Signatures are not checked:
+`validate-cloudtrail` does that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from log_aggregator.steps.job import Job
 DAYS_AT_ONCE = 31
 SAMPLES_MAX = 3
 LATE = timedelta(hours=2)
-"""So long after midnight a digest may still name logs of the day before."""
+"""For this long after midnight a digest may still name logs of the day before."""
 
 Place = tuple[str, date]
 """(Region, log date)"""
@@ -34,7 +34,7 @@ class Told:
     """What the digests tell of one Region's day."""
 
     digests: int = 0
-    """That were read of the day, and in the hours after it."""
+    """Digests of the day and of the hours after it that were read."""
     named: int = 0
     missing: int = 0
     samples: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class TrailTold:
         return self.days.setdefault((region, day), Told())
 
     def find_holes(self, due: Span) -> dict[str, list[Span]]:
-        """By Region."""
+        """Spans without a digest, by Region."""
         found: dict[str, list[Span]] = {}
         for lineage, hours in self.hours.items():
             others = [
@@ -112,7 +112,7 @@ def _is_of(name: DigestName, days: Collection[date]) -> bool:
 
 
 def _take_digest(name: DigestName, reading: Reading[ReadDigest], told: TrailTold) -> Digest | None:
-    """Takes down the digest's hour. None where it could not be read."""
+    """Notes the digest's hour. None if it could not be read."""
     parsed = reading.value.parsed if reading.value is not None else reading.flaw
     hours = None
     if not name.chain.is_backfill:
@@ -136,7 +136,9 @@ def _take_digest(name: DigestName, reading: Reading[ReadDigest], told: TrailTold
 
 
 def _begin_of(digest: Digest) -> datetime:
-    """Between a digest and the one that it links to there is none."""
+    """Where the time that a digest covers begins: at the end of the digest that it links to, since
+    there is none in between.
+    """
     link = digest.previous
     previous = parse_digest_key(link.bucket, link.key) if link is not None else None
     return min(digest.start, previous.end) if previous is not None else digest.start
@@ -154,7 +156,7 @@ def _look_for(
         if identity in found:
             continue
         if not is_certain:
-            day.unread = "packs of the day could not be looked into"
+            day.unread = "packs of the day could not be searched"
             continue
         day.missing += 1
         if len(day.samples) < SAMPLES_MAX:

@@ -1,5 +1,5 @@
-"""What there is of each day: packs by the listings of indexes and packs, originals by one listing
-of the source buckets.
+"""What exists of each day: packs, from the listings of indexes and packs; originals, from one
+listing of the source buckets.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ TRAIL_TYPES = frozenset({LOG_SERVICE, DIGEST_LOG_TYPE})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which rows of a calendar are wanted. Empty sets are everything."""
+    """The rows of a calendar to fill. Empty sets mean everything."""
 
     window: DateWindow
     by: By = By.ACCOUNT
     accounts: frozenset[str] = frozenset()
     log_types: frozenset[str] = frozenset()
     every_digest: bool = False
-    """Read every digest, and not only those of days of which there is no log."""
+    """Read every digest, not only those of days without a log."""
 
     @property
     def query(self) -> Query:
@@ -56,8 +56,8 @@ class Asked:
 
 @dataclass(slots=True)
 class Presence:
-    """What was seen. `lost` are packs whose index is there and that are gone themselves;
-    `trail_buckets` hold originals of trails.
+    """What was seen. `lost`: packs that are gone although their index exists. `trail_buckets`:
+    buckets with originals of trails.
     """
 
     marks: Marks
@@ -67,13 +67,11 @@ class Presence:
 
 
 def look_everywhere(job: Job, asked: Asked, show: Show) -> Presence:
-    """At all packs, and then at all originals: what a run packs meanwhile is seen in one of the
-    two. Raises StoreError, CannotStart.
-    """
+    """Lists all originals, then all packs. Raises StoreError, CannotStart."""
     found = Presence(Marks(asked.window))
     counted = _Counted(show)
     targets = job.list_targets()
-    # originals first: what moves from there to packs in between is seen in both, not in neither
+    # Originals first: a log that a run packs in between is seen in both places, not in neither.
     _look_at_originals(job, asked, found, counted)
     for target in targets:
         _look_at_packs(job, target, asked, found, counted)
@@ -118,7 +116,7 @@ def _look_at_packs(
 
 
 def _read_regions(job: Job, target: Target, entry: CatalogEntry) -> set[str]:
-    """Of a pack's members, out of its index. "" for those whose keys name none."""
+    """The Regions of a pack's members, from its index. "" for members whose keys name none."""
     has_index = entry.index_bytes is not None
     index = (read_index if has_index else read_tail)(job.store, target, entry.pack_key)
     layouts, bucket = job.rules.layouts, entry.group.bucket
@@ -127,7 +125,7 @@ def _read_regions(job: Job, target: Target, entry: CatalogEntry) -> set[str]:
 
     def note(key: str) -> bool:
         folder = key.rpartition("/")[0]
-        # behind a head it is the folder that says the Region; elsewhere the name may, too
+        # Under AWSLogs/ the folder names the Region; elsewhere the file name may name it.
         if AWS_LOGS not in folder or folder not in seen:
             seen.add(folder)
             regions.add(region_of(layouts, bucket, key) or "")
@@ -165,13 +163,13 @@ def _look_at_originals(job: Job, asked: Asked, found: Presence, counted: _Counte
 
 
 def _list_areas(job: Job, asked: Asked, found: Presence) -> Iterator[Area]:
-    """As a run lists them: with all versions where a bucket has them."""
+    """The areas that a run would list, with all versions if a bucket has them."""
     for name in job.list_source_buckets():
         try:
             versioning = job.store.get_bucket_versioning(name)
             bucket = SourceBucket.of(job.rules, name, versioning)
             prefixes = list_prefixes(job, name, Selection())
-        except NoSuchBucket as error:  # all of it may be in packs
+        except NoSuchBucket as error:  # its logs may all be in packs
             found.failures.append(Failure.of(f"s3://{name}/", error))
             continue
         for prefix in prefixes:

@@ -1,8 +1,8 @@
-"""Collects what a report shows: the custody records, what they say and whether they hold; how the
-bucket of the packs is locked; drills and checks at rest; what packing saved.
+"""Collects what a report shows: the custody records, their contents and whether the chain holds;
+how the bucket of the packs is protected; drills and checks at rest; what packing saved.
 
-What could not be asked is kept as unknown, with its reason. A report never fails over it, and never
-passes it over.
+A question that got no answer is shown as unknown, with the reason. It neither stops the report nor
+is left out of it.
 """
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ from log_aggregator.steps.job import Job
 
 TOOL = f"log-aggregator {__version__}"
 RECORDS_MAX = 3_000
-"""So many records a report lists, the newest: eight years of a run and its opening, every night."""
+"""A report lists only this many records, the newest: four years of nightly runs, with an opening
+and a closing record each."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What S3 said of a bucket; or why it did not."""
+    """What S3 reported about a bucket, or why it did not."""
 
     value: T | None
     problem: str = ""
@@ -56,7 +57,7 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What keeps the objects of a bucket from being changed, and when they go by themselves."""
+    """What protects the objects of a bucket from changes, and when rules expire them."""
 
     lock: Answer[ObjectLock]
     lifecycle: Answer[tuple[LifecycleRule, ...]]
@@ -67,8 +68,8 @@ class Protection:
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """A custody record without its groups. `problem`: why it cannot be read; all else is empty
-    then.
+    """A custody record without its groups. `problem` says why it cannot be read; the fields after
+    it are empty then.
     """
 
     sequence: int
@@ -81,9 +82,9 @@ class RecordRow:
     ended: datetime | None = None
     days: tuple[date, date] | None = None
     packs: int = 0
-    """New ones."""
+    """New packs."""
     objects: int = 0
-    """Log objects in them."""
+    """Log objects in these packs."""
     deleted: int = 0
     failures: int = 0
     drill: Drill | None = None
@@ -115,8 +116,8 @@ class RecordRow:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A bucket of packs, and all that is known of it. `records` are the newest, newest first; of
-    `older` ones only what they count is here.
+    """A bucket of packs, and what is known about it. `records` are the newest, newest first; of the
+    `older` ones only the totals are kept.
     """
 
     target: Target
@@ -131,13 +132,13 @@ class Place:
 
     @property
     def checks(self) -> list[RecordRow]:
-        """Of packs at rest."""
+        """Checks of packs at rest."""
         return [row for row in self.records if row.at_rest is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What there is to show, at one moment, of the logs of some days."""
+    """The evidence for the logs of some days, at one moment."""
 
     made: datetime
     tool: str
@@ -145,9 +146,9 @@ class Report:
     places: tuple[Place, ...]
     totals: PackedTotals
     calendar: Calendar | None
-    """None: nobody looked."""
+    """None: coverage was not examined."""
     accounts: tuple[str, ...] = ()
-    """Whose days are in the calendar. Empty: all."""
+    """The accounts in the calendar. Empty: all."""
 
 
 def collect_report(
@@ -157,8 +158,8 @@ def collect_report(
     calendar: Calendar | None,
     show: Callable[[int], object] = lambda _: None,
 ) -> Report:
-    """`trust` says whose signatures count; `show` is told how many records were read. Raises
-    StoreError where packs cannot be listed.
+    """Collects the report. `trust` says whose signatures count; `show` gets the number of records
+    read. Raises StoreError if packs cannot be listed.
     """
     totals = PackedTotals()
     places = []
@@ -180,7 +181,7 @@ def collect_report(
 def _read_rows(
     job: Job, target: Target, totals: PackedTotals, show: Callable[[int], object]
 ) -> list[RecordRow]:
-    """The newest first; `totals` take in what they count."""
+    """The records, newest first. Adds what they count to `totals`."""
     listed = list_records(job.store, target)
     newest_first = {sequence: listed[sequence] for sequence in sorted(listed, reverse=True)}
     rows = []
@@ -201,7 +202,7 @@ def _count(record: Record, totals: PackedTotals) -> None:
 
 
 def read_protection(inspector: AccountInspector, bucket: str) -> Protection:
-    """Asks for each by itself: one permission may be missing, and the others not."""
+    """Asks each question separately: one permission may be missing while others are granted."""
     return Protection(
         _ask(lambda: inspector.get_object_lock_configuration(bucket)),
         _ask(lambda: inspector.get_bucket_lifecycle_configuration(bucket)),

@@ -11,14 +11,14 @@ from log_aggregator.steps.job import Job
 from log_aggregator.steps.packs.pages import list_all
 
 _HEADS = ("manifest.json", "report.json")
-"""The user guide shows the first, the API reference of JobReport names the second."""
+"""AWS's user guide shows the first name, the API reference of JobReport the second."""
 
 
 def read_rows(
     job: Job, plan: AtRestPlan, algorithm: Algorithm, state: HashJob
 ) -> tuple[list[HashRow], str]:
-    """(its rows, why a pack may have none). A report of which anything is not as it should be gives
-    no row at all. Raises StoreError where S3 cannot be asked.
+    """The rows of a report, and why a pack may have none. A report with any flaw gives no rows at
+    all. Raises StoreError if S3 cannot be reached.
     """
     ended = f"job {state.job_id} is {state.status}"
     why = f"{ended}: {state.reason}" if state.reason else ended

@@ -1,4 +1,4 @@
-"""Where the pieces of a run lie in the work bucket, and how they are written and read."""
+"""The folder of a run in the work bucket, and how its objects are written and read."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from log_aggregator.errors import (
 from log_aggregator.ports.store import ObjectStore, WriteOptions
 
 _KILLED = (
-    "Look at the REPORT line in the function's log: was it the time or the memory? "
+    "See in the REPORT line of the function's log whether it ran out of time or memory. "
     f"{OutOfMemory.advice}"
 )
 _NEVER_RAN = (
-    "Its originals are where they were, and the next run takes it up. Lambda had no room for it, "
-    "or it died while it was loaded, or the run ended before its turn; "
-    "docs/how-to/respond-to-alarms.md says what to do where that happens again."
+    "Its originals are untouched, and the next run takes them. Either Lambda had no capacity for "
+    "it, or it died while loading, or the run ended before its turn; if this happens again, see "
+    "docs/how-to/respond-to-alarms.md."
 )
 
 
 class Kind(StrEnum):
-    """The two halves of a run, which go side by side."""
+    """The two halves of a run, which run concurrently."""
 
     MAIN = "main"
     AUXILIARY = "auxiliary"
 
 
 class Step(StrEnum):
-    """The steps of a work item, in their order; each leaves its result under its own name."""
+    """The steps of a work item, in order; each writes its result under its own name."""
 
     COMBINED = "combined"
     VERIFIED = "verified"
@@ -64,24 +64,24 @@ class RunFolder:
         return self._key("result.json")
 
     def merged_key(self, first: date) -> str:
-        """What was merged of the terms of a month, once that is done: it is named by the first day
-        of it that the run is about.
+        """The result of merging a month's terms, named by the first day of the month that the run
+        covers.
         """
         return self._key(f"merged/{first}.json")
 
     @property
     def examination_key(self) -> str:
-        """What the doctor saw before the run."""
+        """The doctor's findings before the run."""
         return self._key("examination.json")
 
     @property
     def windows_key(self) -> str:
-        """Of history: the windows of days, as an array for the state machine's map."""
+        """The windows of days of a history, as an array for the state machine's map."""
         return self._key("windows.json")
 
     @property
     def files_key(self) -> str:
-        """Of history by an inventory: its files, as an array for the state machine's map."""
+        """The files of a history's inventory, as an array for the state machine's map."""
         return self._key("files.json")
 
     @property
@@ -89,11 +89,11 @@ class RunFolder:
         return self._key("sorted/")
 
     def sorted_key(self, number: int) -> str:
-        """What was found in a file of an inventory, once it is sorted."""
+        """The result of sorting a file of an inventory."""
         return f"{self.sorted_prefix}{number:05d}.json"
 
     def inventory_prefix(self, first: date) -> str:
-        """The rows of an inventory that are of the window beginning with this day."""
+        """The rows of an inventory for the window that begins with this day."""
         return self._key(f"inventory/{first}/")
 
     def inventory_key(self, first: date, number: int) -> str:
@@ -115,15 +115,15 @@ class RunFolder:
         return self._key(f"{kind}/{step}/{item}.json")
 
     def begun_key(self, kind: Kind, piece: str) -> str:
-        """Of a listing task or a work item that a function took up."""
+        """For a listing task or a work item that a function has started."""
         return self._key(f"{kind}/begun/{piece}.json")
 
     def failure_key(self, kind: Kind, piece: str) -> str:
-        """Of a listing task or a work item that ended with an error."""
+        """For a listing task or a work item that ended with an error."""
         return self._key(f"{kind}/failed/{piece}.json")
 
     def describe_inventory(self, run: str) -> str:
-        """Where the sorted inventory of a run is."""
+        """The address of a run's sorted inventory."""
         return f"s3://{self.bucket}/{RunFolder(self.store, self.bucket, run).files_key}"
 
     def read(self, key: str) -> bytes:
@@ -135,15 +135,15 @@ class RunFolder:
         return json.loads(self.read(key))
 
     def find_json(self, key: str) -> Any | None:
-        """None where it is not there."""
+        """The object's value, or None if it does not exist."""
         try:
             return self.read_json(key)
         except NotFound:
             return None
 
     def write(self, key: str, data: bytes) -> None:
-        """What is there already stays: an earlier call of the same piece wrote it, and that one
-        counts. Raises StoreError.
+        """Writes an object, unless it exists: an earlier call of the same piece wrote it then, and
+        its result counts. Raises StoreError.
         """
         try:
             self.store.put_object(
@@ -153,9 +153,10 @@ class RunFolder:
                 crc64nvme=crc64nvme(data),
                 options=WriteOptions(content_type="application/json"),
             )
-        except (
-            PreconditionFailed
-        ) as error:  # a 409 says that somebody else is writing it, not that anything is there
+        except PreconditionFailed as error:
+            # 412 means that the object exists. 409 ConditionalRequestConflict only means that
+            # another write is under way, which may still fail
+            # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
             try:
                 self.store.head_object(self.bucket, key)
             except NotFound:
@@ -166,30 +167,30 @@ class RunFolder:
                 ) from error
 
     def write_json(self, key: str, value: Mapping[str, Any] | list[Any]) -> None:
-        """The same, of what JSON can hold."""
+        """The same for a value, as JSON."""
         self.write(key, encode_json(value))
 
     def write_array(self, key: str, items: list[Any]) -> int:
-        """The items of a map of the state machine. Gives how many are stored, which an earlier call
-        may have written.
+        """Writes the items of a map of the state machine. Returns how many are stored, since an
+        earlier call may have written others.
         """
         self.write_json(key, items)
         return len(self.read_json(key))
 
     def begin(self, kind: Kind, piece: str) -> None:
-        """Leaves word that a function took it up, so that what was killed can be told from what
+        """Notes that a function has started it, to tell pieces that were killed from those that
         never ran.
         """
         self.write_json(self.begun_key(kind, piece), {})
 
     def write_failure(self, kind: Kind, piece: str, error: LogAggregatorError) -> None:
-        """Leaves word why a piece ended; it counts only where the piece never came to its end. The
-        first word stays.
+        """Notes why a piece failed. The first note stays, and counts only if no later call of the
+        piece succeeds.
         """
         self.write_json(self.failure_key(kind, piece), asdict(Failure.of(f"{kind} {piece}", error)))
 
     def read_failure(self, kind: Kind, piece: str, otherwise: str) -> Failure:
-        """Why a piece has no result. Without a word it was killed, out of memory or time, or it
+        """Why a piece has no result. Without a note it was killed, out of memory or time, or it
         never ran.
         """
         found = self.find_json(self.failure_key(kind, piece))

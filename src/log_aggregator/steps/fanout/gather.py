@@ -1,8 +1,8 @@
-"""Brings the pieces of a run together: before anything is touched, to see that it is not too much;
-at the end, into one result.
+"""Brings the pieces of a run together: before anything is touched, to check limits; and at the end,
+into one result.
 
-What is missing is a failure: a piece that was killed leaves no result, and nothing here takes
-silence for success.
+A missing result is a failure: a piece that was killed leaves none, and silence never counts as
+success.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from log_aggregator.steps.workers import Workers
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What a run is about. It is written first, and all pieces go by it, so that midnight changes
-    nothing on the way.
+    """The scope of a run. It is written first and all pieces use it, so that passing midnight
+    changes nothing.
     """
 
     run: str
@@ -46,34 +46,34 @@ class RunRecord:
     """When it began, as ISO 8601."""
     stale_uploads: int = 0
     dry_run: bool = False
-    """It ends when it is known what there is to do."""
+    """It ends after planning."""
     is_nightly: bool = False
-    """It looks at every bucket, and at all the days that a night looks at."""
+    """It covers every bucket, and all the days of a nightly run."""
     inventory: str = ""
-    """The run whose sorted inventory it goes by, if it does not list the buckets."""
+    """The run whose sorted inventory it uses, if it does not list the buckets."""
     layouts: Layouts = field(default_factory=Layouts)
-    """Those that were declared when it began. What is declared later is the next run's."""
+    """The layouts declared when it began. Later declarations apply to the next run."""
     stage: Stage = Stage.PACK
-    """As it was when the run began. A stack that is updated meanwhile changes nothing for it."""
+    """The stage when it began. Updating the stack meanwhile does not change it."""
     history: str = ""
-    """The history that it is a window of, if any. That one merges terms, once for all windows."""
+    """The history that it is a window of, if any. The history merges terms once for all windows."""
 
     def late_before(self, look_back_days: int) -> date:
-        """Log dates before this one are older than what a nightly run looks at."""
+        """The first log date that a nightly run covers; earlier ones are late."""
         return self.today - timedelta(days=1 + look_back_days)
 
 
 @dataclass(slots=True)
 class RunSummary:
-    """A run's result, and what only matters to its metrics."""
+    """A run's result, and figures for its metrics."""
 
     result: RunResult
     requests: Counter[str] = field(default_factory=Counter)
     peak_memory_bytes: int = 0
     late: Counter[Place] = field(default_factory=Counter)
-    """Log objects older than what a nightly run looks at that are still where they were."""
+    """Log objects too old for a nightly run that still exist."""
     planned_objects: int = 0
-    """Log objects that are in the work items: what a run packs or settles, and a dry run would."""
+    """Log objects in the work items: what a run packs or settles, and a dry run would."""
     planned_items: int = 0
 
     @property
@@ -81,7 +81,7 @@ class RunSummary:
         return (+self.late).total()
 
     def describe_seen(self, *, is_nightly: bool, is_stopped: bool) -> Seen:
-        """What the run saw of the places that it looked at, before anything else fails."""
+        """What the run saw at the places that it covered, before anything else fails."""
         result = self.result
         retained: Counter[Place] = Counter()
         doubtful: set[Place] = set()
@@ -110,8 +110,8 @@ class RunSummary:
 def write_listing_plan(
     folder: RunFolder, record: RunRecord, plan: ListingPlan, requests: Mapping[str, int]
 ) -> dict[Kind, int]:
-    """The record, and the tasks of both kinds as arrays for the state machine's maps. Gives how
-    many there are.
+    """Writes the record, and the tasks of both kinds as arrays for the state machine's maps.
+    Returns the numbers of tasks.
     """
     value = {
         **_encode_record(record),
@@ -147,9 +147,9 @@ def gather_items(
     open_run: Callable[[Collection[Group]], None],
 ) -> dict[Kind, int]:
     """Writes the work items of both kinds as arrays for the state machine's maps, the largest
-    first. Gives how many there are. `open_run` is called before, with the groups that they are of.
+    first, and returns their numbers. Calls `open_run` with their groups before that.
 
-    Raises LimitExceeded, and what `open_run` raises; nothing has been touched then.
+    Raises LimitExceeded, and what `open_run` raises; nothing was touched then.
     """
     found = {
         kind: [
@@ -168,8 +168,8 @@ def gather_items(
     if objects > objects_max:
         record = read_record(folder)
         raise LimitExceeded(
-            f"{objects} log objects from {record.first} to {record.last}; objects_max = "
-            f"{objects_max}"
+            f"{objects} log objects from {record.first} to {record.last}, more than objects_max = "
+            f"{objects_max}; raise objects_max, or run fewer days"
         )
     open_run(
         {
@@ -192,8 +192,8 @@ def gather_items(
 
 
 def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> RunSummary:
-    """Everything that the pieces of a run did, and all that failed. Raises NotFound where the run
-    has not even a record.
+    """Everything that the pieces of a run did, and all that failed. Raises NotFound if the run does
+    not even have a record.
     """
     value = folder.read_json(folder.record_key)
     record = _decode_record(value)
@@ -210,7 +210,7 @@ def summarize_run(folder: RunFolder, workers: Workers, look_back_days: int) -> R
     result.failures += [Failure(**failure) for failure in value["failures"]]
     summary = RunSummary(result, Counter(value["requests"]))
     for kind in Kind:
-        # Else nothing was touched: it is a dry run, or one error says why.
+        # Otherwise nothing was touched: it is a dry run, or another failure says why.
         is_begun = not record.dry_run and folder.find_json(folder.items_key(kind)) is not None
         for listed in _take_listings(folder, workers, kind, summary):
             summary.planned_items += len(listed.items)
@@ -249,7 +249,7 @@ def _decode_record(value: Mapping[str, Any]) -> RunRecord:
         value["began"],
         value["stale_uploads"],
         value["dry_run"],
-        # The stack may be updated in the middle of a run; earlier versions did not write these.
+        # The stack may be updated during a run, and earlier versions did not write these.
         value.get("is_nightly", False),
         value["inventory"],
         read_declarations(value.get("layouts", [])),
@@ -261,12 +261,12 @@ def _decode_record(value: Mapping[str, Any]) -> RunRecord:
 def _read_listed(
     folder: RunFolder, workers: Workers, kind: Kind
 ) -> Iterator[tuple[str, tuple[Listed, Counter[str]] | Failure]]:
-    """Each task's name, and what it found or why it did not."""
+    """Each task's name, and what it found or why it failed."""
 
     def read(task: str) -> tuple[str, tuple[Listed, Counter[str]] | Failure]:
         found = folder.find_json(folder.listed_key(kind, task))
         if found is None:
-            return task, folder.read_failure(kind, task, "the listing did not end")
+            return task, folder.read_failure(kind, task, "the listing did not finish")
         return task, decode_listed(found)
 
     try:
@@ -311,7 +311,9 @@ def _take_items(
         for state in found.states:
             _take_group(summary, state.result, late_before)
         if step is not Step.DELETED:
-            so_far = f"it ended after it was {step}" if step else "it ended before it was combined"
+            so_far = (
+                f"it ended after the step {step}" if step else "it ended before it was combined"
+            )
             summary.result.failures.append(folder.read_failure(kind, item, so_far))
             summary.result.has_gaps = True
 

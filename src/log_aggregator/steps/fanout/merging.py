@@ -1,8 +1,7 @@
-"""The end of a run for those who search: the terms of its days go into tables, month by month.
+"""The last step of a run, for searching: merges the terms of its days into tables, month by month.
 
-Which packs have terms is listed, and not taken from the run's results: so what an earlier run could
-not merge, because it was killed or out of time, is merged by any later one that looks at the same
-days.
+Packs with terms are listed, not taken from the run's results. So what an earlier run could not
+merge, because it was killed or out of time, is merged by any later run that covers the same days.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from log_aggregator.steps.search.after_run import ADVICE, make_merging
 from log_aggregator.steps.search.merge import MergeResult, list_terms, merge_terms
 
 FAILURES_MAX = 100
-"""So many of a month are written down; of each month, how many there were is."""
+"""Only this many failures of a month are stored, with their total number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is merged: the terms of these days, in these targets."""
+    """What to merge: the terms of these days, in these targets."""
 
     window: DateWindow
     targets: Sequence[Target]
@@ -35,7 +34,7 @@ class Span:
 
 @dataclass(slots=True)
 class Merged:
-    """What all calls have merged so far, this one included."""
+    """What all calls have merged so far, including this one."""
 
     tables: int = 0
     packs: int = 0
@@ -55,8 +54,8 @@ class Merged:
 
 
 def merge_span(job: Job, folder: RunFolder, span: Span) -> Merged:
-    """Merges what no table covers yet. A month that is done is written down in the run's folder,
-    so that another call goes on behind it; what is in a table is not merged again in any case.
+    """Merges what no table covers yet. A finished month is noted in the run's folder, so that
+    another call continues after it; what is in a table is not merged again in any case.
 
     Raises Interrupted, StoreError, NotInstalled.
     """
@@ -72,7 +71,7 @@ def merge_span(job: Job, folder: RunFolder, span: Span) -> Merged:
 
 
 def split_months(window: DateWindow) -> Iterator[DateWindow]:
-    """A window as the parts of it that are in one month, one after the other."""
+    """Splits a window at the ends of months."""
     first = window.first
     while first <= window.last:
         following = _next_month(first)
@@ -82,7 +81,7 @@ def split_months(window: DateWindow) -> Iterator[DateWindow]:
 
 
 def find_targets(job: Job, source_buckets: Iterable[str]) -> list[Target]:
-    """Where the packs of these buckets' logs are."""
+    """The targets with the packs of these buckets."""
     return sorted({job.rules.target(bucket) for bucket in source_buckets})
 
 

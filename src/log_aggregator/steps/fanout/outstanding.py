@@ -1,11 +1,11 @@
-"""What runs could not bring away, until a run has seen that it is gone: log objects left behind,
-and originals that S3 refuses to delete, by source bucket and day.
+"""What runs left behind, until a run sees that it is gone: log objects that were not packed, and
+originals that S3 refuses to delete, by source bucket and day.
 
-A run sees its own days only, and says nothing of others: the night's 0 does not mean that what was
-left in May is gone. So what is left of all days is kept in the work bucket,
-`outstanding/<number>.json`, and alarms look at its sum. Each state is an object of its own, which
-is written once; the one with the highest number counts. Of two runs that end at the same time the
-second finds its number taken, and begins again with what the first one wrote.
+A run sees only its own days: a 0 tonight does not mean that what was left in May is gone. So the
+state of all days is kept in the work bucket, `outstanding/<number>.json`, and alarms watch its sum.
+Each state is a separate object that is written once; the one with the highest number counts. If two
+runs end at the same time, the second finds its number taken, and starts again from what the first
+one wrote.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from log_aggregator.steps.packs.pages import list_all
 
 PREFIX = "outstanding/"
 _ATTEMPTS_MAX = 50
-"""More runs than that never end at the same moment."""
+"""More runs than this never end at the same moment."""
 
 Place = tuple[str, date]
 """A source bucket, and a log date."""
@@ -32,7 +32,7 @@ Place = tuple[str, date]
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Log objects of one place that are still there."""
+    """Log objects of one place that still exist."""
 
     left_behind: int = 0
     retained: int = 0
@@ -47,11 +47,11 @@ class Seen:
     buckets: Collection[str]
     left: Mapping[Place, Left]
     doubtful: Collection[Place] = ()
-    """Places where something failed: that there is less than before is not believed there."""
+    """Places where something failed: a smaller number than before is not trusted there."""
     is_whole: bool = True
-    """False where pieces of the run failed, so that every place is doubtful."""
+    """False if pieces of the run failed, which makes every place doubtful."""
     is_nightly: bool = False
-    """It looked at every bucket of the stack. What is of another is nobody's any more."""
+    """It covered every bucket of the stack. Other buckets no longer belong to the stack."""
 
     def covers(self, place: Place) -> bool:
         bucket, day = place
@@ -76,7 +76,7 @@ class Outstanding:
         return sum(left.retained for left in self.places.values())
 
     def after(self, seen: Seen) -> Outstanding:
-        """With what a run saw in the place of what was known before."""
+        """The state after a run, with what it saw instead of what was known before."""
         known = {place: left for place, left in self.places.items() if not _is_gone(place, seen)}
         for place in [*filter(seen.covers, known), *seen.left]:
             found, before = seen.left.get(place, Left()), self.places.get(place, Left())
@@ -85,14 +85,16 @@ class Outstanding:
 
 
 def record_outstanding(store: ObjectStore, bucket: str, seen: Seen) -> Outstanding:
-    """What is left after this run; written down where that has changed. Raises StoreError."""
+    """What is left after this run, which is stored if it has changed. Raises StoreError."""
     for _ in range(_ATTEMPTS_MAX):
         number, before = _read_newest(store, bucket)
         after = before.after(seen)
         if after == before or _write(store, bucket, number + 1, after):
             return after
     raise StoreError(
-        f"s3://{bucket}/{PREFIX}: other runs keep writing it", code="", operation="PutObject"
+        f"s3://{bucket}/{PREFIX}: {_ATTEMPTS_MAX} times another run wrote the next state first",
+        code="",
+        operation="PutObject",
     )
 
 
@@ -117,7 +119,7 @@ def _read_newest(store: ObjectStore, bucket: str) -> tuple[int, Outstanding]:
 
 
 def _write(store: ObjectStore, bucket: str, number: int, outstanding: Outstanding) -> bool:
-    """Whether it was written; not where another run was faster."""
+    """Writes a state. False if another run was faster."""
     data = encode_json(_encode(outstanding))
     options = WriteOptions(content_type="application/json")
     try:

@@ -1,4 +1,4 @@
-"""What the pieces of a run leave behind for the next ones, as JSON."""
+"""The results that the pieces of a run pass on to the next ones, as JSON."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _COUNTS = tuple(item.name for item in fields(GroupResult) if item.name not in _O
 
 @dataclass(slots=True)
 class GroupState:
-    """A group of a work item, by its place there: what was done so far, and the packs that are
-    still to be settled.
+    """A group of a work item, by its position there: what was done so far, and the packs that must
+    still be settled.
     """
 
     position: int
@@ -95,8 +95,7 @@ def encode_listed(listed: Listed, requests: Mapping[str, int]) -> dict[str, Any]
 
 
 def decode_listed(value: Mapping[str, Any]) -> tuple[Listed, Counter[str]]:
-    # The stack may be updated in the middle of a run; an earlier version wrote one number for all
-    # days.
+    # The stack may be updated during a run, and an earlier version wrote one number for all days.
     items = [
         ItemSummary(**{**item, "late": item["late"] if isinstance(item["late"], dict) else {}})
         for item in value["items"]
@@ -107,7 +106,7 @@ def decode_listed(value: Mapping[str, Any]) -> tuple[Listed, Counter[str]]:
 
 
 def encode_selection(selection: Selection) -> dict[str, Any]:
-    """Its counts and samples; the log objects themselves are in the work items."""
+    """Encodes its counts and samples; the log objects themselves are in the work items."""
     return {
         "left": {reason.value: count for reason, count in selection.left.items()},
         "listed": selection.listed,

@@ -1,8 +1,7 @@
-"""The steps of one work item: combine, verify, delete, each in a call of its own, with permissions
-of its own.
+"""The steps of one work item: combine, verify, delete, each in a separate call with its own
+permissions.
 
-A group that fails keeps its originals and does not stop the others; what failed stands in its
-result.
+A group that fails keeps its originals and does not stop the others; its result says what failed.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from log_aggregator.steps.rules import Level
 from log_aggregator.steps.workers import Workers
 
 Watch = Callable[[Group], AbstractContextManager[None]]
-"""Something to do around the work on each group: a span of a trace."""
+"""A context around the work on each group, such as a span of a trace."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemWork:
-    """What the calls for one run's work items have in common. `today` is the run's: a call may come
-    after midnight.
+    """What the calls for one run's work items have in common. `today` is the day of the run: a call
+    may come after midnight.
     """
 
     job: Job
@@ -40,8 +39,8 @@ class ItemWork:
     watch: Watch
 
     def combine(self, item: WorkItem) -> ItemResult:
-        """Writes the packs of all groups. What an earlier call has packed is found in the packs,
-        not done again.
+        """Writes the packs of all groups. What an earlier call packed is found in the packs, and
+        not packed again.
         """
         work = self._work_on(SourceBucket.of(self.job.rules, item.bucket, item.versioning))
 
@@ -55,7 +54,7 @@ class ItemWork:
         return ItemResult(_each(self.job.workers, combine_one, range(len(item.groups))))
 
     def verify(self, combined: ItemResult) -> ItemResult:
-        """Verifies every pack at the level of the settings; only those that passed are left to be
+        """Verifies every pack at the level of the settings; only those that pass remain to be
         settled.
         """
         store, rules = self.job.store, self.job.rules
@@ -76,11 +75,10 @@ class ItemWork:
         return ItemResult(_each(self.job.workers, verify_one, states), combined.requests)
 
     def delete(self, item: WorkItem, verified: ItemResult) -> ItemResult:
-        """Deletes the originals of the packs that were verified, after verifying each again: what
-        an earlier step says is not believed.
+        """Deletes the originals of the verified packs, after verifying each pack again: the result
+        of an earlier step is not trusted.
 
-        What goes is what stands in the verified index and was listed for this item, and nothing
-        else.
+        Deletes only what is in the verified index and was listed for this item.
         """
         work = self._work_on(SourceBucket.of(self.job.rules, item.bucket, item.versioning))
 
@@ -111,7 +109,7 @@ def _each(
 
 @contextlib.contextmanager
 def _failures_of(state: GroupState) -> Iterator[None]:
-    """What fails in a group is taken down in its result; anything else goes on up."""
+    """Records a group's failure in its result. Other errors are raised."""
     try:
         yield
     except (GroupFailed, Unreachable) as error:

@@ -1,11 +1,11 @@
-"""An inventory for the work on history: its files are sorted one by one into runs for each window
+"""Sorts an inventory for packing history: each of its files into sorted runs, one for each window
 of days, which lie in S3.
 
     inventory  ->  SortTask for each file
                ->  runs/<run>/inventory/<first day of a window>/<file>.jsonl.gz
 
-A window's listing then merges the runs of all files. So each file is read once, however many
-windows there are.
+The listing of a window then merges the sorted runs of all files. So each file is read once, however
+many windows there are.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from log_aggregator.steps.rules import Rules
 from log_aggregator.steps.workers import Workers
 
 ROWS_MAX = 5_000_000
-"""Rows of a window that one call merges and sorts out: some 400 MB, and a few minutes."""
+"""Rows of a window that one call merges and selects from: about 400 MB, and a few minutes."""
 BYTES_PER_ROW_MIN = 25
-"""Of a compressed row in an inventory; S3's have 40 and more."""
+"""The size of a compressed row of an inventory; S3's have 40 bytes and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class SortTask:
     """One file of an inventory, and the windows that its rows go to."""
 
     manifest: Manifest
-    """With this one file."""
+    """Only this file's manifest."""
     number: int
     source: InventorySource
     window: DateWindow
@@ -122,8 +122,8 @@ def plan_sorting(
 
 
 def choose_days(manifest: Manifest, window: DateWindow) -> int:
-    """Days that a window has, so that one call can list it: as if all rows were of the wanted days,
-    and the same number of each.
+    """The days of a window, so that one call can list it. Assumes that all rows are evenly spread
+    over the wanted days.
     """
     days = (window.last - window.first).days + 1
     rows_a_day = manifest.size_bytes / BYTES_PER_ROW_MIN / days
@@ -133,8 +133,8 @@ def choose_days(manifest: Manifest, window: DateWindow) -> int:
 def sort_file(
     store: ObjectStore, workers: Workers, task: SortTask, folder: RunFolder
 ) -> dict[str, Any]:
-    """Sorts one file; what it found, in numbers, is left in the run's folder. Raises BadInventory,
-    CannotStart, Interrupted.
+    """Sorts one file, and writes its counts to the run's folder. Raises BadInventory, CannotStart,
+    Interrupted.
     """
     sorter, left = EntrySorter(), Selection()
     with naming(f"s3://{task.manifest.bucket}/{task.file.key}"):
@@ -154,7 +154,7 @@ def sort_file(
 
 
 def _cut(rows: Iterator[Dated], task: SortTask) -> Iterator[tuple[date, bytes]]:
-    """(first day of a window, its rows as a run)."""
+    """(first day of a window, its rows as a sorted run)."""
     firsts = sorted(window.first for window in split_window(task.window, task.days_each))
 
     def window_of(row: Dated) -> date:
@@ -165,8 +165,8 @@ def _cut(rows: Iterator[Dated], task: SortTask) -> Iterator[tuple[date, bytes]]:
 
 
 def check_sorted(folder: RunFolder, window: DateWindow, bucket: str) -> None:
-    """That all files of an inventory were sorted, and that this is one of its windows. Raises
-    SettingsError, BadInventory, NotFound.
+    """Checks that all files of an inventory were sorted, and that this is one of its windows.
+    Raises SettingsError, BadInventory, NotFound.
     """
     wanted = {"start_date": str(window.first), "end_date": str(window.last), "bucket_name": bucket}
     windows = [
@@ -175,20 +175,20 @@ def check_sorted(folder: RunFolder, window: DateWindow, bucket: str) -> None:
     ]
     if wanted not in windows:
         raise SettingsError(
-            f"input: inventory = {folder.run!r}: the run has no window of {bucket} from "
+            f"input: inventory = {folder.run!r}: that run has no window of {bucket} from "
             f"{window.first} to {window.last}"
         )
     files = len(folder.read_json(folder.files_key))
     done = sum(1 for _ in list_all(folder.store, folder.bucket, folder.sorted_prefix))
     if done != files:
         raise BadInventory(
-            f"{done} of {files} files of the inventory were sorted; start the history again"
+            f"only {done} of {files} files of the inventory were sorted; start the history again"
         )
 
 
 def read_window(folder: RunFolder, window: DateWindow, bucket: str) -> Iterator[Dated]:
-    """The rows of a window, of all files, in the order of a listing. Raises BadInventory where one
-    cannot be read.
+    """The rows of a window from all files, in the order of a listing. Raises BadInventory if a
+    sorted run cannot be read.
     """
     keys = [
         found.key

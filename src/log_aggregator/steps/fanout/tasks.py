@@ -1,5 +1,5 @@
-"""Listing tasks: which parts of which buckets are listed by which call, and the listing of one of
-them into work items.
+"""Listing tasks: divides the listing of all buckets between calls, and lists one part into work
+items.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from log_aggregator.steps.packing.selection import Selection, select_in_chunks
 from log_aggregator.steps.rules import RunRules
 
 FOLDERS_MAX = 50
-"""Accounts in one task: with three services of a page or two each some 250 requests, seconds; in a
-bucket full of history, minutes.
+"""Accounts in one task. With three services of a page or two each these are about 250 requests,
+which take seconds; in a bucket full of history, minutes.
 """
 
 HELD_OBJECTS_MAX = 200_000
@@ -50,10 +50,10 @@ class ListingTask:
     bucket: SourceBucket
     prefixes: tuple[str, ...]
     skipped: tuple[str, ...]
-    """What begins with one of these is our own, or another task's."""
+    """Prefixes that are our own, or belong to another task."""
     window: DateWindow
     inventory: str = ""
-    """The run whose sorted inventory is listed in place of the bucket."""
+    """The run whose sorted inventory is listed instead of the bucket."""
 
     def encode(self, run: str) -> dict[str, Any]:
         """As an item of the state machine's map."""
@@ -81,36 +81,36 @@ class ListingTask:
 
 @dataclass(slots=True)
 class ListingPlan:
-    """What is to be listed, and what was already seen on the way. A bucket that cannot be looked at
-    is a failure; the others go on.
+    """What to list, and what was already seen on the way. A bucket that cannot be read is a
+    failure; the others continue.
     """
 
     tasks: dict[Kind, list[ListingTask]] = field(
         default_factory=lambda: {kind: [] for kind in Kind}
     )
     buckets: list[str] = field(default_factory=list)
-    """Those that can be looked at; in one of them there may be nothing to list."""
+    """The buckets that can be read, even if one has nothing to list."""
     selection: Selection = field(default_factory=Selection)
     failures: list[Failure] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class ItemSummary:
-    """A work item, by its name. `late` counts its log objects that are older than what a nightly
-    run looks at, by their days.
+    """A work item, by its name. `late` counts its log objects that are too old for a nightly run,
+    by day.
     """
 
     item: str
     objects: int
     groups: list[dict[str, str]]
-    """As `encode_group` gives them."""
+    """As encoded by `encode_group`."""
     late: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How what is listed becomes work items: how large they may be, from which day on a log is
-    late, and who writes them, and gives their names.
+    """How listed objects become work items: the limits of an item, the day before which a log is
+    late, and the function that writes an item and returns its name.
     """
 
     limits: ItemLimits
@@ -121,7 +121,7 @@ class Cut:
 
 @dataclass(slots=True)
 class Listed:
-    """What one task found: how much, and the work items that it became."""
+    """What one task found, and its work items."""
 
     items: list[ItemSummary] = field(default_factory=list)
     selection: Selection = field(default_factory=Selection)
@@ -129,7 +129,7 @@ class Listed:
 
 
 def plan_listing(job: Job, only_bucket: str | None = None) -> ListingPlan:
-    """Cuts the listing of all buckets into tasks. Raises CannotStart where there is no destination,
+    """Divides the listing of all buckets into tasks. Raises CannotStart if there is no destination,
     or no bucket that can be listed.
     """
     check_destination(job)
@@ -145,7 +145,7 @@ def plan_listing(job: Job, only_bucket: str | None = None) -> ListingPlan:
 
 
 def plan_inventory_listing(job: Job, bucket: str, inventory: str) -> ListingPlan:
-    """One task: what is sorted is listed fast. Raises CannotStart."""
+    """A single task, since listing a sorted inventory is fast. Raises CannotStart."""
     check_destination(job)
     plan = ListingPlan(buckets=[bucket])
     kind, window = _kind_of(job, bucket), job.rules.selection.window
@@ -156,9 +156,9 @@ def plan_inventory_listing(job: Job, bucket: str, inventory: str) -> ListingPlan
 
 
 def list_inventory_task(job: Job, task: ListingTask, entries: Iterable[Entry], cut: Cut) -> Listed:
-    """The same as `list_task`, of entries in the order of their keys, which an inventory had."""
+    """The same as `list_task`, for entries of an inventory in key order."""
     began = time.perf_counter()
-    # Nothing is deleted without a pack because of what an inventory says.
+    # An inventory is out of date: never delete anything without a pack because of it.
     wanted = replace(job.rules.selection, window=task.window, discard_other_regions=False)
     listed = Listed()
     cutter = _Cutter(task.bucket, cut, listed)
@@ -171,7 +171,7 @@ def list_inventory_task(job: Job, task: ListingTask, entries: Iterable[Entry], c
 
 
 def list_task(job: Job, task: ListingTask, cut: Cut) -> Listed:
-    """Lists, and cuts what it finds into work items. Memory is bounded, whatever the listing's
+    """Lists, and cuts what it finds into work items. Memory is limited, whatever the listing's
     size.
 
     Raises StoreError, Interrupted.
@@ -206,8 +206,8 @@ def _plan_bucket(job: Job, name: str, plan: ListingPlan) -> None:
 
     if kind is Kind.MAIN:
         accounts = MainTree.of(job, name).list_accounts(plan.selection)
-        # One account may lie under two roots, before and since landing zone 3.0: together they are
-        # one group.
+        # An account can lie under two roots, from before and since landing zone 3.0. Sorting by
+        # account keeps both in one task, as their logs of a day form one group.
         ordered = sorted(accounts, key=lambda folder: folder.account)
         for batch in _batches([folder.prefix for folder in ordered]):
             add(batch, own)
@@ -234,7 +234,7 @@ def _prefixes(job: Job, task: ListingTask, seen: Selection) -> Iterable[str]:
 
 
 class _Cutter:
-    """Gathers what listing threads find, and cuts it into work items whenever enough is held."""
+    """Gathers what listing threads find, and cuts it into work items whenever there is enough."""
 
     def __init__(self, bucket: SourceBucket, cut: Cut, listed: Listed) -> None:
         self._bucket = bucket

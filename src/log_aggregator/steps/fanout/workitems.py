@@ -1,8 +1,8 @@
-"""Work items: so many log objects of one bucket as one call of a function surely combines in its
-time.
+"""Work items: as many log objects of one bucket as one call of a function can combine within its
+time limit.
 
-As an object in S3: JSON Lines, gzip. First a line that says what it is, then for each group a line
-that names it, followed by a line for every log object, old delete marker and discard of it.
+Stored in S3 as JSON Lines, gzip: a line with the format, then for each group a line that names it,
+followed by a line for each of its log objects, old delete markers and discards.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ItemLimits:
-    """How much one call does in its 840 seconds, even where 50 calls share what S3 gives one
-    partition of a bucket.
+    """How much one call can do in its 840 seconds, even if 50 calls share the request rate of one
+    S3 partition: 5,500 GETs or 3,500 deletes a second
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html).
 
-    That is 110 GETs or 70 deletes a second for each; docs/internals/lambda-sizes.md has the
+    That leaves 110 GETs or 70 deletes a second for each; docs/internals/lambda-sizes.md has the
     numbers.
     """
 
@@ -46,7 +47,7 @@ class ItemLimits:
 
 @dataclass(slots=True)
 class WorkItem:
-    """Groups of one bucket, or parts of groups: of one group there may be several."""
+    """Groups of one bucket, or parts of groups; a group may have several parts."""
 
     bucket: str
     versioning: str | None
@@ -63,8 +64,8 @@ def cut_items(
     limits: ItemLimits,
     pack_limits: PackLimits,
 ) -> Iterator[WorkItem]:
-    """Every log object in exactly one item. Versions of a key stay together; a group that is too
-    large becomes several parts.
+    """Puts every log object into exactly one item. Versions of a key stay together; a group that is
+    too large is divided into parts.
     """
     item, objects, size_bytes = WorkItem(bucket.name, bucket.versioning), 0, 0
     for group in sorted(groups):
@@ -95,8 +96,8 @@ def encode_item(item: WorkItem) -> bytes:
 
 
 def decode_item(data: bytes, layouts_of: Callable[[str], BucketLayouts]) -> WorkItem:
-    """The inverse of `encode_item`. `layouts_of` a bucket say how its keys are read. Raises
-    BadPack where it is not one, or not a whole one.
+    """The inverse of `encode_item`. `layouts_of(bucket)` says how its keys are read. Raises BadPack
+    if the data is not a work item, or not a complete one.
     """
     try:
         lines = map(decode_json, inflate_lines(data))
@@ -108,7 +109,7 @@ def decode_item(data: bytes, layouts_of: Callable[[str], BucketLayouts]) -> Work
         )
         if (head["format"], head["objects"]) != (FORMAT_VERSION, item.objects):
             raise BadPack(
-                f"a work item of another format than {FORMAT_VERSION}, or not a whole one: "
+                f"a work item of a format other than {FORMAT_VERSION}, or an incomplete one: "
                 f"{item.objects} log objects"
             )
     except (
@@ -140,7 +141,7 @@ def _cut_group(
     discards = list(_cut_discards(found.discards, limits.objects_max))
     for batch in cut_sources(ordered, cut):
         keys = {source.log_object.key for source in batch}
-        # In one part with log objects that are packed, where there is room.
+        # Together with log objects to pack, if there is room.
         going = (
             discards.pop()
             if discards and len(batch) + len(discards[-1]) <= limits.objects_max
@@ -153,7 +154,7 @@ def _cut_group(
 
 
 def _cut_discards(discards: Iterable[LogObject], count_max: int) -> Iterator[list[LogObject]]:
-    """Versions of a key stay together, as those of log objects that are packed do."""
+    """Cuts discards into batches. Versions of a key stay together, as for log objects to pack."""
     batch: list[LogObject] = []
     for log_object in sorted(discards, key=lambda found: found.key):
         if len(batch) >= count_max and batch[-1].key != log_object.key:
@@ -193,8 +194,8 @@ def _read_groups(
 
 
 def _check_keys(layouts: BucketLayouts, group: Group, found: GroupSources) -> None:
-    """An item comes from outside, and its log objects will be deleted. Raises ValueError where a
-    key is not one of its group's.
+    """An item is input from a bucket, and its log objects will be deleted, so it is not trusted.
+    Raises ValueError if a key does not belong to its group.
     """
     written: dict[str, datetime] = {}
     for source in found.sources:

@@ -1,4 +1,4 @@
-"""The buckets that logs are taken from, each looked at before anything begins."""
+"""The buckets that logs are taken from, each checked before anything begins."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class SourceBucket:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """What one listing goes over: the keys of a bucket under a prefix, but for those that begin
-    with one of `skipped`: our own, and what is listed elsewhere.
+    """The keys that one listing covers: those of a bucket under a prefix, except those that begin
+    with one of `skipped`, which are our own or are listed elsewhere.
     """
 
     bucket: SourceBucket
@@ -40,7 +40,7 @@ class Area:
 
 
 def find_buckets(job: Job) -> list[SourceBucket]:
-    """The buckets that logs are taken from; each is looked at, so that a wrong name ends the run
+    """The buckets that logs are taken from. Each is checked, so that a wrong name ends the run
     before it begins. Raises CannotStart.
     """
     buckets = [look_at_bucket(job, name) for name in job.list_source_buckets()]
@@ -49,24 +49,24 @@ def find_buckets(job: Job) -> list[SourceBucket]:
 
 
 def look_at_bucket(job: Job, name: str) -> SourceBucket:
-    """Raises CannotStart where it is not there or may not be looked at."""
+    """Raises CannotStart if the bucket does not exist or access is denied."""
     return SourceBucket.of(job.rules, name, read_versioning(job.store, name))
 
 
 def check_destination(job: Job) -> None:
-    """Raises CannotStart where there is a destination bucket in the settings only."""
+    """Raises CannotStart if the destination bucket of the settings does not exist."""
     if job.rules.destination_bucket is not None:
         read_versioning(job.store, job.rules.destination_bucket)
 
 
 def read_versioning(store: ObjectStore, bucket: str) -> str | None:
-    """Enabled, Suspended or None. Raises CannotStart where the bucket is not there or may not be
-    looked at.
+    """Enabled, Suspended or None. Raises CannotStart if the bucket does not exist or access is
+    denied.
     """
     try:
         return store.get_bucket_versioning(bucket)
     except NoSuchBucket:
-        found = CannotStart(f"there is no bucket {bucket!r} in this account and region")
+        found = CannotStart(f"bucket {bucket!r} does not exist in this account and Region")
         raise found.with_remedy(NoSuchBucket.remedy) from None
     except RequestFailed as error:
-        raise CannotStart.because(error, f"bucket {bucket!r} cannot be looked at") from error
+        raise CannotStart.because(error, f"bucket {bucket!r} cannot be read") from error

@@ -43,7 +43,7 @@ from log_aggregator.steps.workers import Workers
 
 _HEAD_BYTES = 1024
 TOLD_AT_ONCE = 32
-"""Whoever watches is told of so many small members at a time: of each it would cost 3 %."""
+"""Progress is reported for this many small members at a time: for each it would cost 3 %."""
 
 
 def combine(
@@ -53,14 +53,15 @@ def combine(
     options: CombineOptions,
     took: Callable[[int, int], None] | None = None,
 ) -> WrittenPack:
-    """Writes the pack of a plan, then its index, both durable when this returns. Its terms come
-    last; why there are none is in the result.
+    """Writes the pack of a plan, then its index; both are durable when this returns. Its terms come
+    last; if they could not be written, the result says why.
 
-    `took` is told of members and their bytes, as they go into it.
-    Where the pack exists already (a run that died, another run at the same time) it is taken over
-    if it holds the plan's sources. Raises UnfitSources where sources are no longer what was listed;
-    then nothing was written.
+    `took` gets the numbers of members and their bytes as they are packed. If the pack already
+    exists (from a run that died, or from a concurrent run), it is adopted if it holds the plan's
+    sources. Raises UnfitSources if sources are no longer what was listed; nothing was written then.
     """
+    # At most 10,000 parts an upload; the factor 2 leaves room, as parts differ in size
+    # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
     part_size = max(options.limits.part_size_bytes, -(-plan.size_bytes * 2 // PART_COUNT_MAX))
     builder = make_builder(plan)
     upload = PackUpload(plan.target.bucket, plan.key, options.pack, part_size)
@@ -76,6 +77,10 @@ def combine(
         try:
             writer.complete(RunningChecksum(size, crc))
         except (PreconditionFailed, NotFound):
+            # Not only another run can have written the pack. If the answer to our own completion
+            # was lost, its retry fails too: with 412, since the pack exists now, or with
+            # NoSuchUpload, since a completed upload no longer exists
+            # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
             size = _take_over(store, plan, index, index_data, options.index)
         else:
             sha256 = writer.sha256
@@ -85,7 +90,7 @@ def combine(
 
 
 def _ignore(_objects: int, _size_bytes: int) -> None:
-    """Nobody watches."""
+    """No one watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,8 @@ class _Members:
     took: Callable[[int, int], None]
 
     def write(self, plan: PackPlan) -> None:
-        """Small members first, in their order, then the large ones, so that a large one that S3
-        copies unread can spoil no small one.
+        """Small members first, in their order, then the large ones: S3 copies these without our
+        reading them, and a damaged one must not make the small ones unreadable.
         """
         large = [each for each in enumerate(plan.sources) if self._is_large(each[1], plan)]
         small = [each for each in enumerate(plan.sources) if not self._is_large(each[1], plan)]
@@ -133,8 +138,8 @@ class _Members:
         return is_copy or source.size_bytes >= self.limits.copy_size_bytes_min
 
     def _read_all(self, sources: list[LogObject]) -> Iterator[Original]:
-        """Reads all; once one is unfit the pack is lost, and the others are read only to find all
-        that are unfit at once.
+        """Reads all sources. Once one is unfit this pack cannot be written, and the rest are read
+        only to find all unfit ones in one attempt.
         """
         changed: list[LogObject] = []
         unreadable: list[Unreadable] = []
@@ -151,8 +156,10 @@ class _Members:
             raise UnfitSources(changed, unreadable)
 
     def _write_large(self, source: LogObject) -> Unsearched:
-        """Lets S3 copy a large member, but for its first bytes where the part before it would be
-        too small. Gives why it is not looked at for terms.
+        """Has S3 copy a large member, except for its first bytes if they are needed to fill the
+        part before it: only the last part of an upload may be smaller than 5 MiB
+        (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html). Returns why the member
+        is not searched for terms.
         """
         opening = self.builder.begin_copied(source)
         bridge = bridge_bytes(self.writer.buffered_bytes + len(opening))
@@ -184,7 +191,7 @@ class _Members:
         reader.check()
 
     def _with_other_unfit(self, unfit: UnfitSources, others: list[LogObject]) -> UnfitSources:
-        """Finds all large members that are unfit at once; one by one they would use up the attempts
+        """Finds all unfit large members in one attempt: one per attempt would use up the attempts
         to plan anew.
         """
         changed, unreadable = list(unfit.changed), list(unfit.unreadable)
@@ -200,13 +207,14 @@ class _Members:
 def _take_over(
     store: ObjectStore, plan: PackPlan, index: Index, index_data: bytes, options: WriteOptions
 ) -> int:
-    """The pack is there already. What its name says is not believed: it is taken where it holds
-    the very bytes that were read now. Gives its size.
+    """Adopts a pack that already exists, and returns its size. Its name is not trusted: it must
+    contain exactly the bytes that were read now.
     """
     stored = store.head_object(plan.target.bucket, plan.key)
     size, crc = expected_pack(index, index_data)
     if stored.size_bytes == size and _crc_of(store, stored, plan.format) == crc:
-        # A copy's index has no other source.
+        # The run that wrote the pack may have died before its index, and a copy has no tail to
+        # restore an index from.
         write_index(store, plan.target, plan.key, index_data, options)
         return size
     theirs = _read_or_restore(store, plan, options)
@@ -215,8 +223,8 @@ def _take_over(
 
 
 def _crc_of(store: ObjectStore, stored: StoredObject, pack_format: PackFormat) -> int | None:
-    """A copy is read where the store computes no checksum of it. Other packs tell their members'
-    hashes.
+    """The pack's checksum. A copy is read if the store has no checksum of it; for other packs the
+    hashes of their members are compared instead.
     """
     if stored.crc64nvme is not None or pack_format is not PackFormat.COPY:
         return stored.crc64nvme
@@ -229,8 +237,8 @@ def _crc_of(store: ObjectStore, stored: StoredObject, pack_format: PackFormat) -
 def _check_same_members(
     store: ObjectStore, plan: PackPlan, ours: Iterable[Member], theirs: Sequence[Member]
 ) -> None:
-    """Raises VerificationError where they are others, or have other bytes."""
-    where = f"s3://{plan.target.bucket}/{plan.key}: a pack of this name exists and has"
+    """Raises VerificationError unless both packs have the same members with the same bytes."""
+    where = f"s3://{plan.target.bucket}/{plan.key}: a pack of this name already exists and has"
     own = {member.identity: member for member in ours}
     if {member.identity for member in theirs} != own.keys():
         raise VerificationError(f"{where} other members")
@@ -240,8 +248,8 @@ def _check_same_members(
 
 
 def _has_same_bytes(store: ObjectStore, bucket: str, own: Member, other: Member) -> bool:
-    """By the hash that both have; where one was copied unread and the other was not, the original
-    is read once more.
+    """Compares a hash that both have. If only one of them was copied unread, they share no hash,
+    and the original is read once more.
     """
     if own.sha256 is not None and other.sha256 is not None:
         return own.sha256 == other.sha256

@@ -1,7 +1,7 @@
-"""Compares an original with what was packed of it, byte by byte: by its hash.
+"""Compares an original with its packed copy, by hash.
 
-An ETag is an MD5, and MD5 has twins: where nothing but an ETag says that an original is the one
-that was packed before, it is read once more before it goes.
+An ETag is an MD5 at best, and two contents can be made to have the same MD5. If only an ETag says
+that an original is the one that was packed, it is read once more before it is deleted.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from log_aggregator.steps.packs.ranges import RangeReader
 def compare_original(
     store: ObjectStore, bucket: str, member: Member
 ) -> Changed | Unreadable | None:
-    """None where the original has the very bytes that were packed. `Unreadable` also where it has
-    others.
-    """
+    """None if the original has exactly the packed bytes. `Unreadable` also if it has others."""
     source = LogObject(
         bucket,
         member.key,
@@ -47,4 +45,4 @@ def compare_original(
     if is_same and running.length_bytes == member.size_bytes:
         return None
     where = f"s3://{bucket}/{member.key}"
-    return Unreadable(source, OtherBytes(f"{where}: it is not what was packed under its ETag"))
+    return Unreadable(source, OtherBytes(f"{where}: its bytes differ from what was packed"))

@@ -1,9 +1,11 @@
 """Deletes originals: exactly the members of a verified pack, exactly the versions that were packed,
-and nothing else ever.
+and never anything else.
 
-In a versioned bucket an entry is deleted by its version id, in any other on the condition that its
-ETag still holds. Of a key with several versions the newest goes last, and only when all others have
-gone, so that no reader ever sees an older one come to light.
+In a versioned bucket an entry is deleted by its version id: S3 versions cannot change. In any other
+bucket it is deleted on the condition that its ETag is unchanged
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html). If a key has
+several versions, the newest is deleted last, and only once all others are gone; otherwise a reader
+would see an older version become the current one.
 """
 
 from __future__ import annotations
@@ -28,56 +30,61 @@ from log_aggregator.steps.workers import Workers
 
 _ATTEMPTS_MAX = 4
 _PAUSE_SECONDS = 0.25
-"""1, 4, 16 seconds: S3 needs some to make room for a rate that it was not used to. The client's own
-retries do not see errors of keys.
+"""Pauses of 1, 4 and 16 seconds. S3 answers 503 SlowDown while it scales to a new request rate
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html). DeleteObjects
+reports that per key in a response with status 200, which the client's own retries do not see
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
 """
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "NotFound"}
+# 412: the ETag differs now. 409: another write of the key was under way. Both leave the object.
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict"}
 _NONE: Mapping[Identity, Member] = {}
+# S3 answers AccessDenied also for Object Lock, legal holds and MFA delete; the other codes come
+# from S3-compatible servers.
 _RETAINED = {"AccessDenied", "InvalidRequest", "MethodNotAllowed", "ObjectLocked", "Forbidden"}
 
 
 @dataclass(slots=True)
 class DeletionReport:
-    """What became of the originals of a pack."""
+    """The outcome for the originals of a pack."""
 
     deleted: int = 0
     retained: list[DeletionFailure] = field(default_factory=list)
     """S3 refuses to delete them: Object Lock, legal hold, MFA delete, a policy."""
     changed: list[DeletionFailure] = field(default_factory=list)
-    """Replaced since they were packed; the new object is the next run's."""
+    """Replaced since they were packed; the next run takes the new object."""
     different: list[Unreadable] = field(default_factory=list)
-    """Packed before, it seemed, and what is there now has other bytes, or cannot be read. They
+    """Their ETag says that they were packed, but their bytes differ or cannot be read. They
     stay.
     """
     unknown: int = 0
-    """S3 did not answer, and could not be asked what is still there."""
+    """The answer to the deletion was lost, and listing what is still there failed too."""
     withheld: int = 0
-    """Versions that stay for now: the newest of a key while an older one is still there, and what
-    can be written over unseen.
+    """Versions that stay for now: the newest of a key while an older one still exists, and those
+    that could be overwritten unnoticed.
     """
     list_key: str | None = None
-    """Where what went without a pack is written down."""
+    """The key of the list of what was deleted without a pack."""
 
     @property
     def gone(self) -> int:
-        """Of those that were to go, how many are spoken for already: deleted, or staying for a
-        reason of their own.
+        """The number of originals that are accounted for: deleted, or staying for a known
+        reason.
         """
         staying = len(self.retained) + len(self.changed) + len(self.different)
         return self.deleted + staying + self.withheld + self.unknown
 
 
 class ListedVersions(Container[Identity]):
-    """The log objects of a group as they were listed (versions of a key side by side), and which of
-    their versions are still there.
+    """The log objects of a group as they were listed (versions of a key together), and which of
+    their versions still exist.
     """
 
     def __init__(self, objects: Iterable[LogObject]) -> None:
         self._versions: dict[str, LogObject | tuple[LogObject, ...]] = {}
-        """By key; most have one. The objects themselves, which are held anyway: an identity for
-        each would take twice the memory.
+        """By key; most keys have one version. Holds the objects themselves, which exist anyway:
+        separate identities would double the memory.
         """
         self._forgotten: set[Identity] = set()
         self._newest: dict[str, Identity] = {}
@@ -97,7 +104,7 @@ class ListedVersions(Container[Identity]):
         return isinstance(identity, tuple) and self.find(identity) is not None
 
     def find(self, identity: Identity) -> LogObject | None:
-        """The very log object, where it was listed and not forgotten."""
+        """The log object as it was listed, unless it was forgotten."""
         if identity in self._forgotten:
             return None
         versions = self._of_key(identity[0])
@@ -108,23 +115,23 @@ class ListedVersions(Container[Identity]):
         return found if isinstance(found, tuple) else (found,)
 
     def is_newest(self, identity: Identity) -> bool:
-        """It is the newest of several versions, and has to go last."""
+        """Whether it is the newest of several versions, which must be deleted last."""
         return self._newest.get(identity[0]) == identity
 
     def is_older(self, identity: Identity) -> bool:
-        """It is one of several versions, not the newest, and still there."""
+        """Whether it is one of several versions, not the newest, and still exists."""
         return identity in self._older.get(identity[0], ())
 
     def has_older(self, key: str) -> bool:
-        """Versions of the key besides its newest are still there."""
+        """Whether versions of the key other than its newest still exist."""
         return bool(self._older.get(key))
 
     def took(self, identity: Identity) -> None:
-        """It is gone."""
+        """Notes that a version was deleted."""
         self._older.get(identity[0], set()).discard(identity)
 
     def forget(self, identities: Iterable[Identity]) -> None:
-        """They had gone before."""
+        """Notes versions that were gone before this run."""
         for identity in identities:
             self._forgotten.add(identity)
             self.took(identity)
@@ -138,22 +145,22 @@ def delete_originals(
     *,
     packed_now: bool = False,
 ) -> DeletionReport:
-    """Deletes the originals of a verified pack, after one more look at the pack. What became of
-    them is in `report`, also where this ends with an error.
+    """Deletes the originals of a verified pack, after checking the pack once more. `report` has the
+    outcome, also if this ends with an error.
 
-    What is deleted stands in the index that was verified; `listed` can only narrow it, to what is
-    still there. Unless they were read and packed just now, originals that nothing but an ETag tells
-    apart are read and compared with what was packed.
+    Only what the verified index names is deleted; `listed` can only narrow that to what still
+    exists. Originals that only an ETag identifies are first read and compared with what was packed,
+    unless this run has just read and packed them.
 
-    Raises StoreError where S3 keeps failing, VerificationError where the pack has changed,
-    ConditionsIgnored, ValueError where the deleter is another bucket's.
+    Raises StoreError if S3 keeps failing, VerificationError if the pack has changed,
+    ConditionsIgnored, and ValueError if the deleter belongs to another bucket.
     """
     if deleter.bucket.name != pack.source_bucket:
         raise ValueError(f"{deleter.bucket.name} is not where {pack.index.pack_key} came from")
     verify_again(deleter.store, pack)
     going = list(_find_going(pack, listed, packed_now=packed_now))
     report = DeletionReport() if report is None else report
-    # Of a report of their own, as they are no originals, only the refusals count.
+    # Delete markers are not originals: of their separate report only the refusals count.
     markers = DeletionReport(retained=report.retained)
     if pack.index.markers:
         deleter.delete(_find_markers(pack, {member.key for member in going}), markers)
@@ -165,8 +172,8 @@ def delete_originals(
 def _find_going(
     pack: VerifiedPack, listed: ListedVersions, *, packed_now: bool
 ) -> Iterator[Member | LogObject]:
-    """The members that are listed, each as the equal log object of the listing, which is held
-    anyway; as members those that have to be compared with what was packed.
+    """The members that are listed. Each is the equal log object of the listing, which exists
+    anyway; those that must be compared with what was packed stay members.
     """
     for member in pack.index.members:
         found = listed.find(member.identity)
@@ -176,15 +183,15 @@ def _find_going(
 
 @dataclass(frozen=True, slots=True)
 class Deleter:
-    """Deletes from one bucket, exactly what it is told, and takes down what became of it."""
+    """Deletes exactly what it is told from one bucket, and records the outcome."""
 
     store: ObjectStore
     workers: Workers
     bucket: SourceBucket
 
     def delete(self, deletions: Sequence[Deletion], report: DeletionReport) -> None:
-        """Deletes in batches what is no original: markers. Raises StoreError where S3 keeps
-        failing.
+        """Deletes entries that are not originals, such as delete markers, in batches. Raises
+        StoreError if S3 keeps failing.
         """
         for batch in _batches(deletions):
             self.workers.check_stop()
@@ -196,8 +203,8 @@ class Deleter:
     def _delete_batch(
         self, batch: Sequence[Deletion], report: DeletionReport
     ) -> Container[Deletion]:
-        """Per-key errors are looked at one by one; those that may go away (SlowDown,
-        InternalError) are tried again after a while. Gives what stays.
+        """Deletes one batch and returns what stays. DeleteObjects answers 200 even if keys failed,
+        so each key's error is examined; those that may pass (SlowDown, InternalError) are retried.
         """
         waiting, staying = batch, set[Deletion]()
         for attempt in range(_ATTEMPTS_MAX):
@@ -207,7 +214,8 @@ class Deleter:
                 failures = self.store.delete_objects(self.bucket.name, waiting)
             except RequestFailed as error:
                 raise _Unanswered(waiting, error) from error
-            # What is gone may have gone by this very request, whose first answer was lost.
+            # A key that is gone may have been deleted by this request: if its first answer was
+            # lost, the client sent it again.
             gone = [failure for failure in failures if failure.code in _GONE]
             report.deleted += len(waiting) - len(failures) + len(gone)
             retained = [failure for failure in failures if failure.code in _RETAINED]
@@ -230,15 +238,15 @@ class Deleter:
 
 @dataclass(frozen=True, slots=True)
 class OriginalDeleter(Deleter):
-    """Deletes log objects of one day, in the order in which the versions of a key must go. That day
-    is listed where S3 does not say what it deleted.
+    """Deletes log objects of one day, in the order in which the versions of a key must go. If S3
+    does not answer a deletion, that day is listed to see what is gone.
     """
 
     day: date
     check_conditions: Callable[[Sequence[str]], None]
-    """Is called before these keys are deleted on the condition of their ETags."""
+    """Called before these keys are deleted on the condition of their ETags."""
     tell_deleted: Callable[[int], object] = int
-    """Is told how many more are gone."""
+    """Gets the number of originals that were deleted since the last call."""
 
     def delete_in_order(
         self,
@@ -247,16 +255,18 @@ class OriginalDeleter(Deleter):
         report: DeletionReport,
         doubted: Mapping[Identity, Member] = _NONE,
     ) -> None:
-        """Deletes versions exactly as they were listed, the newest of several only when all others
-        of its key have gone. Those `doubted` are read and compared with what was packed first,
-        unless their version id says enough.
+        """Deletes versions exactly as they were listed, the newest of several only once all others
+        of its key are gone. Those `doubted` are first read and compared with what was packed,
+        unless their version id identifies them.
 
-        Raises StoreError where S3 keeps failing, ConditionsIgnored.
+        Raises StoreError if S3 keeps failing, ConditionsIgnored.
         """
         versioning = self.bucket.versioning
         others = [each for each in going if not listed.is_newest(each.identity)]
-        # Another object could take its place under the same id, and S3 compares an ETag with the
-        # newest version's only.
+        # While versioning is suspended, a new object can replace the "null" version under the same
+        # id (https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html).
+        # A condition could not protect it: S3 compares the ETag with the current version only
+        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html).
         fixed = [
             each
             for each in others
@@ -303,8 +313,8 @@ class OriginalDeleter(Deleter):
         report: DeletionReport,
         error: RequestFailed,
     ) -> None:
-        """S3 may have deleted these, or some of them, and its answer was lost: looks which are
-        there. Raises the error where some are, OutcomeUnknown where they cannot be listed.
+        """Lists which of these originals still exist, after the answer to their deletion was lost.
+        Raises the error if some do, OutcomeUnknown if they cannot be listed.
         """
         keys = {key for key, *_ in asked}
         try:
@@ -312,8 +322,8 @@ class OriginalDeleter(Deleter):
         except RequestFailed as silence:
             report.unknown += len(asked)
             raise OutcomeUnknown(
-                f"s3://{self.bucket.name}: {len(asked)} originals of a verified pack were to be "
-                f"deleted, and whether they are gone is not known: {error}; and then: {silence}"
+                f"s3://{self.bucket.name}: it is not known whether {len(asked)} originals of a "
+                f"verified pack were deleted: {error}; listing them failed too: {silence}"
             ) from error
         there = {version.identity for each in found for version in each.versions} & asked
         replaced = {each.key for each in found if each.versions} if self._has_no_versions else set()
@@ -328,7 +338,7 @@ class OriginalDeleter(Deleter):
 
     @property
     def _has_no_versions(self) -> bool:
-        """A key has one object, and what was there is gone when another one is."""
+        """Whether a key has one object only, so that a new object replaces the old one."""
         return self.bucket.versioning is None
 
     def _deletion_of(self, identity: Identity) -> Deletion:
@@ -341,7 +351,9 @@ class OriginalDeleter(Deleter):
         doubted: Mapping[Identity, Member],
         report: DeletionReport,
     ) -> list[Identity]:
-        """Those that may go: their version id says enough, or their bytes are those in the pack."""
+        """The originals that may be deleted: their version id identifies them, or their bytes equal
+        those in the pack.
+        """
         unsure = [
             doubted[identity]
             for identity in identities
@@ -368,7 +380,7 @@ class OriginalDeleter(Deleter):
 
 
 class _Unanswered(Exception):
-    """A request to delete failed, or was not answered: some may be gone."""
+    """A request to delete failed or was not answered, so some originals may be gone."""
 
     def __init__(self, deletions: Sequence[Deletion], error: RequestFailed) -> None:
         super().__init__()
@@ -385,8 +397,8 @@ def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 def deletion_of(key: str, version_id: str | None, etag: str, versioning: str | None) -> Deletion:
-    """By version id, and on the condition of the ETag where that version can be replaced by another
-    one.
+    """Deletes by version id, and on the condition of the ETag if another object can replace that
+    version.
     """
     if version_id is None:
         return Deletion(key, etag=etag)
@@ -396,18 +408,19 @@ def deletion_of(key: str, version_id: str | None, etag: str, versioning: str | N
 
 
 def _can_be_replaced(version_id: str | None, versioning: str | None) -> bool:
-    """A version is immutable, but for the "null" one of a bucket whose versioning is suspended:
-    each write and delete makes it anew.
+    """Versions are immutable, except the "null" version of a bucket whose versioning is suspended:
+    each write and each delete without a version id replaces it
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectsfromVersioningSuspendedBuckets.html).
     """
     return version_id == NULL_VERSION and versioning != "Enabled"
 
 
 def _find_markers(pack: VerifiedPack, keys: Container[str]) -> list[Deletion]:
-    """Old delete markers, of those keys only whose members go now: a key that is held, or was
+    """Old delete markers of the keys whose members are deleted now. A key that is held, or that was
     deleted meanwhile, is left alone.
 
-    A "null" one stays: while versioning was suspended a log object may have come in its place, and
-    a marker has no ETag to tell.
+    A "null" marker stays: while versioning is suspended a log object may have replaced it under the
+    same id, and a marker has no ETag that a condition could check.
     """
     return [
         Deletion(key, version_id=version_id)

@@ -1,9 +1,9 @@
-"""Deletes log objects without packing them, because the settings say so (`other_regions =
-"delete"`), and only then.
+"""Deletes log objects without packing them, only if the settings say so (`other_regions =
+"delete"`).
 
-It is apart from `delete` on purpose: that one accepts verified packs and nothing else. What is
-discarded is written down first, object by object, under `discards/`, so that nothing ever
-disappears without a trace.
+It is separate from `delete` on purpose: that one accepts only verified packs. Before anything is
+discarded, a list of every object is written under `discards/`, so that nothing disappears without a
+trace.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def discard(
     options: WriteOptions,
     report: DeletionReport,
 ) -> None:
-    """Writes the list of what goes, then deletes it, exactly as listed. What became of it is in
-    `report`, also where this ends with an error. Raises VerificationError, StoreError.
+    """Writes a list of the objects, then deletes them exactly as listed. `report` has the outcome,
+    also if this ends with an error. Raises VerificationError, StoreError.
     """
     listed_once = {found.identity: found for found in objects}.values()
     ordered = sorted(listed_once, key=lambda found: (found.key, found.version_id or ""))
@@ -41,8 +41,8 @@ def discard(
         deleter.store.put_object(
             target.bucket, key, data, crc64nvme=crc64nvme(data), options=options
         )
-    # A run that died may have written it. What its name says is not believed, nor that a 409 means
-    # that anything is there.
+    # A run that died may have written the list. Neither its name is trusted, nor that a 409
+    # ConditionalRequestConflict means that it exists: the list is read back.
     except PreconditionFailed:
         _check_list(deleter.store, target, key, data)
     report.list_key = key
@@ -50,7 +50,7 @@ def discard(
 
 
 def _check_list(store: ObjectStore, target: Target, key: str, data: bytes) -> None:
-    """That what lies there is this very list, whatever compressed it. Raises VerificationError,
+    """Checks that the stored list is this one, however it was compressed. Raises VerificationError,
     StoreError.
     """
     stored = store.get_object(target.bucket, key).data
@@ -58,7 +58,7 @@ def _check_list(store: ObjectStore, target: Target, key: str, data: bytes) -> No
         if stored == data or list(inflate_lines(stored)) == list(inflate_lines(data)):
             return
     raise VerificationError(
-        f"s3://{target.bucket}/{key}: another list lies there; nothing of it was deleted"
+        f"s3://{target.bucket}/{key}: a different list exists there, so nothing was deleted"
     )
 
 

@@ -1,21 +1,21 @@
 """Empties an access-log bucket that logs to itself.
 
 Landing zones 2.8 to 3.0 of Control Tower turned on access logging of the access-log bucket into
-that same bucket: every log that is delivered there is itself an access to the bucket, which gives
-another log, and so for ever. 3.1 stopped it, and removed nothing
-(https://docs.aws.amazon.com/controltower/latest/userguide/2023-all.html). Somebody who has such a
-bucket can ask for it to be emptied every hour, by naming it.
+that same bucket: every log delivered there is itself an access to the bucket, which causes another
+log, and so on for ever. 3.1 stopped it, and removed nothing
+(https://docs.aws.amazon.com/controltower/latest/userguide/2023-all.html). The operator of a bucket
+like this can name it in the settings, and it is emptied every hour.
 
-Beside `discard` this is the one place where something is deleted that is in no pack. What goes are
-logs about the delivery of logs: to pack them is to read each once, which makes new ones, and nobody
-will ask for one of them. It does not wait until they are old, and it writes no list of them: there
-are millions, and the next hour as many again. The keys that Control Tower sets up (at the bucket's
-root, `2025-04-03-10-11-12-0123456789ABCDEF`) do not tell which bucket was accessed: access logs of
-other buckets that lie there go with the rest, which whoever names the bucket must know.
+Apart from `discard` this is the only place that deletes anything that is not in a pack. These are
+logs about the delivery of logs: packing them would read each once, which causes new ones, and no
+one will need them. It does not wait until they are old, and writes no list of them: there are
+millions, and the next hour brings as many again. The keys that Control Tower sets up (at the
+bucket's root, `2025-04-03-10-11-12-0123456789ABCDEF`) do not tell which bucket was accessed: access
+logs of other buckets there are deleted too, and the operator who names the bucket must know that.
 
-Three things hold it back: the bucket may be none of those that the aggregator reads or writes; only
-keys go that are recognised as S3 server access logs, everything else is left and counted; and each
-entry goes by its version id, or on the condition of its ETag.
+Three rules limit it: the bucket must not be one that the aggregator reads or writes; only keys that
+are recognised as S3 server access logs are deleted, and everything else is left and counted; and
+each entry is deleted by its version id, or on the condition of its ETag.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from log_aggregator.steps.packing.delete import Deleter, DeletionReport, deletio
 from log_aggregator.steps.workers import Workers
 
 ACCESS_LOGS = frozenset({"S3AccessLogs", "S3AccessLogs-partitioned"})
-"""The layouts of what may go: names that S3 itself writes. Copies that somebody files under
+"""The layouts that may be deleted: names that S3 itself writes. Copies that a user files under
 `AWSLogs/` are of the same log type, and stay.
 """
 
@@ -44,21 +44,21 @@ Entry = TypeVar("Entry", LogObject, DeleteMarker)
 
 @dataclass(slots=True)
 class EmptyReport:
-    """What became of the bucket's entries: versions and delete markers, each counted."""
+    """The outcome for the bucket's entries. Versions and delete markers count separately."""
 
     deleted: int = 0
     left: int = 0
-    """No access logs; not touched."""
+    """Entries that are not access logs, and were not touched."""
     left_samples: dict[str, str] = field(default_factory=dict)
-    """A few of their keys, and what they are instead."""
+    """A few of their keys, and what they are."""
     retained: int = 0
     """S3 refuses to delete them: Object Lock, legal hold, MFA delete, a policy."""
     retained_samples: dict[str, str] = field(default_factory=dict)
     """A few of their keys, and S3's code."""
     changed: int = 0
-    """Written over since they were listed; the next hour's."""
+    """Overwritten since they were listed; the next hour deletes them."""
     is_finished: bool = False
-    """All pages were seen. If not, there is more to do."""
+    """All pages were processed."""
 
 
 def empty_access_logs(
@@ -67,13 +67,12 @@ def empty_access_logs(
     """Deletes every access log in the bucket, all versions and delete markers of each, page by
     page.
 
-    `others` are all buckets that the aggregator reads or writes: names, and beginnings of names
-    that end in `*`. `report` is the caller's, and filled page by page, so it tells what was done
-    also when this ends with an error.
+    `others` are all buckets that the aggregator reads or writes: names, and patterns that end in
+    `*`. `report` is filled page by page, so it is right also if this ends with an error.
 
-    Raises SettingsError where the bucket is one of the others and CannotStart where it cannot be
-    looked at, before anything was touched; Interrupted, between two requests, once the workers are
-    told to stop; StoreError where S3 keeps failing. The next call goes on.
+    Raises SettingsError if the bucket is one of the others, and CannotStart if it cannot be read,
+    before anything is touched; Interrupted, between two requests, if the workers are told to stop;
+    StoreError if S3 keeps failing. The next call continues.
     """
     check_bucket_to_empty(bucket, others)
     deleter = Deleter(store, workers, SourceBucket(bucket, read_versioning(store, bucket)))
@@ -89,8 +88,8 @@ def empty_access_logs(
 
 
 def check_bucket_to_empty(bucket: str, others: Collection[str]) -> None:
-    """Raises SettingsError where the bucket is one of the others, and ValueError where there are
-    none to compare with.
+    """Raises SettingsError if the bucket is one of the others, and ValueError if there are none to
+    compare with.
     """
     if isinstance(others, str) or not others:
         raise ValueError(
@@ -99,8 +98,8 @@ def check_bucket_to_empty(bucket: str, others: Collection[str]) -> None:
     for other in others:
         if bucket == other or (other.endswith("*") and bucket.startswith(other.removesuffix("*"))):
             raise SettingsError(
-                f"access_log_bucket = {bucket!r}: expected a bucket that nothing else is "
-                f"done with; this is also {other!r}"
+                f"access_log_bucket = {bucket!r}: expected a bucket that no other setting names; "
+                f"this is also {other!r}"
             )
 
 
@@ -111,9 +110,7 @@ def _list_page(store: ObjectStore, bucket: SourceBucket, start: ListStart | None
 
 
 def _delete_page(deleter: Deleter, page: Page, report: EmptyReport) -> None:
-    """A report of its own for each page: what S3 refuses is kept one by one there, and there may be
-    millions of it.
-    """
+    """Each page has its own DeletionReport: it keeps every refusal, and there may be millions."""
     markers = [
         Deletion(marker.key, version_id=marker.version_id)
         for marker in _access_logs(page.markers, report)
@@ -124,8 +121,9 @@ def _delete_page(deleter: Deleter, page: Page, report: EmptyReport) -> None:
     ]
     deletions = DeletionReport()
     try:
-        # Markers first: a condition on an ETag looks at the key's newest entry, and the log under a
-        # marker is that only then.
+        # Markers first: a condition on an ETag is compared with the key's current version, and the
+        # log under a marker is that only once the marker is gone
+        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html).
         deleter.delete(markers, deletions)
         deleter.delete(logs, deletions)
     finally:
@@ -145,7 +143,7 @@ def _access_logs(entries: tuple[Entry, ...], report: EmptyReport) -> Iterator[En
 
 
 def _what_else(key: str) -> str | None:
-    """What the key is, or None where it is an access log."""
+    """What the key is, or None if it is an access log."""
     parsed = parse_key(key)
     if not isinstance(parsed, Dated):
         return parsed.reason

@@ -1,5 +1,5 @@
-"""One group, from its listed log objects to their deletion: combine, verify, delete, in this order
-and no other.
+"""One group, from its listed log objects to their deletion: combine, verify, delete, always in this
+order.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ from log_aggregator.steps.rules import GroupRules, Level
 from log_aggregator.steps.workers import Workers
 
 _NAMED_COUNT_MAX = 10
-"""So many objects that cannot be read are named: a Step Functions state holds 256 KiB."""
+"""Only this many unreadable objects are named: a Step Functions state holds 256 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupWork:
-    """What the groups of one bucket are worked on with; its methods are the steps, in their order.
+    """Works on the groups of one bucket. Its methods are the steps, in order.
 
-    What was done and what failed is taken down in a group's `result`.
+    A group's `result` records what was done and what failed.
     """
 
     store: ObjectStore
@@ -78,7 +78,7 @@ class GroupWork:
     def of(
         cls, job: Job, bucket: SourceBucket, today: date, progress: Progress | None = None
     ) -> GroupWork:
-        """`today` is the same for all buckets of a run, also around midnight."""
+        """`today` is the same for all buckets of a run, even if midnight passes."""
         rules = job.rules
         target = rules.target(bucket.name)
         return cls(
@@ -93,9 +93,7 @@ class GroupWork:
         )
 
     def plan(self, group: Group, found: GroupSources, *, restore: bool = False) -> GroupPlan:
-        """Looks at the packs that a group has, and plans packs for the log objects that are in
-        none of them.
-        """
+        """Reads the group's packs, and plans new packs for log objects that are in none of them."""
         rules = self.rules
         ledger = read_ledger(
             self.store, self.target, group, found.identities, rules.combine.index, restore=restore
@@ -124,9 +122,7 @@ class GroupWork:
         )
 
     def settle(self, result: GroupResult, found: GroupSources) -> None:
-        """Does all of it, for a group or a part of one. The originals of what failed are where
-        they were.
-        """
+        """Does all steps for a group or a part of one. If a step fails, its originals stay."""
         try:
             packs = self.combine(result, found)
             listed = ListedVersions(source.log_object for source in found.sources)
@@ -137,10 +133,10 @@ class GroupWork:
             result.failures.append(Failure.of(str(result.group), error))
 
     def combine(self, result: GroupResult, found: GroupSources) -> list[Settling]:
-        """Plans a group and writes its packs. Gives the packs, old and new, whose originals can go
-        once they are verified.
+        """Plans a group and writes its packs. Returns the packs, old and new, whose originals can
+        be deleted once they are verified.
 
-        What was done is taken down even where it ends with an error. Raises GroupFailed.
+        `result` records what was done even if this ends with an error. Raises GroupFailed.
         """
         if result.group.log_type == DIGEST_LOG_TYPE:
             regions = {source.facts.region for source in found.sources if source.facts.region}
@@ -159,7 +155,7 @@ class GroupWork:
         return [Settling(key, key in kept, packed_now=key in written) for key in packs]
 
     def verify(self, result: GroupResult, settling: Settling, level: Level) -> VerifiedPack:
-        """Verifies a pack, before its originals go. Raises GroupFailed."""
+        """Verifies a pack before its originals are deleted. Raises GroupFailed."""
         self.progress.working(result.group, "verify")
         return verify_settling(self.store, self.target, result, settling, level)
 
@@ -170,12 +166,14 @@ class GroupWork:
         verified: VerifiedPack,
         listed: ListedVersions,
     ) -> None:
-        """Deletes the originals of a verified pack, those that were listed, or keeps them where
-        the settings say so. Raises GroupFailed.
+        """Deletes the listed originals of a verified pack, or keeps them if the settings say so.
+        Raises GroupFailed.
         """
         settled = result.settled[settling.pack_key]
         members = verified.index.members
-        if self.rules.is_listing_old:  # S3 says of a version that is gone that it was deleted
+        # An inventory is old, and S3 reports success for a version that was gone before, which
+        # would be counted as deleted now.
+        if self.rules.is_listing_old:
             named = {member.identity for member in members if member.identity in listed}
             there = find_present(self.store, self.bucket, named, result.group.date)
             listed.forget(named - there)
@@ -196,15 +194,15 @@ class GroupWork:
                     packed_now=settling.packed_now,
                 )
         except ConditionsIgnored as error:
-            # It says the same of every group: whoever gathers failures takes it once.
+            # Every group fails with the same message: the run's result keeps it once.
             result.failures.append(Failure.of(f"s3://{self.bucket.name}", error))
             report.withheld += sum(member.identity in listed for member in members) - report.gone
         finally:
             _take_deletions(report, result, settled)
 
     def discard(self, result: GroupResult, discards: Sequence[LogObject]) -> None:
-        """Deletes a group's log objects of other regions, where the settings say so, and once they
-        are as old as originals must be. What fails is in the result's `failures`.
+        """Deletes a group's log objects of other regions, if the settings say so and they are as
+        old as originals must be. The result's `failures` name what failed.
         """
         going = [each for each in discards if not self._keeps(each.last_modified.date())]
         if not going or not self.rules.packs_new:
@@ -246,7 +244,7 @@ class GroupWork:
         self, plan: GroupPlan, found: GroupSources, result: GroupResult
     ) -> list[WrittenPack]:
         """Writes the plan's packs. Sources that turn out unfit are left out, and the rest of their
-        pack is planned anew.
+        pack is planned again.
         """
         options, took = self.rules.combine, partial(self.progress.packing, plan.group)
         written: list[WrittenPack] = []
@@ -276,7 +274,7 @@ class GroupWork:
 def verify_settling(
     store: ObjectStore, target: Target, result: GroupResult, settling: Settling, level: Level
 ) -> VerifiedPack:
-    """Verifies a pack, and takes down in the result that it was. Raises GroupFailed."""
+    """Verifies a pack and records that in the result. Raises GroupFailed."""
     with _timed(result, "verify"):
         verified = verify_pack(store, target, settling.pack_key, level)
     result.settled.setdefault(settling.pack_key, PackEntry.of(verified))
@@ -284,8 +282,8 @@ def verify_settling(
 
 
 def _without(pack: PackPlan, unfit: UnfitSources, sources: Sequence[Source]) -> list[Source]:
-    """What is left of a pack. With a version that cannot be read its whole key stays: else an older
-    one could come to light.
+    """The sources left for a pack. If one version of a key cannot be read, the whole key stays:
+    otherwise an older version could become the current one.
     """
     facts = {source.log_object.identity: source for source in sources}
     gone, staying = (
@@ -300,12 +298,12 @@ def _without(pack: PackPlan, unfit: UnfitSources, sources: Sequence[Source]) -> 
 
 
 def _unreadable_failure(group: Group, unreadable: Sequence[Unreadable]) -> Failure:
-    text = f"{len(unreadable)} log objects could not be read and were left"
+    text = f"{len(unreadable)} log objects could not be read and were left alone"
     return Failure.of(str(group), UnreadableSources(_naming(text, unreadable)))
 
 
 def _naming(text: str, unreadable: Sequence[Unreadable]) -> str:
-    """With the reason of the first, as the others' are mostly the same."""
+    """Adds the reason of the first one, as the others' are mostly the same."""
     text += f"; the first: {unreadable[0].error}"
     if others := [each.source.key for each in unreadable[1:_NAMED_COUNT_MAX]]:
         text += f"; the others: {', '.join(others)}"
@@ -338,7 +336,7 @@ def _take_deletions(report: DeletionReport, result: GroupResult, settled: PackEn
     if report.retained:
         result.failures.append(_retained_failure(result.group, report, "originals"))
     if report.different:
-        text = f"{len(report.different)} originals could not be shown to be what was packed"
+        text = f"{len(report.different)} originals could not be proven equal to their packed copies"
         error = OtherBytes(_naming(text, report.different))
         result.failures.append(Failure.of(str(result.group), error))
 
@@ -346,7 +344,8 @@ def _take_deletions(report: DeletionReport, result: GroupResult, settled: PackEn
 def _retained_failure(group: Group, report: DeletionReport, what: str) -> Failure:
     first = report.retained[0]
     error = RetainedObjects(
-        f"S3 keeps {len(report.retained)} {what} ({first.code}); the first: {first.deletion.key}"
+        f"S3 refuses to delete {len(report.retained)} {what} ({first.code}); the first: "
+        f"{first.deletion.key}"
     )
     return Failure.of(str(group), error)
 

@@ -1,5 +1,5 @@
-"""What was listed of a group, as lines of plain values: for a work item in S3, and for a listing
-that is held in little memory.
+"""A group's listed entries as lines of plain values: for work items in S3, and for a listing that
+is held in little memory.
 
 ["object", key, version id, ETag, size, last modified, storage class, is latest, region, hour, kind]
 ["discard", ... the same up to "is latest"]
@@ -41,8 +41,8 @@ def encode_entries(found: GroupSources) -> Iterator[Fields]:
 
 
 def decode_entries(group: Group, lines: Iterable[Fields]) -> GroupSources:
-    """The inverse of `encode_entries`. Raises ValueError, TypeError, KeyError where a line is not
-    one of ours.
+    """The inverse of `encode_entries`. Raises ValueError, TypeError, KeyError if a line is not one
+    of ours.
     """
     found = GroupSources()
     facts_of = _facts_of(group)
@@ -63,7 +63,7 @@ def decode_entries(group: Group, lines: Iterable[Fields]) -> GroupSources:
 
 
 def _facts_of(group: Group) -> Callable[[str | None, int | None, str], KeyFacts]:
-    """One object for all log objects of a group whose keys say the same."""
+    """Makes facts, sharing one object between log objects whose keys say the same."""
     account = None if group.account == NO_ACCOUNT else group.account
 
     @cache

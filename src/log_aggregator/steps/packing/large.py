@@ -1,8 +1,11 @@
-"""Reads large log objects piece by piece, and checks what came against what S3 knows of the whole.
+"""Reads large log objects piece by piece, and checks the result against S3's checksum of the whole.
 
-A large member is never here as a whole. What is read of it is right where the CRC64NVME of the
-whole is the one that S3 stores (it computes one for every object since December 2024), or its MD5
-the ETag; where S3 has neither, what was read is read twice.
+A large member is never in memory as a whole. What was read is right if its CRC64NVME equals the one
+that S3 stores, or its MD5 the ETag. S3 stores a CRC64NVME for every object written since December
+2024 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html). The
+ETag is not an MD5 for multipart uploads and with SSE-KMS or SSE-C
+(https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html). If S3 has neither,
+the object is read twice.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from log_aggregator.steps.packs.ranges import RangeReader
 
 
 class PieceReader:
-    """The pieces of a source, and afterwards the proof that they were right."""
+    """Reads the pieces of a source, and then checks them."""
 
     def __init__(self, store: ObjectStore, source: LogObject, piece_bytes: int) -> None:
         self._store, self._source, self._piece_bytes = store, source, piece_bytes
@@ -34,7 +37,7 @@ class PieceReader:
             yield piece
 
     def check(self) -> None:
-        """Raises UnfitSources where what was read is not what S3 stores."""
+        """Raises UnfitSources if what was read is not what S3 stores."""
         if self._md5.hexdigest() == self._source.etag:
             return
         stored = _head(self._store, self._source)
@@ -64,8 +67,8 @@ def read_head(store: ObjectStore, source: LogObject, length_bytes: int) -> Body:
 def check_bridged(
     store: ObjectStore, source: LogObject, whole: RunningChecksum, head: bytes
 ) -> None:
-    """That the first bytes, which were read, and the rest, which S3 copied, are the source. Raises
-    UnfitSources.
+    """Checks that the first bytes, which were read, and the rest, which S3 copied, make up the
+    source. Raises UnfitSources.
     """
     stored = _head(store, source)
     if stored.crc64nvme is not None:
@@ -76,10 +79,10 @@ def check_bridged(
 
 @contextlib.contextmanager
 def unfit_where_changed(source: LogObject) -> Iterator[None]:
-    """An object that is gone or another in the middle of reading or copying it is unfit, not an
-    error of the store.
+    """A source that is deleted or replaced while it is read or copied is unfit, not an error of the
+    store.
 
-    What is gone may also be the upload that it is copied into: that says nothing of the object.
+    NoSuchUpload is a NotFound too, but means that the upload vanished, not the source.
     """
     try:
         yield
@@ -91,8 +94,8 @@ def unfit_where_changed(source: LogObject) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unfit_where_unreadable(source: LogObject) -> Iterator[None]:
-    """An object that cannot be read for a reason of its own is unfit. Only what reads it belongs
-    inside: the same errors of a write are the target's.
+    """A source that cannot be read is unfit. Only requests that read it belong inside: the same
+    errors of a write concern the target.
     """
     try:
         yield
@@ -114,6 +117,6 @@ def _compare(source: LogObject, ours: int, theirs: int) -> None:
 
 def _damaged(source: LogObject) -> UnfitSources:
     error = VerificationError(
-        f"s3://{source.bucket}/{source.key}: what was read of it is not what S3 stores"
+        f"s3://{source.bucket}/{source.key}: what was read differs from S3's checksum"
     )
     return UnfitSources([], [Unreadable(source, error)])

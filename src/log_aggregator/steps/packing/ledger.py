@@ -1,8 +1,7 @@
-"""The packs are the ledger: which packs a group has, and which log objects are members of them
-already.
+"""The packs are the ledger: which packs a group has, and which log objects are members already.
 
-There is no database. A pack whose run died before its index was written gets the index back from
-its own tail.
+There is no database. If a run died before it wrote a pack's index, the index is restored from the
+pack's tail.
 """
 
 from __future__ import annotations
@@ -20,19 +19,17 @@ from log_aggregator.steps.packs.pages import list_all
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a group's packs hold, but for those that have no index and cannot give it back now
-    (frozen, or copied alone).
+    """What a group's packs hold, except packs without an index that cannot be restored now (frozen,
+    or a copy of a single object).
     """
 
     pack_of: Mapping[Identity, str]
-    """From a log object's identity to the key of a pack that it is a member of; of those that were
-    asked for.
-    """
+    """The identity of a log object that was asked for -> the key of its pack."""
     written: Mapping[str, datetime] = field(default_factory=dict)
     """When each pack was written, by its key."""
 
     def age_of(self, pack_key: str) -> tuple[datetime, str]:
-        """Sorts packs, the oldest first."""
+        """A sort key that puts the oldest pack first."""
         return self.written[pack_key], pack_key
 
 
@@ -45,15 +42,15 @@ def read_ledger(
     *,
     restore: bool = True,
 ) -> Ledger:
-    """Looks for some log objects in the indexes of all packs of a group; restores indexes that are
-    missing, unless told not to.
+    """Looks for log objects in the indexes of all packs of a group, and restores missing indexes
+    unless told not to.
 
-    Of each index only what is wanted is kept: a busy group's packs have a million members.
+    Keeps only what is wanted of each index: a busy group's packs have a million members.
     """
-    # What ends in a slash is the folder that a console shows, not a pack.
+    # The console creates a "folder" as an empty object whose key ends in a slash.
     stored = list_all(store, target.bucket, target.packs_prefix(group))
     written = {found.key: found.last_modified for found in stored if not found.key.endswith("/")}
-    if not written:  # a group's first run, as nearly all are: no pack, so no index to look for
+    if not written:  # the group's first run, as in most cases: no pack, so no index to list
         return Ledger({})
     index_keys = {
         found.key for found in list_all(store, target.bucket, target.indexes_prefix(group))
@@ -71,7 +68,7 @@ def read_ledger(
 def _restore_index(
     store: ObjectStore, target: Target, group: Group, pack_key: str, options: WriteOptions
 ) -> bool:
-    """False where the pack cannot give its index back now."""
+    """Restores an index. False if that is not possible now."""
     if format_of(group, target, pack_key) is PackFormat.COPY:
         return False
     try:

@@ -1,6 +1,4 @@
-"""Where a run learns what there is to pack: window by window of days, from the buckets
-themselves.
-"""
+"""Lists what there is to pack, one window of days at a time, from the buckets themselves."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from log_aggregator.steps.rules import Rules, RunRules
 
 
 class ListingProgress(Protocol):
-    """Whom a listing tells how far it is. May be called from several threads."""
+    """Is told how far a listing has come. May be called from several threads."""
 
     def listing(self, bucket: str) -> None: ...
     def listed(self, keys: int) -> None: ...
@@ -38,7 +36,7 @@ class Found:
     """Its counts; the log objects are on the shelf."""
 
     def take(self, selection: Selection) -> None:
-        """One thread at a time."""
+        """Adds a selection. Not safe to call from several threads at the same time."""
         self.selection.merge_counts(selection)
         self.shelf.take(selection)
 
@@ -47,10 +45,10 @@ class Listing(Protocol):
     """A source of log objects."""
 
     is_old: bool
-    """It says what was there some time ago, not what is there now."""
+    """It shows what existed some time ago, not what exists now."""
 
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
-        """All that the rules want, in windows that follow each other and make up the rules' window.
+        """Everything that the rules want, in consecutive windows that make up the rules' window.
         Raises CannotStart.
         """
 
@@ -65,7 +63,7 @@ class BucketListing:
         self._progress = progress
 
     def windows(self, buckets: Mapping[str, SourceBucket], rules: Rules) -> Iterator[Found]:
-        """Of a few days each, so that memory does not grow with the range."""
+        """Windows of a few days each, so that memory does not grow with the range."""
         for window in split_window(rules.window):
             yield self._list_window(buckets, replace(rules, window=window))
 
@@ -85,9 +83,7 @@ class BucketListing:
         return found
 
     def _list_area(self, area: Area, rules: Rules, shelf: Shelf) -> Selection:
-        """Everything that the rules want goes on the shelf as it comes; what is given back are the
-        counts.
-        """
+        """Puts everything that the rules want on the shelf as it is listed. Returns the counts."""
         counts = Selection()
         with cannot_start(f"bucket {area.bucket.name!r} cannot be listed"):
             for chunk in list_in_chunks(self._job.store, area, rules, self._progress.listed):
@@ -98,8 +94,8 @@ class BucketListing:
 
 
 class Progress:
-    """What a run tells whoever watches it. Every method may be called from several threads; this
-    one says nothing.
+    """Is told how a run proceeds. Every method may be called from several threads; this class shows
+    nothing.
     """
 
     def listing(self, bucket: str) -> None: ...
@@ -109,13 +105,13 @@ class Progress:
 
     def planned(self, groups: int, objects: int) -> None: ...
     def working(self, group: Group, step: str) -> None:
-        """`combine`, `verify` or `delete`."""
+        """`step` is `combine`, `verify` or `delete`."""
 
     def packing(self, group: Group, objects: int, size_bytes: int) -> None:
-        """So many more were put into a pack, which is not written yet."""
+        """This many more were put into a pack, which is not written yet."""
 
     def deleted(self, group: Group, originals: int) -> None:
-        """So many more."""
+        """This many more originals were deleted."""
 
     def settled(self, result: GroupResult, objects: int) -> None: ...
 
@@ -125,6 +121,6 @@ def check_limit(found: Found, rules: RunRules) -> None:
     if found.shelf.objects > rules.objects_max:
         window = found.window
         raise LimitExceeded(
-            f"{found.shelf.objects} log objects from {window.first} to {window.last}; "
-            f"objects_max = {rules.objects_max}"
+            f"{found.shelf.objects} log objects from {window.first} to {window.last}, more than "
+            f"objects_max = {rules.objects_max}; raise objects_max, or run fewer days"
         )

@@ -1,4 +1,4 @@
-"""Counts what a run tells of itself, so that it can be said at any time how far it is."""
+"""Counts what a run reports, so that its progress can be shown at any time."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from log_aggregator.steps.packing.results import GroupResult
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How far a run is. What is counted over all of its windows is named so; the rest is of the
-    window of days that it works on now.
+    """How far a run has come. Fields named `total_` count over all of its windows; the others cover
+    the window of days that it works on now.
     """
 
     window: DateWindow | None = None
     whole: DateWindow | None = None
     """The days of this window, and those of the whole run."""
     keys: int = 0
-    """Seen by its listing."""
+    """Keys that were listed."""
     number: int = 0
     """How many windows have been planned."""
     is_planned: bool = False
-    """Its listing is over, so that `objects` says how much there is."""
+    """The window's listing is over, so `objects` is final."""
     objects: int = 0
     done: int = 0
-    """Log objects that there are to settle, and those that are settled or in a pack by now. Never
-    more than `objects`.
+    """Log objects to settle, and those that are settled or in a pack by now. Never more than
+    `objects`.
     """
     steps: Mapping[str, int] = field(default_factory=dict)
     """How many groups are in which step."""
@@ -63,7 +63,7 @@ class RunMeter(Progress):
 
     def days(self, window: DateWindow, whole: DateWindow) -> None:
         with self._lock:
-            if self._is_planned:  # its listing told nothing
+            if self._is_planned:  # a new window whose listing reported no keys
                 self._begin_window()
             self._window, self._whole = window, whole
 
@@ -87,8 +87,8 @@ class RunMeter(Progress):
             self._under_way.setdefault(group, Counter())["deleted"] += originals
 
     def settled(self, result: GroupResult, objects: int) -> None:
-        """What was counted while the group was under way gives way to what became of it: a pack
-        that had to be planned anew was counted twice.
+        """Replaces what was counted while the group was under way by its result: members of a pack
+        that had to be planned again were counted twice.
         """
         with self._lock:
             self._under_way.pop(result.group, None)
@@ -100,7 +100,7 @@ class RunMeter(Progress):
             self._totals["failures"] += len(result.failures)
 
     def read(self) -> Reading:
-        """How far it is now."""
+        """How far the run has come."""
         with self._lock:
             moving = sum(self._under_way.values(), Counter[str]())
             return Reading(

@@ -1,7 +1,7 @@
-"""Writes one pack: gathers bytes into large parts, and starts, completes or aborts the upload.
+"""Writes one pack: gathers bytes into large parts, and creates, completes or aborts the upload.
 
-A pack smaller than one part is one PutObject. Memory: one part here, and those under way, whose
-number the workers bound.
+A pack smaller than one part is one PutObject. Memory: one part, plus those being uploaded, whose
+number the workers limit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class PackUpload:
 
 @contextlib.contextmanager
 def open_pack(store: ObjectStore, workers: Workers, upload: PackUpload) -> Iterator[PackWriter]:
-    """A writer whose upload is aborted unless it was completed, whatever happens in between."""
+    """A writer whose upload is aborted unless it is completed, whatever happens in between."""
     writer = PackWriter(store, workers, upload)
     try:
         yield writer
@@ -47,7 +47,7 @@ def open_pack(store: ObjectStore, workers: Workers, upload: PackUpload) -> Itera
 
 
 class PackWriter:
-    """Appends bytes and copied ranges to an object that nobody sees before `complete`."""
+    """Appends bytes and copied ranges to an object that does not exist before `complete`."""
 
     def __init__(self, store: ObjectStore, workers: Workers, upload: PackUpload) -> None:
         self._store = store
@@ -65,18 +65,18 @@ class PackWriter:
         return len(self._buffer)
 
     def append(self, data: bytes) -> None:
-        """Takes bytes; starts a part's upload when there are enough of them."""
+        """Takes bytes, and starts uploading a part when there are enough."""
         self._buffer += data
         if len(self._buffer) >= self._part_size_bytes:
             self._flush()
 
     def copy(self, source: LogObject, first: int) -> RunningChecksum:
-        """Copies [first, end) of a source, server side; what is buffered must be empty or as large
-        as a part has to be.
+        """Copies [first, end) of a source within S3. The buffer must be empty or at least as large
+        as the smallest part, because copied bytes always start a new part.
         """
         if self._buffer:
             self._flush()
-        self._hash = None  # of what S3 copies only the CRC64NVME is known
+        self._hash = None  # for bytes that S3 copies only the CRC64NVME is known
         copied = RunningChecksum()
         for start, end in split_evenly(first, source.size_bytes, COPY_RANGE_BYTES_MAX):
             part = self._copy_range(source, start, end)
@@ -84,10 +84,10 @@ class PackWriter:
         return copied
 
     def complete(self, expected: RunningChecksum) -> None:
-        """Makes the object durable. `expected` is what whoever built the pack counted; S3 compares
-        it with what it stored.
+        """Makes the object durable. `expected` is the size and checksum that the builder counted;
+        S3 compares them with what it stored.
 
-        Raises PreconditionFailed where the key exists already.
+        Raises PreconditionFailed if the key already exists.
         """
         if self._upload is None:
             self._take_hash(self._buffer)
@@ -100,6 +100,10 @@ class PackWriter:
             if self._buffer:
                 self._flush()
             parts = [future.result() for future in self._parts]
+            # A CRC64NVME of type FULL_OBJECT can be computed from those of the parts, so S3 and
+            # this program arrive at the same value; a SHA-256 of an upload would only be a hash of
+            # hashes
+            # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html).
             self._check(expected, _sum_up(parts))
             self._store.complete_multipart_upload(
                 self._upload, parts, size_bytes=expected.length_bytes, crc64nvme=expected.crc
@@ -108,19 +112,18 @@ class PackWriter:
 
     @property
     def sha256(self) -> str | None:
-        """Hex, of all bytes, once it is completed; None where S3 copied some of them."""
+        """Hex SHA-256 of all bytes, once completed; None if S3 copied some of them."""
         return None if self._hash is None else self._hash.hexdigest()
 
     def abort_unless_completed(self) -> None:
-        """Waits for the parts under way and aborts, so that no part is left behind that would be
-        billed for ever.
+        """Waits for the parts being uploaded and then aborts, so that no parts are left to be
+        billed. A part that finishes after an abort would stay.
         """
         if self._upload is None or self._completed:
             return
         wait(self._parts)
-        with contextlib.suppress(
-            RequestFailed
-        ):  # a store that cannot be reached cannot abort; lifecycle rule and next run do
+        # If this fails, the bucket's lifecycle rule or a later run aborts the upload.
+        with contextlib.suppress(RequestFailed):
             self._store.abort_multipart_upload(self._upload)
 
     def _flush(self) -> None:
@@ -135,7 +138,7 @@ class PackWriter:
         self._raise_failed_parts()
 
     def _take_hash(self, data: bytearray) -> None:
-        """A part at a time: small pieces would each cost a call."""
+        """Hashes a part at a time: hashing every small piece would cost a call each."""
         if self._hash is not None:
             self._hash.update(data)
 
@@ -151,7 +154,9 @@ class PackWriter:
         return part
 
     def _read_range_crc(self, source: LogObject, first: int, last: int) -> int:
-        """For a store that reports no checksum of a copied part: that of the range, read."""
+        """Reads a range to compute its checksum, for a store that returns none for a copied
+        part.
+        """
         running = RunningChecksum()
         reader = RangeReader.of_source(self._store, source)
         for body in reader.read_pieces(first, last, self._part_size_bytes):
@@ -169,12 +174,12 @@ class PackWriter:
     def _next_number(self) -> int:
         if len(self._parts) >= PART_COUNT_MAX:
             raise VerificationError(
-                f"{self._asked.where}: more than {PART_COUNT_MAX} parts; make pack_size_max smaller"
+                f"{self._asked.where}: more than {PART_COUNT_MAX} parts; lower pack_size_max"
             )
         return len(self._parts) + 1
 
     def _raise_failed_parts(self) -> None:
-        """As early as cheaply possible; `complete` looks at all of them."""
+        """Notices a failed part early, looking at a few only; `complete` checks all of them."""
         for future in self._parts[-8:]:
             if future.done():
                 future.result()
@@ -182,21 +187,22 @@ class PackWriter:
     def _check(self, expected: RunningChecksum, sent: RunningChecksum) -> None:
         if expected != sent:
             raise VerificationError(
-                f"{self._asked.where}: what was sent is not what was built; this "
-                "is a bug or bad memory"
+                f"{self._asked.where}: what was sent differs from what was built; this is a bug or "
+                "faulty memory"
             )
 
 
 def bridge_bytes(buffered_bytes: int) -> int:
-    """How many of a source's first bytes must be read and appended, so that what is buffered before
-    it makes a part of its own.
+    """How many of a source's first bytes must be read and appended to the buffer, so that the
+    buffer is large enough for a part. S3 requires 5 MiB of every part but the last
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
     """
     return max(0, PART_SIZE_BYTES_MIN - buffered_bytes) if buffered_bytes else 0
 
 
 def split_evenly(first: int, end: int, length_max: int) -> Iterator[tuple[int, int]]:
-    """[first, end) in as few pieces as possible, of nearly equal lengths, so that none is too small
-    to be a part.
+    """Splits [first, end) into as few pieces as possible, of nearly equal length, so that none is
+    too small for a part.
     """
     count = max(1, -(-(end - first) // length_max))
     bounds = [first + (end - first) * index // count for index in range(count + 1)]

@@ -1,6 +1,4 @@
-"""What a run would do: lists as a run does, plans group by group, and keeps of each plan what it
-comes to.
-"""
+"""Plans what a run would do: lists as a run does, and keeps a summary of each group's plan."""
 
 from __future__ import annotations
 
@@ -40,22 +38,20 @@ class PlannedPack:
     format: PackFormat
     members: int
     size_bytes: int
-    """Of its members; what it adds for its index is little."""
+    """The bytes of its members; its index adds little."""
 
 
 @dataclass(slots=True)
 class PlannedGroup:
-    """What would be done to a group, without the log objects themselves: a plan may be about
-    millions.
-    """
+    """What would be done to a group, without the log objects themselves: there may be millions."""
 
     group: Group
     keep_originals: bool
     packs: list[PlannedPack] = field(default_factory=list)
     settled: Counter[str] = field(default_factory=Counter)
-    """Key of a pack that exists -> how many listed log objects are members of it."""
+    """Key of an existing pack -> how many listed log objects are its members."""
     kept: set[str] = field(default_factory=set)
-    """Those of `settled` that are too young for their originals to go."""
+    """Packs of `settled` that are too young for their originals to be deleted."""
     discards: int = 0
 
     @property
@@ -73,7 +69,7 @@ class PlannedType:
     groups: int = 0
     packs: int = 0
     settled: int = 0
-    """Log objects that are packed already."""
+    """Log objects that are already packed."""
     discards: int = 0
     requests: Counter[str] = field(default_factory=Counter)
     source_sizes: Sizes = field(default_factory=Sizes)
@@ -119,13 +115,13 @@ class RunPlan:
     """By bucket and log type."""
     selection: Selection = field(default_factory=Selection)
     layouts: Layouts = field(default_factory=Layouts)
-    """Those that are declared."""
+    """The declared layouts."""
     inventories: list[str] = field(default_factory=list)
-    """Where the inventories are that it went by, if it did not list the buckets."""
+    """Addresses of the inventories it used, if it did not list the buckets."""
     failures: list[Failure] = field(default_factory=list)
 
     def merge(self, other: RunPlan) -> None:
-        """Takes over the plan of other groups of the same days."""
+        """Adds the plan of other groups of the same days."""
         self.groups += other.groups
         for place, planned in other.types.items():
             self.types.setdefault(place, PlannedType()).merge(planned)
@@ -133,8 +129,8 @@ class RunPlan:
 
     @property
     def totals(self) -> PlannedType:
-        """Of all types. Its requests are what writing, verifying and settling the packs takes;
-        listing is not in them.
+        """The totals of all types. Requests are those for writing, verifying and settling packs,
+        without listing.
         """
         totals = PlannedType()
         for planned in self.types.values():
@@ -142,8 +138,8 @@ class RunPlan:
         return totals
 
     def add(self, plan: GroupPlan, options: CombineOptions) -> None:
-        """Takes over what matters of a group's plan; of a very large group there are several, one
-        after the other.
+        """Adds the summary of a group's plan. A very large group has several plans, one after the
+        other.
         """
         planned = self.types.setdefault((plan.group.bucket, plan.group.log_type), PlannedType())
         planned.add(plan, options)
@@ -163,7 +159,7 @@ class RunPlan:
 
 
 def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> RunPlan:
-    """What `run` would do, and nothing of it. Raises CannotStart, LimitExceeded."""
+    """Plans what `run` would do. Raises CannotStart, LimitExceeded."""
     window = job.rules.selection.window
     result = RunPlan(window.first, window.last, layouts=job.rules.layouts)
     buckets = {bucket.name: bucket for bucket in find_buckets(job)}
@@ -178,7 +174,7 @@ def plan_run(job: Job, progress: Progress, listing: Listing | None = None) -> Ru
         progress.planned(len(found.shelf.groups), found.shelf.objects)
 
         def plan(group: Group, found: Found = found) -> RunPlan:
-            """A plan of this group alone."""
+            """The plan of this group alone."""
             planned = RunPlan(result.first, result.last)
             work = works[group.bucket]
             try:

@@ -1,4 +1,4 @@
-"""Where in a bucket logs lie: accounts and services of a main bucket, found by delimiter."""
+"""Finds where logs lie in a bucket: accounts and services of a main bucket, listed by delimiter."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ MAIN_SERVICES = frozenset(
         "Config",
     }
 )
-"""What is taken from a Control Tower bucket; anything else in it is reported and left alone."""
+"""The folders that are packed of a Control Tower bucket; anything else is reported and left
+alone."""
 
 AWS_LOGS = "AWSLogs/"
 
 NO_AWS_LOGS = (
-    "there is no AWSLogs/ in it: all is packed, or it is not the bucket that Control Tower "
+    "there is no AWSLogs/ in it: everything is packed, or it is not the bucket that Control Tower "
     "writes to"
 )
 
@@ -48,11 +49,11 @@ class AccountFolder:
     """Where an account's logs lie in a main bucket."""
 
     root: str
-    """`AWSLogs/`, or `<prefix>/AWSLogs/` where the prefix is an organisation's id or any other
+    """`AWSLogs/`, or `<prefix>/AWSLogs/`, where the prefix is an organisation's id or any other
     single segment.
     """
     organization: str | None
-    """The organisation's id that stands between root and account, since landing zone 3.0."""
+    """The organisation's id between root and account, which keys have since landing zone 3.0."""
     account: str
 
     @property
@@ -63,8 +64,8 @@ class AccountFolder:
 
 
 def list_prefixes(job: Job, bucket: str, seen: Selection) -> list[str]:
-    """The prefixes of a bucket that are listed, each by itself. What is seen on the way and left
-    alone goes into `seen`. Raises StoreError.
+    """The prefixes of a bucket to list, each separately. `seen` collects what was found on the way
+    and left alone. Raises StoreError.
     """
     if not job.rules.is_main(bucket):
         return [""]
@@ -75,10 +76,10 @@ def list_prefixes(job: Job, bucket: str, seen: Selection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class MainTree:
-    """The folders of a bucket that Control Tower's logs are in, in both organisation layouts.
+    """The folders of a bucket that contain Control Tower's logs, in both organisation layouts.
 
-    Without an `organization_id` those of any organisation. What begins with one of `skipped` is our
-    own. What is seen on the way and left alone goes into the caller's `seen`.
+    Without an `organization_id`, those of any organisation. `skipped` are our own prefixes. The
+    caller's `seen` collects what was found on the way and left alone.
     """
 
     store: ObjectStore
@@ -92,7 +93,7 @@ class MainTree:
         return cls(job.store, bucket, rules.organization_id, rules.own_prefixes(bucket))
 
     def list_accounts(self, seen: Selection) -> list[AccountFolder]:
-        """Of every account, by delimiter, three levels deep. Raises StoreError."""
+        """The folders of all accounts, by delimiter, three levels deep. Raises StoreError."""
         return list(self._iter_accounts(seen))
 
     def list_services(
@@ -100,14 +101,12 @@ class MainTree:
     ) -> Iterator[str]:
         """`…/<account>/<service>/` of these accounts.
 
-        Not their regions: where the days before are packed, all regions of a service are a page or
-        two, and the skip-scan needs no more than it would need region by region where they are not.
+        Not their Regions: once earlier days are packed, all Regions of a service fill a page or
+        two; before that, the skip-scan needs no more requests than it would Region by Region.
         """
 
         def list_one(account_prefix: str) -> tuple[list[str], Selection]:
-            """What is seen goes into a selection of its own: accounts are looked at by several
-            threads.
-            """
+            """Has its own selection, because several threads list accounts."""
             services, seen_here = [], Selection()
             for service in self._list_children(account_prefix, seen_here):
                 if _last(service) in MAIN_SERVICES:
@@ -133,8 +132,8 @@ class MainTree:
                         self._leave_unknown(each, "not the number of an account", seen)
 
     def _list_roots(self, seen: Selection) -> Iterator[str]:
-        """`AWSLogs/`, and `<prefix>/AWSLogs/` where the prefix is the organisation's id or any
-        other single segment. That there is none is reported: it may be the wrong bucket.
+        """`AWSLogs/`, and `<prefix>/AWSLogs/`, where the prefix is the organisation's id or any
+        other single segment. Reports if there is none: it may be the wrong bucket.
         """
         found = False
         for top in self._list_children("", seen):
@@ -160,7 +159,7 @@ class MainTree:
         return bool(wanted and is_organization(name) and name != wanted)
 
     def _list_children(self, prefix: str, seen: Selection) -> tuple[str, ...]:
-        """The prefixes right under one; objects there are reported, as no log lies there."""
+        """The prefixes directly under one. Objects there are not logs, and are reported."""
         page = self.store.list_prefixes(self.bucket, prefix=prefix)
         keys = (ListedKey(found.key, (found,)) for found in page.objects)
         seen.merge(select(SourceBucket(self.bucket, None, is_main=True), keys, _NOTHING))
@@ -171,11 +170,10 @@ class MainTree:
 
 
 def list_folders(store: ObjectStore, bucket: str) -> list[str]:
-    """The folders under `AWSLogs/` of an auxiliary bucket, an organisation's id opened too, so that
-    they can be listed side by side.
+    """The folders under `AWSLogs/` of an auxiliary bucket, and those under an organisation's id, so
+    that they can be listed concurrently.
 
-    Empty where there is none, or where objects lie beside them: then the bucket is listed as a
-    whole.
+    Empty if there is none, or if objects lie next to them: the bucket is listed as a whole then.
     """
     folders: list[str] = []
     page = store.list_prefixes(bucket, prefix=AWS_LOGS)
@@ -188,8 +186,8 @@ def list_folders(store: ObjectStore, bucket: str) -> list[str]:
 
 
 def is_main_log(key: str, organization_id: str | None) -> bool:
-    """Whether a key lies where `list_prefixes` looks for the logs of a main bucket, for those who
-    learn of keys in another way.
+    """Whether a key lies where `list_prefixes` looks for the logs of a main bucket. For keys that
+    come from elsewhere, such as an inventory.
     """
     found = _MAIN_LOG.match(key)
     if found is None or found["service"] not in MAIN_SERVICES:

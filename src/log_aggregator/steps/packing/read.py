@@ -1,4 +1,4 @@
-"""Reads log objects exactly as they were listed, and checks what came."""
+"""Reads log objects exactly as they were listed, and checks the bytes."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from log_aggregator.steps.workers import Workers
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 UNREADABLE = (AccessDenied, ObjectFrozen, ObjectRefused, VerificationError, WrongSignature)
-"""What reading one object can end with that says nothing of the others of its group."""
+"""Errors of reading one object that do not affect the others of its group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The object is no longer what was listed: replaced or gone. It is the next run's."""
+    """The object is no longer what was listed: replaced or gone. The next run takes it."""
 
     source: LogObject
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The object cannot be read, now or ever, for a reason of its own."""
+    """The object cannot be read, for a reason that concerns this object only."""
 
     source: LogObject
     error: GroupFailed
@@ -54,30 +54,32 @@ class Unreadable:
 
 ReadResult = Original | Changed | Unreadable
 _Begun = ReadResult | Future[ReadResult]
-"""The latter is being read again."""
+"""A future: the object is being read again."""
 
 _NO_METADATA: dict[str, str] = {}
 _WAITING_BYTES_MAX = 8 * MIB
-"""What waits for an object before it that is being read again."""
+"""Bytes of objects that wait while one before them is read again."""
 
 
 class Reader:
     """Reads the log objects of one pack.
 
-    A log object's bytes are right where their MD5 is the ETag. Where the ETag is another, either
-    they were damaged on their way, or the ETag is no MD5 (encryption with KMS), which only the
-    answer about this very object tells. Whole gzip has a CRC-32 of its own over all but its header,
-    and is taken then; anything else is read once more, and S3's stored checksum is compared.
+    A log object's bytes are right if their MD5 equals the ETag. If not, either they were damaged on
+    the way, or the ETag is not an MD5: it is none with SSE-KMS, with SSE-C and after a multipart
+    upload (https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html). Only
+    the headers of this object's own response tell which. Complete gzip, which has its own CRC-32
+    over all but its header, is accepted then; anything else is read once more and compared with
+    S3's stored checksum.
     """
 
     def __init__(self, store: ObjectStore, workers: Workers) -> None:
         self._store, self._workers = store, workers
 
     def read_all(self, sources: Sequence[LogObject]) -> Iterator[ReadResult]:
-        """One GET of each, pinned to the version or the ETag, and a check of what came; in their
-        order.
+        """Reads each with one GET, pinned to its version or ETag, and checks the bytes. Results
+        keep the order of the sources.
 
-        Raises StoreError where S3 itself is the trouble and not one of these objects.
+        Raises StoreError for errors that concern S3 as a whole, not one of these objects.
         """
         waiting: deque[_Begun] = deque()
         waiting_bytes = 0
@@ -108,7 +110,7 @@ class Reader:
             return _judge(first.source, error)
 
     def _compare_reads(self, first: Original) -> Original:
-        """Raises VerificationError where two reads do not show what the right bytes are."""
+        """Raises VerificationError if two reads do not settle which bytes are right."""
         source = first.source
         body, is_trusted = self._store.get_object_checked(
             source.bucket, source.key, version_id=source.version_id, if_match=source.etag
@@ -119,13 +121,13 @@ class Reader:
             if _has_md5(second) or (is_same and (is_trusted or not _MD5.fullmatch(source.etag))):
                 return second.without_inflated()
         raise VerificationError(
-            f"s3://{source.bucket}/{source.key}: what was read twice is not what its length "
-            "and ETag say"
+            f"s3://{source.bucket}/{source.key}: its bytes were read twice and match neither its "
+            "length nor its ETag"
         )
 
 
 def _judge(source: LogObject, error: RequestFailed | VerificationError) -> Changed | Unreadable:
-    """Whether an error is about this object only. Raises it where it is not."""
+    """The result for an error that concerns this object only. Raises any other error."""
     if isinstance(error, NotFound | PreconditionFailed):
         return Changed(source)
     if isinstance(error, UNREADABLE):
@@ -134,7 +136,7 @@ def _judge(source: LogObject, error: RequestFailed | VerificationError) -> Chang
 
 
 def _keep(begun: _Begun) -> _Begun:
-    """What waits is here as it was read: many of them, inflated, would be too much."""
+    """Drops the inflated bytes of an object that waits: many of them would need too much memory."""
     return begun.without_inflated() if isinstance(begun, Original) else begun
 
 
@@ -147,8 +149,8 @@ def _take(begun: _Begun) -> ReadResult:
 
 
 def _is_sound(original: Original, *, is_opaque: bool) -> bool:
-    """Whether one read is enough. `is_opaque`: this object's own answer said that its ETag is no
-    MD5.
+    """Whether one read is enough. `is_opaque`: the headers of the response say that this ETag is
+    not an MD5.
     """
     if len(original.data) != original.source.size_bytes:
         return False
@@ -159,8 +161,8 @@ def _is_sound(original: Original, *, is_opaque: bool) -> bool:
 
 
 def headers_of(body: Body) -> Headers:
-    """A hundred thousand log objects have few different types, and mostly no metadata: each is kept
-    once.
+    """The headers of a response. Equal texts are shared: a hundred thousand log objects have few
+    different content types, and mostly no metadata.
     """
     metadata = dict(body.metadata) if body.metadata else _NO_METADATA
     return Headers(metadata, _share(body.content_type), _share(body.content_encoding))
@@ -175,7 +177,7 @@ def _has_md5(original: Original) -> bool:
 
 
 class UnfitSources(SourceChanged):
-    """Some sources changed or cannot be read: plan anew without them."""
+    """Some sources changed or cannot be read: plan again without them."""
 
     def __init__(self, changed: list[LogObject], unreadable: list[Unreadable]) -> None:
         super().__init__(

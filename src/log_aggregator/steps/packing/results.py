@@ -1,4 +1,4 @@
-"""What a run plans and what it did, group by group."""
+"""What a run plans and what it has done, group by group."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from log_aggregator.steps.packing.selection import Selection
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """What will be done to a group: packs to write, and packs that hold some of its log objects
-    already.
+    """What will be done to a group: packs to write, and packs that already hold some of its log
+    objects.
     """
 
     group: Group
     packs: tuple[PackPlan, ...]
     settled: Mapping[str, int] = field(default_factory=dict)
-    """Key of a pack that exists, oldest first -> how many listed log objects are members of it."""
+    """Key of an existing pack, oldest first -> how many listed log objects are its members."""
     settled_bytes: int = 0
-    """Bytes of all of these."""
+    """The total bytes of these."""
     keep_originals: bool = False
     """Whether the originals of the packs to be written are kept for now."""
     kept: frozenset[str] = frozenset()
-    """Those of `settled` that are too young for their originals to go."""
+    """Packs of `settled` that are too young for their originals to be deleted."""
     discards: int = 0
     """Log objects of other regions that the settings say to delete without a pack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """A pack whose originals are to go once it is verified; or only once they are old enough, in a
-    later run.
+    """A pack whose originals are to be deleted once it is verified, or by a later run, once they
+    are old enough.
     """
 
     pack_key: str
     keep_originals: bool
     packed_now: bool = False
-    """Its members' bytes were read just now. Else originals that nothing but an ETag tells apart
-    are compared with them before they go.
+    """This run has read its members' bytes. Otherwise originals that only an ETag identifies are
+    compared with the pack before they are deleted.
     """
 
 
@@ -55,12 +55,12 @@ class GroupResult(GroupCounts):
     group: Group
     packs: list[WrittenPack] = field(default_factory=list)
     settled: dict[str, PackEntry] = field(default_factory=dict)
-    """By key, all packs that were verified: new ones, and older ones that hold what was listed."""
+    """By key, all packs that were verified: new ones, and older ones that hold listed objects."""
     discard_lists: list[str] = field(default_factory=list)
     """Keys of the lists of what was deleted without a pack, one for each part of a group."""
     digest_regions: list[str] = field(default_factory=list)
-    """Regions of the CloudTrail digests that were listed: their public keys are archived at the end
-    of the run.
+    """Regions of the listed CloudTrail digests, whose public keys are archived at the end of the
+    run.
     """
     bytes_out: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -79,34 +79,33 @@ class RunResult:
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     warnings: list[Failure] = field(default_factory=list)
-    """What a person should know once, and what does not fail the run."""
+    """What an operator should know once, but what does not fail the run."""
     refused_regions: list[str] = field(default_factory=list)
-    """Regions of its digests whose public keys CloudTrail refuses to give, known ones included."""
+    """Regions of its digests for which CloudTrail refuses to list public keys, also those that
+    refused before."""
     buckets: list[str] = field(default_factory=list)
-    """Those that logs were looked for in."""
+    """The buckets that were listed for logs."""
     inventories: list[str] = field(default_factory=list)
-    """Where the inventories are that it went by, if it did not list the buckets."""
+    """Addresses of the inventories it used, if it did not list the buckets."""
     layouts: Layouts = field(default_factory=Layouts)
-    """Those that were declared for it."""
+    """The layouts declared for it."""
     stage: Stage = Stage.PACK
     custody: list[WrittenRecord] = field(default_factory=list)
     """Its custody records, once they are written."""
     signatures: list[WrittenSignature] = field(default_factory=list)
-    """Of the newest of them."""
+    """Signatures of the newest of these records."""
     is_stopped: bool = False
-    """Somebody stopped it before it was done."""
+    """It was stopped before it was done."""
     has_gaps: bool = False
-    """What some of its pieces did is not known."""
+    """The results of some of its parts are not known."""
 
     @property
     def packs(self) -> Iterator[WrittenPack]:
-        """All that were written."""
+        """All packs that were written."""
         return (pack for group in self.groups for pack in group.packs)
 
     def take_groups(self, groups: Iterable[GroupResult]) -> None:
-        """What was done to some groups, and what failed there. What would be said of many groups in
-        the same words is said once.
-        """
+        """Adds the results of some groups. Equal failures of many groups are kept once."""
         failures = dict.fromkeys(self.failures)
         for settled in groups:
             self.groups.append(settled)
@@ -115,7 +114,7 @@ class RunResult:
         self.failures = list(failures)
 
     def take_window(self, done: RunResult) -> None:
-        """What was done in some of its days."""
+        """Adds the results of some of its days."""
         self.groups += done.groups
         self.selection.merge_window(done.selection)
         self.failures = list(dict.fromkeys([*self.failures, *done.failures]))
@@ -128,6 +127,6 @@ class RunResult:
         self.refused_regions = list(dict.fromkeys([*self.refused_regions, *done.refused_regions]))
 
     def add_seconds(self, seconds: Mapping[str, float]) -> None:
-        """Wall time by step, summed over what ran at the same time."""
+        """Adds wall time by step; steps that ran concurrently are summed."""
         for step, value in seconds.items():
             self.seconds[step] = self.seconds.get(step, 0.0) + value

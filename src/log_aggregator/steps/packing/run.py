@@ -1,5 +1,5 @@
-"""A run: list everything of a window of days, plan, and settle group by group, main and auxiliary
-logs at the same time.
+"""A run: lists a window of days, then plans and settles group by group, main and auxiliary logs
+together.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ from log_aggregator.steps.packing.shelf import Shelf
 from log_aggregator.steps.workers import Workers
 
 UNANSWERED_GROUPS_MAX = 3
-"""When S3 did not answer for this many groups in a row, the rest are not tried: each would wait for
-all its retries.
+"""After S3 did not answer for this many groups in a row, the rest are not tried: each would wait
+through all retries.
 """
 
 
 class Recorder(Protocol):
-    """Whom a run tells what it is about to do and what it did, window by window."""
+    """Is told what a run is about to do and what it did, window by window."""
 
     def begin(self, window: DateWindow, groups: Collection[Group]) -> None:
-        """Before anything of a window is touched. Raises CannotStart."""
+        """Called before anything of a window is touched. Raises CannotStart."""
 
     def end(self, done: RunResult) -> None:
-        """What was done in a window, also where it was stopped in the midst of it."""
+        """Called with what was done in a window, also if it was stopped halfway."""
 
     def finish(self, result: RunResult) -> None:
-        """At the end of a run that was not stopped."""
+        """Called at the end of a run that was not stopped."""
 
 
 class NoRecorder:
-    """Takes nothing down."""
+    """Records nothing."""
 
     def begin(self, window: DateWindow, groups: Collection[Group]) -> None: ...
     def end(self, done: RunResult) -> None: ...
@@ -70,12 +70,12 @@ def run(
     listing: Listing | None = None,
     recorder: Recorder | None = None,
 ) -> RunResult:
-    """Packs, verifies and deletes all that the rules want. What fails is in the result's
-    `failures`. Where the run is stopped, or the credentials end, it gives what was done until then.
+    """Packs, verifies and deletes everything that the rules want. The result's `failures` name what
+    failed. If the run is stopped or the credentials expire, the result has what was done until
+    then.
 
-    What there is to pack is found by `listing`, or by listing the buckets.
-    Raises CannotStart and LimitExceeded before anything was touched; of later days of a long range
-    they are among the failures.
+    `listing` finds what there is to pack; by default the buckets are listed. Raises CannotStart and
+    LimitExceeded before anything is touched; for later days of a long range they become failures.
     """
     window, recorder = job.rules.selection.window, recorder or NoRecorder()
     stage = job.rules.group.stage
@@ -115,8 +115,8 @@ def run(
 
 
 REST = "the rest of the run"
-"""Where it says that the credentials ended."""
-LATER_DAYS = "The days before were done. Mend it, and start again for these days."
+"""The place that a failure names when the credentials expired."""
+LATER_DAYS = "The earlier days are done. Fix this, and start again for these days."
 
 
 def _clean_up(job: Job, buckets: Iterable[str], result: RunResult) -> None:
@@ -133,7 +133,7 @@ def _run_window(
     recorder: Recorder,
     result: RunResult,
 ) -> None:
-    """All groups of some days. Whatever ends it, what was done is told first."""
+    """Settles all groups of some days. Whatever ends it, the recorder gets what was done first."""
     done = RunResult(
         found.window.first,
         found.window.last,
@@ -151,7 +151,7 @@ def _run_window(
         done.is_stopped = True
         if isinstance(error, NotAuthenticated):
             done.failures.append(Failure.of(REST, error))
-        job.workers.end()  # what is still under way is told, too
+        job.workers.end()  # waits, so that work still under way is recorded too
         raise
     finally:
         done.take_groups(started[group] for group in _in_order(found.shelf) if group in started)
@@ -162,7 +162,7 @@ def _run_window(
 
 
 def _in_order(shelf: Shelf) -> list[Group]:
-    """The largest first, so that none is left alone at the end."""
+    """The largest first, so that a large one does not run alone at the end."""
     groups = shelf.groups
     return sorted(groups, key=lambda group: (-groups[group], group))
 
@@ -174,8 +174,8 @@ def _settle_all(
     progress: Progress,
     started: dict[Group, GroupResult],
 ) -> None:
-    """Groups of all buckets together. What was begun stands in `started`, also where this ends with
-    an error.
+    """Settles the groups of all buckets together. `started` has every group that was begun, also if
+    this ends with an error.
     """
     groups = shelf.groups
     unanswered = 0
@@ -184,7 +184,7 @@ def _settle_all(
         nonlocal unanswered
         settled = started[group] = GroupResult(group)
         if unanswered >= UNANSWERED_GROUPS_MAX:
-            skipped = Unreachable(f"not tried: S3 did not answer for {unanswered} groups before")
+            skipped = Unreachable(f"not tried: S3 did not answer for {unanswered} groups in a row")
             settled.failures.append(Failure.of(str(group), skipped))
         else:
             work = works[group.bucket]
@@ -213,8 +213,8 @@ def _is_unanswered(settled: GroupResult) -> bool:
 def abort_stale_uploads(
     store: ObjectStore, clock: Clock, targets: Iterable[Target]
 ) -> tuple[int, list[Failure]]:
-    """Aborts uploads of runs that died long ago; younger ones may be those of a run that is under
-    way. A refusal stops nothing.
+    """Aborts uploads of runs that died long ago; younger ones may belong to a run that is under
+    way. A refusal becomes a failure and does not stop the run.
     """
     oldest = clock.now() - timedelta(hours=STALE_UPLOAD_AGE_HOURS_MIN)
     aborted, refused = 0, []

@@ -1,9 +1,9 @@
-"""Lists the log objects of a window of days, without a HEAD on any of them and without looking at
-the other days.
+"""Lists the log objects of a window of days, without a HEAD request for any of them and without
+listing other days.
 
-Main logs: accounts and services by delimiter, then the date skip-scan over each. Auxiliary buckets:
-the same scan over everything. Both give whole keys: all versions and delete markers of a key
-together.
+Main buckets: accounts and services by delimiter, then the date skip-scan over each. Auxiliary
+buckets: the same scan over everything. Both yield whole keys: all versions and delete markers of a
+key together.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def list_in_chunks(
     rules: Rules,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Selection]:
-    """Everything in an area that the rules want, and what was left alone, chunk by chunk."""
+    """Everything in an area that the rules want, and what is left alone, chunk by chunk."""
     yield from select_in_chunks(
         area.bucket, _list_others(store, area, rules.window), rules, on_progress
     )
 
 
 def list_window(store: ObjectStore, area: Area, window: DateWindow) -> Iterator[ListedKey]:
-    """All keys of an area but those that are safely known to be of other days. A page may still
-    hold some that the area skips.
+    """All keys of an area except those that certainly belong to other days. May still contain some
+    keys that the area skips.
     """
     start = ListStart()
     held: list[LogObject | DeleteMarker] = []
@@ -49,6 +49,7 @@ def list_window(store: ObjectStore, area: Area, window: DateWindow) -> Iterator[
         if not entries:
             start = page.next_start
             continue
+        # The last key's other versions may be on the next page: hold it back until it is complete.
         last_key = entries[-1].key
         jump = next_start(
             last_key, window, area.bucket.layouts.position, skip_prefixes=area.skipped
@@ -62,9 +63,7 @@ def list_window(store: ObjectStore, area: Area, window: DateWindow) -> Iterator[
 def find_present(
     store: ObjectStore, bucket: SourceBucket, wanted: Collection[Identity], day: date
 ) -> set[Identity]:
-    """Which of some log objects of a day are still there, by listing that day where their keys
-    are.
-    """
+    """Which of some log objects of a day still exist, by listing that day where their keys are."""
     listed = list_keys(store, bucket, {key for key, *_ in wanted}, day)
     return {
         version.identity
@@ -77,7 +76,7 @@ def find_present(
 def list_keys(
     store: ObjectStore, bucket: SourceBucket, keys: Collection[str], day: date
 ) -> Iterator[ListedKey]:
-    """What is there now under some keys of a day, by listing that day where they are."""
+    """What exists now under some keys of a day, by listing that day where they are."""
     if not keys:
         return
     stems = {_stem_of(key, bucket) for key in keys}
@@ -90,13 +89,15 @@ def list_keys(
 
 
 def _stem_of(key: str, bucket: SourceBucket) -> str:
-    """What stands before the date: where a day of one account, service and region begins."""
+    """The part of a key before its date, under which a day of one account, service and Region can
+    be listed.
+    """
     position = bucket.layouts.position(key)
     return key if position is None else position.stem
 
 
 def _common_prefix(texts: Collection[str]) -> str:
-    """Of the first and the last one, and so of all that sort between them."""
+    """The common prefix of the first and the last text, and so of all that sort between them."""
     first, last = min(texts), max(texts)
     for place, character in enumerate(first):
         if last[place : place + 1] != character:
@@ -105,7 +106,7 @@ def _common_prefix(texts: Collection[str]) -> str:
 
 
 def _list_others(store: ObjectStore, area: Area, window: DateWindow) -> Iterator[ListedKey]:
-    """All but what is skipped."""
+    """All keys except those that the area skips."""
     listed = list_window(store, area, window)
     if not area.skipped:
         return listed
@@ -120,7 +121,10 @@ def _list_page(store: ObjectStore, area: Area, start: ListStart) -> Page:
 
 
 def _entries(page: Page) -> list[LogObject | DeleteMarker]:
-    """In key order; of one key, data versions and markers stand apart, each newest first."""
+    """Entries in key order. The store returns the versions and the delete markers of
+    ListObjectVersions as two lists, so a key's versions come before its markers here, each newest
+    first (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html).
+    """
     return (
         sorted([*page.objects, *page.markers], key=lambda entry: entry.key)
         if page.markers

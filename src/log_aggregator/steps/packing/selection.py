@@ -1,4 +1,4 @@
-"""Which log objects of a listing are packed, and why the others are left alone."""
+"""Decides which log objects of a listing are packed, and why the others are left alone."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ CHUNK_KEYS_MAX = LIST_PAGE_COUNT_MAX
 
 
 class Left(StrEnum):
-    """Why a key was left where it is."""
+    """Why a key was left alone."""
 
-    UNKNOWN = "unknown"  # no date, or a layout that is not known
-    NO_LOG = "no-log"  # a table, a manifest, a query's result ..., or empty
+    UNKNOWN = "unknown"  # no date, or no known layout
+    NO_LOG = "no-log"  # a table, a manifest, the result of a query ..., or empty
     DELETED = "deleted"  # its newest entry is a delete marker
     HELD = "held"  # by the setting `holds`
     OTHER_REGION = "other-region"  # by the setting `aggregation_regions`
     FROZEN = "frozen"  # in an archive class; cannot be read
     OTHER_DATE = "other-date"
-    NOTHING = "nothing"  # a main bucket without AWSLogs/: no key, but something to know
+    NOTHING = "nothing"  # a main bucket without AWSLogs/: not a key, but worth reporting
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class LeftWhy:
-    """Where keys were left, and why in particular: which table, which Region, which reason."""
+    """The bucket of keys that were left, and the exact reason: which table, which Region."""
 
     bucket: str
     left: Left
@@ -46,13 +46,13 @@ class LeftWhy:
 
 @dataclass(slots=True)
 class LeftKeys:
-    """The keys that were left for one reason: how many objects, and a few of their names."""
+    """The keys that were left for one reason: how many objects, and a few sample keys."""
 
     objects: int = 0
     size_bytes: int = 0
     samples: list[str] = field(default_factory=list)
     is_dateless: bool = False
-    """The keys are of no day, so that every listing of some days sees them."""
+    """The keys have no date, so the listing of every window sees them again."""
 
     def add(self, other: LeftKeys) -> None:
         self.objects += other.objects
@@ -61,7 +61,7 @@ class LeftKeys:
         self.is_dateless |= other.is_dateless
 
     def add_window(self, other: LeftKeys) -> None:
-        """What a listing of other days left. What it saw again counts once."""
+        """Adds what a listing of other days left. Keys that it saw again count once."""
         if not other.is_dateless:
             self.add(other)
         elif other.objects > self.objects or not self.samples:
@@ -76,11 +76,11 @@ class GroupSources:
     sources: list[Source] = field(default_factory=list)
     markers: dict[str, tuple[DeleteMarker, ...]] = field(default_factory=dict)
     discards: list[LogObject] = field(default_factory=list)
-    """Of regions that are not wanted, where the settings say to delete these."""
+    """Log objects of unwanted Regions, if the settings say to delete these."""
 
     @property
     def identities(self) -> frozenset[Identity]:
-        """What was listed, to narrow a deletion to it."""
+        """The identities of what was listed."""
         return frozenset(source.log_object.identity for source in self.sources)
 
     @property
@@ -89,7 +89,7 @@ class GroupSources:
         return len(self.sources) + len(self.discards)
 
     def add(self, other: GroupSources) -> None:
-        """Takes over what another listing found of the same group, under other keys."""
+        """Adds what another listing found of the same group, under other keys."""
         self.sources += other.sources
         self.markers |= other.markers
         self.discards += other.discards
@@ -97,7 +97,7 @@ class GroupSources:
 
 @dataclass(slots=True)
 class Selection:
-    """A listing, sorted out."""
+    """A listing, sorted into groups and keys that are left alone."""
 
     groups: dict[Group, GroupSources] = field(default_factory=dict)
     left: Counter[Left] = field(default_factory=Counter)
@@ -107,7 +107,7 @@ class Selection:
     samples: dict[str, str] = field(default_factory=dict)
     """A few of the unknown keys, and why."""
     left_why: dict[LeftWhy, LeftKeys] = field(default_factory=dict)
-    """What `left` counts, but for other dates, by bucket and particular reason."""
+    """What `left` counts, except other dates, by bucket and exact reason."""
 
     def merge(self, other: Selection) -> None:
         for group, found in other.groups.items():
@@ -115,7 +115,7 @@ class Selection:
         self.merge_counts(other)
 
     def merge_counts(self, other: Selection) -> None:
-        """Everything but the log objects themselves, so that a long range need not be kept in
+        """Adds everything but the log objects themselves, so that a long range need not be kept in
         memory.
         """
         self.left += other.left
@@ -127,7 +127,7 @@ class Selection:
             self.left_why.setdefault(why, LeftKeys()).add(keys)
 
     def merge_window(self, other: Selection) -> None:
-        """Everything but the log objects themselves, of a listing of other days."""
+        """Adds everything but the log objects themselves, from a listing of other days."""
         for why, keys in other.left_why.items():
             known = self.left_why.setdefault(why, LeftKeys())
             before = known.objects
@@ -148,7 +148,7 @@ class Selection:
         *,
         is_dateless: bool = False,
     ) -> None:
-        """Takes down a key that is left where it is."""
+        """Counts a key that is left alone."""
         self.left[why.left] += objects
         keys = LeftKeys(objects, size_bytes, [key], is_dateless)
         self.left_why.setdefault(why, LeftKeys()).add(keys)
@@ -165,7 +165,7 @@ class Selection:
 
 
 def select(bucket: SourceBucket, keys: Iterable[ListedKey], rules: Rules) -> Selection:
-    """Sorts out a bucket's listing."""
+    """Sorts a bucket's listing."""
     selection = Selection()
     for listed in keys:
         _sort_out(bucket, listed, rules, selection)
@@ -178,8 +178,8 @@ def select_in_chunks(
     rules: Rules,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Selection]:
-    """The same, chunk by chunk, for listings that may be too large for the memory. `on_progress` is
-    told the keys of each chunk.
+    """The same, chunk by chunk, for listings that may not fit in memory. `on_progress` gets the
+    number of keys of each chunk.
     """
     remaining = iter(keys)
     while chunk := list(islice(remaining, CHUNK_KEYS_MAX)):
@@ -241,7 +241,7 @@ def _reason_to_leave(
 
 
 def _is_wanted_region(facts: KeyFacts, rules: Rules) -> bool:
-    """A log without a region, or of a global service, is wanted whatever the regions are."""
+    """A log without a Region, or of a global service, is always wanted."""
     return (
         rules.regions is None
         or facts.region is None

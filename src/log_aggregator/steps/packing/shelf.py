@@ -1,7 +1,7 @@
-"""A listing, kept by groups until each group's turn comes, in little memory: what is many is folded
-into compressed blocks.
+"""Keeps a listing by groups until each group's turn comes, in little memory: large listings are
+folded into compressed blocks.
 
-A log object as Python objects takes some 650 bytes, folded some 80. Small listings are never
+A log object takes about 650 bytes as Python objects, and about 80 folded. Small listings are never
 folded.
 """
 
@@ -21,11 +21,12 @@ from log_aggregator.steps.packing.group_lines import decode_entries, encode_entr
 from log_aggregator.steps.packing.selection import GroupSources, Selection
 
 OPEN_OBJECTS_MAX = 100_000
-"""So many log objects are held as they are, some 65 MB, before all of them are folded."""
+"""This many log objects are held unfolded, in about 65 MB, before all of them are folded."""
 
 PART_OBJECTS_MAX = 100_000
-"""A group that was folded is handed out in parts of so many log objects, where nothing else is set.
-A part, with its members, takes some 100 MB; of CloudTrail it makes a pack of two thirds of a GiB.
+"""A folded group is handed out in parts of this many log objects, unless the caller sets another
+number. A part with its members takes about 100 MB; for CloudTrail it makes a pack of two thirds of
+a GiB.
 """
 
 _BLOCK_OBJECTS_MAX = 10_000
@@ -42,7 +43,7 @@ class _Block:
 
 @dataclass(slots=True)
 class _Row:
-    """What is kept of a group."""
+    """A group on the shelf."""
 
     objects: int = 0
     blocks: list[_Block] = field(default_factory=list)
@@ -68,7 +69,7 @@ class Shelf:
 
     @property
     def objects(self) -> int:
-        """All log objects, those of other regions that are to be deleted included."""
+        """All log objects, including those of other regions that are to be deleted."""
         return sum(row.objects for row in self._rows.values())
 
     @property
@@ -77,8 +78,8 @@ class Shelf:
         return {group: row.objects for group, row in self._rows.items()}
 
     def take(self, selection: Selection) -> None:
-        """Its groups; all versions of a key are in one selection. The counts of what was left alone
-        are the caller's.
+        """Takes a selection's groups, but not its counts of what was left alone. All versions of a
+        key must be in one selection.
         """
         with self._lock:
             for group, found in selection.groups.items():
@@ -90,8 +91,8 @@ class Shelf:
                 self._fold()
 
     def parts(self, group: Group) -> Iterator[GroupSources]:
-        """All of a group: in one piece, or, of very large ones, in several, of which each has all
-        versions of its keys.
+        """A group in one part, or a very large one in several; each has all versions of its
+        keys.
         """
         part = GroupSources()
         for piece in self._pieces(group):
@@ -105,7 +106,7 @@ class Shelf:
     def _pieces(self, group: Group) -> Iterator[GroupSources]:
         row = self._rows[group]
         if row.blocks:
-            row.fold()  # what is still open would wait beside the parts before it
+            row.fold()  # the open rest would use memory while earlier parts are worked on
         for block in sorted(row.blocks, key=lambda block: block.first_key):
             yield decode_entries(group, json.loads(zlib.decompress(block.data)))
         yield row.open
@@ -117,7 +118,7 @@ class Shelf:
 
 
 def _cut(found: GroupSources) -> Iterator[GroupSources]:
-    """Into pieces that are not too large to make parts of; versions of one key are never parted."""
+    """Cuts into pieces small enough for parts; versions of a key stay together."""
     block = GroupSources()
     for piece in _by_key(found):
         if block.count >= _BLOCK_OBJECTS_MAX:

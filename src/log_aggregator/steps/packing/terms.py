@@ -1,9 +1,9 @@
-"""A pack's terms: gathered while the pack is combined, out of bytes that are inflated there once
-anyway, and written after its index.
+"""A pack's terms: gathered while the pack is combined, from bytes that are inflated then anyway,
+and written after its index.
 
-Neither packing nor deletion depends on them. So whatever goes wrong here, with what stands in a log
-or with what S3 answers, makes the pack one that cannot be searched; that is said, and
-`index terms` makes it good. Only what ends a run anyway is raised: a stop, credentials that ended.
+Neither packing nor deletion depends on them. So any error here, caused by a log's contents or by
+S3, only makes the pack unsearchable; the run reports it, and `index terms` repairs it. Only what
+ends a run anyway is raised: a stop, or expired credentials.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from log_aggregator.steps.packs.terms import finish_terms, write_terms
 from log_aggregator.steps.rules import TermsOptions
 
 _one_large = threading.Lock()
-"""Only one large member is inflated at a time, however many groups are worked on."""
+"""Only one large member is inflated at a time, however many groups are under way: for memory."""
 
 
 def are_wanted(plan: PackPlan, options: TermsOptions | None) -> bool:
-    """A pack of a log type that has no terms gets none, and neither does a copy, which is never
-    read: by the pack's key alone whoever searches knows that it was not looked at.
+    """Whether a pack gets terms. Log types without terms get none, and neither do copies, which are
+    never read; a search sees from the pack's key that it has no terms.
     """
     return (
         options is not None
@@ -41,9 +41,9 @@ def are_wanted(plan: PackPlan, options: TermsOptions | None) -> bool:
 
 
 class PackTerms:
-    """Gathers the terms of one pack, whose members come by their numbers in its plan.
+    """Gathers the terms of one pack, whose members are given by their numbers in its plan.
 
-    `error` says why there are none; it is empty as long as nothing went wrong.
+    `error` says why the pack has no terms; it is empty while nothing went wrong.
     """
 
     def __init__(self, plan: PackPlan, options: TermsOptions | None) -> None:
@@ -53,25 +53,25 @@ class PackTerms:
         if options is None or not are_wanted(plan, options):
             return
         if options.lacks_key:
-            self.error = "SettingsError: values are to be hashed, and there is no key"
+            self.error = "SettingsError: values must be hashed, but there is no key for it"
             return
         with self._going_on():
             self._collector = Collector(plan.group.log_type, options.key)
 
     def take(self, number: int, original: Original) -> None:
-        """A member whose bytes are here."""
+        """Takes a member's bytes."""
         if self._collector is not None:
             with self._going_on():
                 _take(self._collector, number, original)
 
     def skip(self, number: int, reason: Unsearched) -> None:
-        """A member that is not looked at."""
+        """Notes a member that is not searched."""
         if self._collector is not None:
             with self._going_on():
                 self._collector.skip(number, reason)
 
     def write(self, store: ObjectStore) -> None:
-        """Stores what was gathered beside the pack. Raises NotAuthenticated, Interrupted."""
+        """Stores the terms with the pack. Raises NotAuthenticated, Interrupted."""
         plan, options, data = self._plan, self._options, None
         if self._collector is not None:
             with self._going_on():
@@ -87,8 +87,8 @@ class PackTerms:
 
     @contextlib.contextmanager
     def _going_on(self) -> Iterator[None]:
-        """A collector raises nothing for what stands in a log, however odd. Should one do so all
-        the same, this pack has no terms; no log waits in its bucket for that.
+        """A collector should not raise for any contents of a log. If one does, this pack has no
+        terms, but its logs are packed all the same.
         """
         try:
             yield

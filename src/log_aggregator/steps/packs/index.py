@@ -1,4 +1,4 @@
-"""The index of a stored pack: read, written beside it, and restored from the pack's own tail."""
+"""The index of a stored pack: read, written, and restored from the pack's own tail."""
 
 from __future__ import annotations
 
@@ -23,16 +23,15 @@ from log_aggregator.ports.store import ObjectStore, WriteOptions
 from log_aggregator.steps.packs.ranges import RangeReader
 
 PACK_SHA256 = "pack-sha256"
-"""The user metadata of an index that tells the SHA-256 of its whole pack, in hex."""
+"""User metadata of an index: the SHA-256 of its whole pack, in hex."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
-    """A pack's index as it is stored, beside the pack or in its tail.
+    """A pack's index as it is stored, in its own object or in the pack's tail.
 
-    Whoever can write to the target must not be able to lead a reader elsewhere: whatever is decoded
-    of it raises BadPack where its head names another pack, or a group in whose folder the pack does
-    not lie.
+    Anyone who can write to the target must not be able to mislead a reader: every method raises
+    BadPack if the index names another pack, or a group whose folder does not contain the pack.
     """
 
     target: Target
@@ -40,8 +39,8 @@ class StoredIndex:
     where: str
     data: bytes
     pack_sha256: str | None = None
-    """Hex SHA-256 of the whole pack, where the index's metadata tells it: its bytes lie in the
-    pack's tail, so they cannot.
+    """Hex SHA-256 of the whole pack, if the index's metadata has it. The index itself cannot: its
+    bytes are part of the pack.
     """
 
     @property
@@ -49,28 +48,30 @@ class StoredIndex:
         return hashlib.sha256(self.data).hexdigest()
 
     def decode(self) -> Index:
-        """All of it."""
+        """The whole index."""
         with naming(self.where):
             index = decode_index(self.data)
         self._check(index)
         return index
 
     def scan(self) -> Index:
-        """All of it, in little memory: its members are parsed each time that they are asked for."""
+        """The whole index in little memory: members are parsed each time they are asked for."""
         with naming(self.where):
             index = scan_index(self.data)
         self._check(index)
         return index
 
     def find_members(self, wants: Callable[[str], bool]) -> tuple[Index, list[Member]]:
-        """(the index without its members, those whose keys are wanted); the rest is not kept."""
+        """The index without its members, and the members whose keys are wanted; the rest is not
+        kept.
+        """
         with naming(self.where):
             head, members = find_members(self.data, wants)
         self._check(head)
         return head, members
 
     def find_identities(self, wanted: Container[Identity]) -> list[Identity]:
-        """Those wanted that are its members; the rest is not kept: a busy group's packs have a
+        """The wanted identities that are members; the rest is not kept: a busy group's packs have a
         million members.
         """
         with naming(self.where):
@@ -86,9 +87,7 @@ class StoredIndex:
 
 
 def estimate_index_memory(stored_bytes: int | None) -> int:
-    """What reading an index takes in memory, about, by the size that was listed; None where nobody
-    knows it.
-    """
+    """Roughly how much memory reading an index takes, by its listed size; None if unknown."""
     return _BYTES_TYPICAL if stored_bytes is None else _BYTES_PER_STORED_BYTE * stored_bytes
 
 
@@ -100,7 +99,7 @@ _BYTES_PER_STORED_BYTE = 8
 
 
 def read_index(store: ObjectStore, target: Target, pack_key: str) -> StoredIndex:
-    """The index beside a pack. Raises NotFound."""
+    """The stored index of a pack. Raises NotFound."""
     key = target.index_key(pack_key)
     body = store.get_object(target.bucket, key)
     where = f"s3://{target.bucket}/{key}"
@@ -120,8 +119,8 @@ def write_index(
     options: WriteOptions,
     pack_sha256: str | None = None,
 ) -> None:
-    """Stores an index beside its pack. One that is there already stays: verification compares it
-    with the pack. `pack_sha256` goes into its metadata.
+    """Stores the index of a pack. An existing one stays: verification compares it with the pack.
+    `pack_sha256` goes into its metadata.
     """
     if pack_sha256 is not None:
         options = replace(options, metadata={**options.metadata, PACK_SHA256: pack_sha256})
@@ -140,7 +139,7 @@ def write_index(
 def restore_index(
     store: ObjectStore, target: Target, pack_key: str, options: WriteOptions
 ) -> Index:
-    """Writes the index of a pack anew, out of the pack's tail. Raises BadPack, ObjectFrozen."""
+    """Writes the index of a pack again, from the pack's tail. Raises BadPack, ObjectFrozen."""
     tail = read_tail(store, target, pack_key)
     index = tail.decode()
     write_index(store, target, pack_key, tail.data, options)
@@ -162,12 +161,12 @@ def read_tail_data(reader: RangeReader, size: int, pack_format: PackFormat) -> b
     """
     where = reader.where
     if size < tail_end_bytes(pack_format):
-        raise BadPack(f"{where} is shorter than a pack's last member: it is no pack")
+        raise BadPack(f"{where} is shorter than a pack's last member: it is not a pack")
     end = reader.read(size - tail_end_bytes(pack_format), size).data
     with naming(where):
         locator = decode_locator(pack_format, end)
     if locator.content_length_bytes >= size:
-        raise BadPack(f"{where}: its last member points behind its end")
+        raise BadPack(f"{where}: its last member points past its end")
     tail = reader.read(locator.content_length_bytes, size).data
     with naming(where):
         return decode_tail(pack_format, tail)
@@ -175,7 +174,7 @@ def read_tail_data(reader: RangeReader, size: int, pack_format: PackFormat) -> b
 
 @contextlib.contextmanager
 def naming(where: str) -> Iterator[None]:
-    """The pack format's own errors do not know which object they are about."""
+    """Adds the object to errors of the pack format, which do not know it."""
     try:
         yield
     except BadPack as error:
@@ -183,7 +182,7 @@ def naming(where: str) -> Iterator[None]:
 
 
 def format_of(group: Group, target: Target, pack_key: str) -> PackFormat:
-    """A pack's format, from its key: a copy lies in a folder of its own."""
+    """A pack's format, from its key: a copy lies in a folder below the group's."""
     if "/" in pack_key.removeprefix(target.packs_prefix(group)):
         return PackFormat.COPY
     return PackFormat.TAR if pack_key.endswith(".tar") else PackFormat.GZIP

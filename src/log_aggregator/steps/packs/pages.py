@@ -1,4 +1,4 @@
-"""Listings, page after page, as far as somebody wants to know."""
+"""Listings, one page after another, requested only as they are consumed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class ListPage(Protocol):
 def list_pages(
     list_page: ListPage, bucket: str, prefix: str, start: ListStart | None = None
 ) -> Iterator[Page]:
-    """One request for each page that is taken. Raises StoreError where a page leads back: such a
-    listing has no end.
+    """One request for each page that is taken. Raises StoreError if a page leads back to an earlier
+    one: that listing would never end.
     """
-    begun = [] if start is None else [start]  # of the newest key: one for each page of its versions
+    # The starts at the newest key only: a key with many versions takes several pages.
+    begun = [] if start is None else [start]
     while True:
         page = list_page(bucket, prefix=prefix, start=start)
         yield page
@@ -32,8 +33,8 @@ def list_pages(
             return
         if following in begun or (begun and following.key < begun[-1].key):
             raise StoreError(
-                f"s3://{bucket}/{prefix}: a page leads back to {following.key!r}: expected every "
-                "page to lead on; such a listing has no end",
+                f"s3://{bucket}/{prefix}: the server's listing leads back to {following.key!r} "
+                "and would never end",
                 code="InvalidListing",
             )
         begun = [each for each in begun if each.key == following.key] + [following]

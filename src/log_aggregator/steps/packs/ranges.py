@@ -1,4 +1,4 @@
-"""One object, read by ranges. What comes is as long as what was asked for, or it is an error."""
+"""Reads one object by ranges. A response of another length than requested is an error."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from log_aggregator.model import LogObject, StoredObject
 from log_aggregator.ports.store import Body, ObjectStore
 
 READ_BYTES = 8 * MIB
-"""So much is read at a time, unless the reader knows better."""
+"""How much is read at a time, unless the caller chooses otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class RangeReader:
-    """Reads an object on the condition that it is still the one of this version and ETag, where
-    these are known.
-    """
+    """Reads an object on the condition that its version and ETag, if known, are unchanged."""
 
     store: ObjectStore
     bucket: str
@@ -28,13 +26,14 @@ class RangeReader:
 
     @classmethod
     def of_source(cls, store: ObjectStore, source: LogObject) -> RangeReader:
-        """Of the very version that was listed."""
+        """Reads exactly the version that was listed."""
         return cls(store, source.bucket, source.key, source.version_id, source.etag)
 
     @classmethod
     def of_stored(cls, store: ObjectStore, stored: StoredObject) -> RangeReader:
-        """Of what HeadObject described. Its ETag says enough: to read by version id takes another
-        permission.
+        """Reads what HeadObject described. The ETag is enough; reading by version id would need
+        s3:GetObjectVersion
+        (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions).
         """
         return cls(store, stored.bucket, stored.key, etag=stored.etag)
 
@@ -43,27 +42,27 @@ class RangeReader:
         return f"s3://{self.bucket}/{self.key}"
 
     def read(self, first: int, end: int) -> Body:
-        """Bytes [first, end). Raises VerificationError where fewer came."""
+        """Bytes [first, end). Raises VerificationError if the response has another length."""
         body = self._get((first, end))
         if len(body.data) != end - first:
-            raise VerificationError(f"{self.where}: a range of it came back with another length")
+            raise VerificationError(
+                f"{self.where}: S3 returned {len(body.data)} bytes for a range of {end - first}"
+            )
         return body
 
     def read_pieces(self, first: int, end: int, piece_bytes: int = READ_BYTES) -> Iterator[Body]:
-        """Bytes [first, end), piece by piece, all of one object: of that of the first piece, where
-        no ETag was given.
+        """Bytes [first, end), piece by piece, all from the same object: without an ETag, from the
+        one that the first piece came from.
         """
         reader = self
         for start in range(first, end, piece_bytes):
             body = reader.read(start, min(start + piece_bytes, end))
             reader = replace(reader, etag=reader.etag or body.etag or None)
             yield body
-            del body  # else it would be here until the next one is
+            del body  # frees its memory before the next piece is read
 
     def read_all(self, size_bytes: int) -> Iterator[Body]:
-        """The whole object. A small one comes as it is, without a range, which is the store's
-        quickest way.
-        """
+        """The whole object. A small one is read without a range, which is the quickest way."""
         if size_bytes <= READ_BYTES:
             yield self._get(None)
         else:
@@ -80,10 +79,10 @@ class RangeReader:
 
 
 class PackReader(RangeReader):
-    """Reads what a pack's index says is there."""
+    """Reads a pack, as described by its index."""
 
     def read(self, first: int, end: int) -> Body:
-        """Raises VerificationError where the pack is shorter, and NotFound."""
+        """Raises VerificationError if the pack is shorter, and NotFound."""
         try:
             body = self._get((first, end))
         except NotFound as error:
@@ -102,7 +101,9 @@ class PackReader(RangeReader):
 
 
 def missing_pack(where: str, error: NotFound) -> NotFound:
-    """The same error, in the words of whoever has read the index."""
+    """The same error, for a caller who has read the index."""
     return NotFound(
-        f"{where}: the index is there, the pack is not", code=error.code, operation=error.operation
+        f"{where}: the index exists, but the pack does not",
+        code=error.code,
+        operation=error.operation,
     )

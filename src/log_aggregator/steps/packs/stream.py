@@ -1,5 +1,5 @@
-"""A stored object as a stream, front to end: read by ranges, never more than one of them held, with
-the checksum of all that has passed.
+"""A stored object as a stream from front to end: read by ranges, with one of them in memory, and
+with a checksum of everything read.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from log_aggregator.steps.packs.ranges import READ_BYTES, RangeReader
 
 
 class ObjectStream:
-    """One object, as HeadObject described it; every range is read on the condition that it is still
-    that one.
+    """One object, as HeadObject described it. Every range is read on the condition that the object
+    has not changed.
     """
 
     def __init__(self, store: ObjectStore, stored: StoredObject) -> None:
@@ -26,9 +26,7 @@ class ObjectStream:
         self.running = RunningChecksum()
 
     def read(self, length_bytes: int) -> Iterator[bytes]:
-        """The next bytes, piece by piece. Raises VerificationError where the object ends before
-        them.
-        """
+        """The next bytes, piece by piece. Raises VerificationError if the object ends too soon."""
         left = length_bytes
         while left:
             piece = self._next(left)
@@ -36,7 +34,7 @@ class ObjectStream:
             yield piece
 
     def skip_to(self, offset: int) -> None:
-        """Reads up to there. Raises VerificationError where that has been passed already."""
+        """Reads up to an offset. Raises VerificationError if that is already passed."""
         if offset < self.running.length_bytes:
             raise VerificationError(f"{self._stored.key}: members overlap in the index")
         for _ in self.read(offset - self.running.length_bytes):
@@ -49,12 +47,12 @@ class ObjectStream:
             end = min(first + READ_BYTES, self._stored.size_bytes)
             if first >= end:
                 raise VerificationError(
-                    f"{self._stored.key}: the index points behind the end of the pack"
+                    f"{self._stored.key}: the index points past the end of the pack"
                 )
             self._held = self._reader.read(first, end).data
         piece = self._held[
             self._taken_bytes : self._taken_bytes + length_bytes_max
-        ]  # all of it is no copy
+        ]  # a slice of the whole does not copy
         self._taken_bytes += len(piece)
         self.running.take(piece)
         return piece

@@ -1,4 +1,4 @@
-"""The terms of a stored pack: written beside it, and read."""
+"""The terms of a stored pack: written and read."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def finish_terms(collector: Collector, pack_key: str, place_of: Callable[[int], 
 def write_terms(
     store: ObjectStore, target: Target, pack_key: str, data: bytes, options: WriteOptions
 ) -> None:
-    """Stores a pack's terms beside it. Those that are there are replaced: the same version of this
-    program makes the same bytes again, a newer one may make better ones, and nothing is deleted
-    because of them. So nobody who writes terms of their own there first can make them stay.
+    """Stores a pack's terms. Existing ones are replaced: the same version of this program writes
+    the same bytes again, a newer one may write better ones, and no deletion relies on them. So
+    forged terms that were written first do not stay.
     """
     key = target.terms_key(pack_key)
     store.put_object(target.bucket, key, data, crc64nvme=crc64nvme(data), options=options)
@@ -38,8 +38,8 @@ def write_terms(
 def read_terms(
     store: ObjectStore, target: Target, pack_key: str
 ) -> tuple[TermsHead, Iterator[Sighting]]:
-    """A pack's terms; the sightings are decoded as they are taken. Raises NotFound, and BadTerms
-    where they cannot be read or are those of another pack.
+    """A pack's terms; the sightings are decoded as they are taken. Raises NotFound, and BadTerms if
+    they cannot be decoded or belong to another pack.
     """
     key = target.terms_key(pack_key)
     where = f"s3://{target.bucket}/{key}"

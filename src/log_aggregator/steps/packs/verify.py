@@ -1,10 +1,12 @@
 """Verification: the only place where a `VerifiedPack` is made.
 
-"checksum": S3's own CRC64NVME of the whole pack, its size, and the index that describes them. No
-byte of the pack is read. "tail": besides, the index in the pack's own tail is the very one that
-lies beside it. "read-back": the whole pack is read again, and every member's hash is compared; what
-lies between them and the tail as well. So is every pack in a store that reports no checksum of the
-whole object.
+"checksum": compares S3's own CRC64NVME of the whole pack and its size with the index. No byte of
+the pack is read. "tail": also compares the index in the pack's own tail with the stored one.
+"read-back": reads the whole pack and compares every member's hash, and what lies between members,
+and the tail. A pack in a store that reports no checksum of whole objects is always read back.
+
+S3 computes the CRC64NVME itself when it stores the object, for multipart uploads over the full
+object (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html).
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ def verify_pack(
 
 
 def verify_again(store: ObjectStore, pack: VerifiedPack) -> None:
-    """One HEAD, right before deletion: S3 still holds the very object that was verified. Raises
-    VerificationError, NotFound.
+    """Checks with one HEAD request, immediately before deletion, that S3 still holds exactly the
+    object that was verified. Raises VerificationError, NotFound.
     """
     now = store.head_object(pack.target.bucket, pack.index.pack_key)
     if now != pack.stored:
@@ -63,10 +65,10 @@ def _read_index(store: ObjectStore, target: Target, pack_key: str) -> StoredInde
             store.head_object(target.bucket, pack_key)
         except NotFound as missing:
             raise NotFound(
-                f"{where}: there is no such pack, and no index of it", code=missing.code
+                f"{where}: neither this pack nor its index exists", code=missing.code
             ) from None
         raise NotFound(
-            f"{where}: the pack has no index; `log-aggregator index rebuild` makes it anew",
+            f"{where}: the pack has no index; `log-aggregator index rebuild` writes a new one",
             code=error.code,
         ) from None
 
@@ -86,9 +88,7 @@ def _compare_tail_explained(
     index_data: bytes,
     size_bytes: int,
 ) -> None:
-    """A tail that cannot be read is most often one that is not there: of a pack that was cut
-    short.
-    """
+    """A tail that cannot be read is mostly missing, because the pack was truncated: says so."""
     try:
         _compare_tail(store, target, index, index_data)
     except BadPack:
@@ -105,17 +105,16 @@ def _compare_size(stored: StoredObject, size_bytes: int) -> None:
 
 
 def _compare_tail(store: ObjectStore, target: Target, index: Index, index_data: bytes) -> None:
-    """Raises VerificationError where the pack's tail holds another index than the one beside the
-    pack, BadPack where it is damaged.
+    """Raises VerificationError if the index in the pack's tail differs from the stored index, and
+    BadPack if the tail is damaged.
     """
     if (
         index.format is not PackFormat.COPY
         and read_tail(store, target, index.pack_key).data != index_data
     ):
         raise VerificationError(
-            f"s3://{target.bucket}/{index.pack_key}: the index in the pack's own tail is not "
-            "the one beside it,"
-            f" s3://{target.bucket}/{target.index_key(index.pack_key)}"
+            f"s3://{target.bucket}/{index.pack_key}: the index in the pack's own tail differs from "
+            f"its stored index, s3://{target.bucket}/{target.index_key(index.pack_key)}"
         )
 
 
@@ -127,8 +126,8 @@ def _read_back_explained(
     index_data: bytes,
     size_bytes: int,
 ) -> int:
-    """The CRC64NVME of the whole pack. Where it is not what its index says, and its own tail is
-    whole and says otherwise, that is told.
+    """The CRC64NVME of the whole pack. If the pack does not match its index, but its own tail is
+    intact and has another index, the error says that.
     """
     try:
         with naming(f"s3://{target.bucket}/{index.pack_key}"):
@@ -142,8 +141,8 @@ def _read_back_explained(
 def _read_back(
     store: ObjectStore, stored: StoredObject, index: Index, index_data: bytes, size_bytes: int
 ) -> int:
-    """Reads all of a pack once, front to end; gives its CRC64NVME. Memory: one read, and one
-    member's decoder; the tail.
+    """Reads a pack once from front to end, and returns its CRC64NVME. Memory: one range, one
+    member's decoder, and the tail.
     """
     _compare_size(stored, size_bytes)
     stream = ObjectStream(store, stored)
@@ -156,19 +155,19 @@ def _read_back(
     stream.skip_to(index.content_length_bytes)
     if stream.running.crc != index.content_crc64nvme:
         raise VerificationError(
-            f"s3://{stored.bucket}/{stored.key}: every member is whole, but not what lies "
-            "between them"
+            f"s3://{stored.bucket}/{stored.key}: every member is intact, but bytes between them "
+            "have changed"
         )
     tail = b"".join(stream.read(stored.size_bytes - index.content_length_bytes))
     if tail != encode_tail(index.format, index_data, index.content_length_bytes):
         raise VerificationError(
-            f"s3://{stored.bucket}/{stored.key}: every member is whole, but not the pack's tail"
+            f"s3://{stored.bucket}/{stored.key}: every member is intact, but the pack's tail is not"
         )
     return stream.running.crc
 
 
 def _check_extent(members: list[Member], stored: Iterator[bytes]) -> None:
-    """Members that share one extent of the pack: one, or all those of a text block."""
+    """Checks the members of one extent of the pack: a single one, or all those of a text block."""
     checks = [MemberCheck(member) for member in members]
     position = 0
     for piece in decode_stored(members[0].encoding, stored):
@@ -183,7 +182,7 @@ def _check_extent(members: list[Member], stored: Iterator[bytes]) -> None:
     for piece in stored:
         if piece:
             raise VerificationError(
-                f"{members[0].key}: there is more in the pack than its index says"
+                f"{members[0].key}: the pack contains more bytes than its index says"
             )
     for check in checks:
         check.finish()

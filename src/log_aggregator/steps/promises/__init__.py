@@ -1,13 +1,12 @@
-"""What S3 promises and this program rests on, one by one, so that any server can be asked whether
-it keeps them.
+"""The promises of S3 that this program relies on, one by one, so that any server can be tested for
+them.
 
     ground = Ground(store, hands, "scratch", "scratch-with-versions")
     for promise in PROMISES:
         answer = ask(promise, ground)
         ... promise.name, answer.seen, answer.what
 
-A probe writes under a prefix of its own in a bucket that is there for this, and removes what it
-wrote.
+A probe writes under its own prefix in a bucket for this purpose, and removes what it wrote.
 """
 
 from __future__ import annotations

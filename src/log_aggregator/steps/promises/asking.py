@@ -1,4 +1,4 @@
-"""A promise, the ground on which it is probed, and what comes out."""
+"""A promise, the ground on which it is probed, and the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from log_aggregator.ports.store import ObjectStore, WriteOptions
 
 WRONG_ETAG = "0" * 32
 OWN_CODES = frozenset({"InvalidListing", "NoDelimiter", "BadAnswer", "BadHeader"})
-"""Not the server's: an answer came, and cannot be used."""
+"""Error codes of our own: the server answered, but the answer cannot be used."""
 
 
 class Seen(StrEnum):
@@ -24,11 +24,11 @@ class Seen(StrEnum):
 
     KEPT = "kept"
     BROKEN = "broken"
-    """It did something else, and did not say so."""
+    """It did something else, without an error."""
     REFUSED = "refused"
-    """It answered with an error, so that nobody takes the promise for kept."""
+    """It answered with an error, so the program notices that the promise is not kept."""
     NOT_ASKED = "not asked"
-    """There was no bucket for it, or no permission."""
+    """There was no suitable bucket, or no permission."""
 
 
 class Needs(StrEnum):
@@ -41,7 +41,7 @@ class Needs(StrEnum):
 
 
 class Rests(StrEnum):
-    """What rests on a promise."""
+    """What depends on a promise."""
 
     SAFETY = "safety"
     COMMAND = "a command"
@@ -50,26 +50,26 @@ class Rests(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was seen, in one line; empty where it was kept."""
+    """What was seen, in one line; empty if the promise is kept."""
 
     seen: Seen
     what: str = ""
 
 
 class NotGranted(Exception):
-    """Whoever asks may not do what it takes to ask; the text says what. That says nothing of the
-    server.
+    """The caller lacks a permission that the probe needs; the text names it. This shows nothing
+    about the server.
     """
 
 
 class Broken(Exception):
-    """A server did not do what it promised; the text says what it did."""
+    """A server did not keep a promise; the text says what it did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where promises are probed: a bucket, maybe one with versions and one with Object Lock, which
-    may be the same, and a prefix.
+    """Where promises are probed: a bucket and a prefix; and, if there are any, a bucket with
+    versions and one with Object Lock, which may be the same.
     """
 
     store: ObjectStore
@@ -83,7 +83,7 @@ class Ground:
     written: set[str] = field(default_factory=set)
 
     def choose_bucket(self, needs: Needs) -> str | None:
-        """None where there is no such bucket."""
+        """The bucket of this kind, or None."""
         buckets = {
             Needs.ANY: self.bucket,
             Needs.PLAIN: self.bucket if self.is_plain else None,
@@ -96,7 +96,7 @@ class Ground:
         return self.prefix + name
 
     def write(self, name: str, data: bytes = b"", options: WriteOptions | None = None) -> str:
-        """As the program writes: only where nothing is. Returns the key."""
+        """Writes as the program does, only if the key does not exist. Returns the key."""
         key = self.key(name)
         self.written.add(key)
         self.store.put_object(
@@ -109,7 +109,7 @@ class Ground:
         return key
 
     def write_versions(self, name: str, *versions: bytes) -> str:
-        """As services do: each over the one before. Returns the key."""
+        """Writes as services do, each version over the one before. Returns the key."""
         for data in versions:
             self.hands.overwrite(self.bucket, self.key(name), data)
         return self.key(name)
@@ -118,7 +118,7 @@ class Ground:
         return self.store.get_object(self.bucket, key).data
 
     def find(self, key: str) -> LogObject:
-        """As it is listed. Raises Broken where it is not."""
+        """The object as it is listed. Raises Broken if it is not listed."""
         found = [
             each
             for each in self.store.list_objects(self.bucket, prefix=key).objects
@@ -136,8 +136,8 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`text` is what S3 does, `why` what needs it, `otherwise` what the program does where a server
-    does not.
+    """`text` is what S3 does, `why` what needs it, `otherwise` what happens on a server that does
+    not.
     """
 
     name: str
@@ -146,17 +146,17 @@ class Promise:
     otherwise: str
     rests: Rests
     probe: Callable[[Ground], None]
-    """Returns where it is kept. Raises Broken, or RequestFailed where the server refused."""
+    """Returns if the promise is kept. Raises Broken, or RequestFailed if the server refused."""
     needs: Needs = Needs.ANY
 
 
 def ask(promise: Promise, ground: Ground) -> Answer:
-    """Whether the server keeps the promise. Raises no error of a request: no answer at all is a
-    refusal, too.
+    """Whether the server keeps the promise. Does not raise errors of requests: a failed request is
+    a refusal.
     """
     bucket = ground.choose_bucket(promise.needs)
     if bucket is None:
-        return Answer(Seen.NOT_ASKED, f"it takes {promise.needs}")
+        return Answer(Seen.NOT_ASKED, f"it needs {promise.needs}")
     prefix = f"{ground.prefix}{promise.name}/"
     own = replace(ground, bucket=bucket, prefix=prefix, written=set())
     try:
@@ -175,7 +175,7 @@ def ask(promise: Promise, ground: Ground) -> Answer:
 
 
 def _describe(error: RequestFailed, ground: Ground) -> str:
-    """Without the name of the scratch bucket and prefix, which say nothing to anybody."""
+    """The error without the random names of scratch bucket and prefix."""
     if error.code not in OWN_CODES:
         return f"{error.operation}: {error.code}" if error.operation else error.code
     where = f"s3://{ground.bucket}/{ground.prefix}"

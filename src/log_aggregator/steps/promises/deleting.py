@@ -1,4 +1,4 @@
-"""Promises about deleting: only what was packed goes."""
+"""Promises about deleting: only what was packed is deleted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from log_aggregator.model import NULL_VERSION
 from log_aggregator.ports.store import Deletion
 from log_aggregator.steps.promises.asking import WRONG_ETAG, Broken, Ground, Needs, Promise, Rests
 
-KEPT_SILENTLY = "it kept the object, and did not say so"
-DELETED = "it deleted the object in spite of another ETag"
+KEPT_SILENTLY = "it kept the object, but did not report that"
+DELETED = "it deleted the object despite a different ETag"
 
 
 def probe_delete_if_etag(ground: Ground) -> None:
@@ -22,7 +22,7 @@ def probe_delete_null_if_etag(ground: Ground) -> None:
 
 
 def check_condition(ground: Ground, make_deletion: Callable[[str, str], Deletion]) -> None:
-    """With the wrong ETag it stays and that is reported, with the right one it goes."""
+    """With a wrong ETag the object must stay, with an error; with the right one it must go."""
     key = ground.write("k", b"data")
     etag = ground.find(key).etag
     failures = ground.store.delete_objects(ground.bucket, [make_deletion(key, WRONG_ETAG)])
@@ -33,7 +33,7 @@ def check_condition(ground: Ground, make_deletion: Callable[[str, str], Deletion
     if failures[0].code != "PreconditionFailed":
         raise Broken(f"it refuses every condition: {failures[0].code}")
     if failures := ground.store.delete_objects(ground.bucket, [make_deletion(key, etag)]):
-        raise Broken(f"it reports {failures[0].code} in spite of the right ETag")
+        raise Broken(f"it reports {failures[0].code} despite the right ETag")
     if ground.has(key):
         raise Broken(KEPT_SILENTLY)
 
@@ -57,7 +57,7 @@ def probe_errors_by_key(ground: Ground) -> None:
     failures = ground.store.delete_objects(ground.bucket, deletions)
     left = [key for key in keys if ground.has(key)]
     if left != keys[1:2]:
-        raise Broken(f"of three objects, one of them with another ETag, it left {len(left)}")
+        raise Broken(f"of three objects, one of them with a wrong ETag, it kept {len(left)}")
     if [failure.deletion for failure in failures] != deletions[1:2]:
         raise Broken("it does not report exactly what it kept")
 
@@ -71,8 +71,8 @@ def probe_delete_again(ground: Ground) -> None:
 
 
 KEEPS_ALL = (
-    "originals in buckets without versions are kept: the run asks before it deletes by ETag, and "
-    "says so"
+    "originals in buckets without versions are kept: before it deletes by ETag, the run tests the "
+    "server, and reports that"
 )
 
 DELETING = (
@@ -88,7 +88,7 @@ DELETING = (
     Promise(
         "delete-null-if-etag",
         "DeleteObjects with the version `null` and an ETag deletes only the object that has both",
-        "an object that was replaced stays, in buckets whose versioning was suspended",
+        "in buckets with suspended versioning, an object that was replaced stays",
         KEEPS_ALL,
         Rests.SAFETY,
         probe_delete_null_if_etag,
@@ -97,8 +97,9 @@ DELETING = (
     Promise(
         "delete-one-if-match",
         "DeleteObject with If-Match deletes only the object that has the ETag",
-        "an object that was replaced stays, whose key XML cannot hold",
-        "originals with such keys are kept: the run asks before it deletes by ETag, and says so",
+        "an object that was replaced stays, even if XML cannot contain its key",
+        "originals with keys like these are kept: before it deletes by ETag, the run tests the "
+        "server, and reports that",
         Rests.SAFETY,
         probe_delete_one_if_match,
         needs=Needs.PLAIN,
@@ -106,17 +107,17 @@ DELETING = (
     Promise(
         "errors-by-key",
         "DeleteObjects reports exactly the entries that it did not delete",
-        "what was kept is reported as kept, and what is gone as deleted",
-        "a run reports other counts than are true",
+        "what was kept is reported as kept, and what was deleted as deleted",
+        "a run reports wrong counts",
         Rests.SAFETY,
         probe_errors_by_key,
         needs=Needs.PLAIN,
     ),
     Promise(
         "delete-again",
-        "deleting what is gone is no error",
+        "deleting an object that is gone is not an error",
         "a deletion whose answer was lost can be sent again",
-        "a run that sends a deletion again reports what is gone as kept",
+        "a run that sends a deletion again reports deleted objects as kept",
         Rests.COMMAND,
         probe_delete_again,
         needs=Needs.PLAIN,

@@ -1,4 +1,4 @@
-"""Promises about listings: everything, in order, from where one likes."""
+"""Promises about listings: complete, in order, from any starting point."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ NAMES = sorted(
     ["B", "a!", "a-b", "a.b", "a/b", "a/c/d", "a0", "z", "ä", "\uff5e", "\U0001f600", "~"],
     key=str.encode,
 )
-"""Around "a/", whose neighbours come in another order where directories are listed, and beyond
-ASCII, where UTF-16 has another order.
+"""Neighbours of "a/", which servers that list directories put in another order; and names beyond
+ASCII, which UTF-16 puts in another order. S3 sorts by UTF-8 bytes
+(https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html).
 """
 
 NOBODY = "000000000000"
@@ -33,7 +34,7 @@ def check_order(ground: Ground, list_page: Callable[..., Page], names: list[str]
     if sorted(found) != keys:
         raise Broken(f"it lists {len(set(found) & set(keys))} of {len(keys)} keys")
     if found != keys:
-        raise Broken("keys come in another order than that of their UTF-8 bytes")
+        raise Broken("keys are not in the order of their UTF-8 bytes")
 
 
 def probe_key_and_folder(ground: Ground) -> None:
@@ -46,7 +47,7 @@ def probe_key_and_folder(ground: Ground) -> None:
 
 
 PLAIN = ["a", "b/1", "b/2", "c", "d/1/x"]
-"""In the same order on every server, so that nothing but the start is asked for."""
+"""In the same order on every server, so that only the start is tested."""
 
 
 def probe_start_after(ground: Ground) -> None:
@@ -58,12 +59,12 @@ def probe_versions_start(ground: Ground) -> None:
 
 
 def check_start(ground: Ground, list_page: Callable[..., Page]) -> None:
-    """After each key, and after one that is not there."""
+    """Starts after each key, and after keys that do not exist."""
     keys = [ground.write(name) for name in PLAIN]
     for start in [*keys, ground.key("b/1x"), ground.key("c~")]:
         page = list_page(ground.bucket, prefix=ground.prefix, start=ListStart(start))
         if [each.key for each in page.objects] != [key for key in keys if key > start]:
-            raise Broken("it does not begin right after the named key")
+            raise Broken("it does not begin directly after the given key")
 
 
 def probe_common_prefixes(ground: Ground) -> None:
@@ -77,13 +78,13 @@ def probe_common_prefixes(ground: Ground) -> None:
     ):
         page = ground.store.list_prefixes(ground.bucket, prefix=ground.key(folder))
         if sorted(page.prefixes) != [ground.key(name) for name in prefixes]:
-            raise Broken("it does not give all folders")
+            raise Broken("it does not return all folders")
         if [each.key for each in page.objects] != [ground.key(name) for name in objects]:
-            raise Broken("it gives other objects than lie right there")
+            raise Broken("it does not return exactly the objects directly in the folder")
 
 
 def make_key_probe(*names: str) -> Callable[[Ground], None]:
-    """That such a key is listed as it is, and names its own object only."""
+    """A probe that these keys are listed unchanged, and name their own objects only."""
 
     def probe(ground: Ground) -> None:
         for name in names:
@@ -105,7 +106,7 @@ def probe_version_keys(ground: Ground) -> None:
     keys = sorted(ground.write(name) for name in ("bell\x07", "e\u0301", "%41+ &<", "🙂"))
     page = ground.store.list_object_versions(ground.bucket, prefix=ground.prefix)
     if sorted(each.key for each in page.objects) != keys:
-        raise Broken("such keys are listed as something else, or not at all")
+        raise Broken("these keys are listed as something else, or not at all")
 
 
 def probe_time_stable(ground: Ground) -> None:
@@ -115,7 +116,7 @@ def probe_time_stable(ground: Ground) -> None:
     ground.read(key)
     ground.write("other")
     if ground.find(key).last_modified != before:
-        raise Broken("it lists another time later on")
+        raise Broken("it lists a different time later")
 
 
 def probe_owner(ground: Ground) -> None:
@@ -123,28 +124,28 @@ def probe_owner(ground: Ground) -> None:
         ground.hands.list_of_owner(ground.bucket, ground.prefix, NOBODY)
     except AccessDenied:
         return
-    raise Broken("it answers in spite of another owner's number")
+    raise Broken("it answers although the expected owner is another account")
 
 
 OTHER_ORDER = (
-    "a bucket whose keys come in another order is not listed: the run, or the command, ends with "
-    "an error that says so"
+    "a bucket with keys in another order is not listed: the run, or the command, ends with an "
+    "error that says so"
 )
-LEFT = "objects with such keys are not there, or are left alone"
+LEFT = "objects with keys like these do not exist, or are left alone"
 
 LISTING = (
     Promise(
         "list-order",
-        "ListObjectsV2 gives keys in the order of their UTF-8 bytes",
-        "days that are not wanted are jumped over",
+        "ListObjectsV2 returns keys in the order of their UTF-8 bytes",
+        "unwanted days are skipped",
         OTHER_ORDER,
         Rests.COMMAND,
         probe_list_order,
     ),
     Promise(
         "versions-order",
-        "ListObjectVersions gives keys in the order of their UTF-8 bytes",
-        "days that are not wanted are jumped over",
+        "ListObjectVersions returns keys in the order of their UTF-8 bytes",
+        "unwanted days are skipped",
         OTHER_ORDER,
         Rests.COMMAND,
         probe_versions_order,
@@ -152,49 +153,49 @@ LISTING = (
     ),
     Promise(
         "start-after",
-        "ListObjectsV2 with StartAfter begins right after any key",
-        "a listing goes on anywhere, and neither repeats nor leaves out anything",
-        "a page that begins too early is an error; where it begins too late, logs are not seen",
+        "ListObjectsV2 with StartAfter begins directly after any key",
+        "a listing can resume anywhere, without repeating or omitting anything",
+        "a page that begins too early is an error; if it begins too late, logs are not seen",
         Rests.COMMAND,
         probe_start_after,
     ),
     Promise(
         "key-marker",
-        "ListObjectVersions with KeyMarker begins right after any key",
-        "a listing of versions goes on anywhere, and neither repeats nor leaves out anything",
-        "a page that begins too early is an error; where it begins too late, logs are not seen",
+        "ListObjectVersions with KeyMarker begins directly after any key",
+        "a listing of versions can resume anywhere, without repeating or omitting anything",
+        "a page that begins too early is an error; if it begins too late, logs are not seen",
         Rests.COMMAND,
         probe_versions_start,
         needs=Needs.VERSIONS,
     ),
     Promise(
         "common-prefixes",
-        'ListObjectsV2 with delimiter "/" gives all folders',
+        'ListObjectsV2 with delimiter "/" returns all folders',
         "accounts, services and the folders of packs are found",
-        "where it gives nothing at all, the run or the command ends with an error that says so; "
-        "where it leaves out some folders, what is in them is not seen",
+        "if it returns nothing at all, the run or the command ends with an error that says so; "
+        "if it omits some folders, what is in them is not seen",
         Rests.COMMAND,
         probe_common_prefixes,
     ),
     Promise(
         "key-and-folder",
-        "`a` and `a/b` may both be there",
-        "keys are no paths: a log may have the name of a folder",
+        "`a` and `a/b` can both exist",
+        "keys are not paths: a log may have the name of a folder",
         LEFT,
         Rests.COMMAND,
         probe_key_and_folder,
     ),
     Promise(
         "keys-unicode",
-        "keys are any UTF-8, and come back letter by letter",
-        "AWS Config writes names of resources into keys",
+        "keys can be any UTF-8, and are returned unchanged",
+        "AWS Config puts names of resources into keys",
         LEFT,
         Rests.COMMAND,
         make_key_probe("ünïcödé/日本語/🙂.gz", "e\u0301-and-\u00e9"),
     ),
     Promise(
         "keys-signs",
-        "keys may hold spaces and all signs of ASCII",
+        "keys can contain spaces and all ASCII punctuation",
         "AWS Config writes `AWS::EC2::Instance`; applications write anything",
         LEFT,
         Rests.COMMAND,
@@ -204,7 +205,7 @@ LISTING = (
     ),
     Promise(
         "keys-slashes",
-        "keys may hold empty segments and dots, as `a//b` and `a/../b`",
+        "keys can contain empty segments and dots, such as `a//b` and `a/../b`",
         "S3 server access logs with a prefix that ends in a slash have them",
         LEFT,
         Rests.COMMAND,
@@ -212,16 +213,16 @@ LISTING = (
     ),
     Promise(
         "keys-control",
-        "keys may hold control characters, which XML cannot",
-        "a listing with such a key can be read",
+        "keys can contain control characters, which XML cannot",
+        "a listing with a key like this can be read",
         "the page of the listing cannot be read, and the run, or the command, ends with an error",
         Rests.COMMAND,
         make_key_probe("tab\there", "line\nbreak", "bell\x07"),
     ),
     Promise(
         "version-keys",
-        "ListObjectVersions gives all such keys too, letter by letter",
-        "a listing of versions with such a key can be read",
+        "ListObjectVersions returns all these keys unchanged, too",
+        "a listing of versions with a key like this can be read",
         "the page of the listing cannot be read, and the run, or the command, ends with an error",
         Rests.COMMAND,
         probe_version_keys,
@@ -230,16 +231,16 @@ LISTING = (
     Promise(
         "time-stable",
         "LastModified of an object is the same in every listing",
-        "it belongs to the identity of an object that has no version",
+        "it is part of the identity of an object without a version id",
         "the original counts as replaced, and is kept",
         Rests.SAFETY,
         probe_time_stable,
     ),
     Promise(
         "expected-owner",
-        "a bucket of another owner than ExpectedBucketOwner is refused",
-        "packs go into no bucket of a stranger",
-        "there is one owner of all buckets: look at who can make buckets on this server",
+        "requests are refused if the bucket's owner is not ExpectedBucketOwner",
+        "packs never go to another owner's bucket",
+        "the server has one owner for all buckets: check who can create buckets on it",
         Rests.COST,
         probe_owner,
     ),

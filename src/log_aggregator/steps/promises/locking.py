@@ -1,4 +1,4 @@
-"""Promises about locks: what is locked stays, and is named as kept."""
+"""Promises about locks: what is locked stays, and is reported as kept."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from log_aggregator.steps.promises.asking import (
 )
 
 RETENTION = timedelta(minutes=1)
-"""Longer than a few requests take. Where governance locks may not be bypassed the probe's object
-stays for so long.
+"""Longer than a few requests take. If governance locks cannot be bypassed, the probe's object stays
+for this long.
 """
 
 
@@ -48,7 +48,7 @@ def write_version(ground: Ground) -> LogObject:
 
 @contextmanager
 def holding(ground: Ground, version: LogObject) -> Iterator[None]:
-    """A hold has no end, so it is taken away here, whatever happens."""
+    """Sets a legal hold, and removes it whatever happens: a hold never ends on its own."""
     key, version_id = version.key, str(version.version_id)
     with granted("s3:PutObjectLegalHold"):
         ground.hands.hold(ground.bucket, key, version_id, is_held=True)
@@ -60,39 +60,41 @@ def holding(ground: Ground, version: LogObject) -> Iterator[None]:
 
 @contextmanager
 def granted(permission: str) -> Iterator[None]:
-    """A run needs no such permission, so many who rehearse have none."""
+    """Raises NotGranted if this permission is missing. Runs do not need it, so many callers lack
+    it.
+    """
     try:
         yield
     except AccessDenied:
-        raise NotGranted(f"it takes {permission}") from None
+        raise NotGranted(f"it needs {permission}") from None
 
 
 def check_kept(ground: Ground, version: LogObject) -> None:
-    """It is still there, and that is said."""
+    """Checks that a deletion keeps the version and reports that."""
     deletion = Deletion(version.key, version.version_id)
     failures = ground.store.delete_objects(ground.bucket, [deletion])
     left = ground.store.list_object_versions(ground.bucket, prefix=version.key).objects
     if version.version_id not in {each.version_id for each in left}:
         raise Broken("it deleted a version that was locked")
     if [each.deletion for each in failures] != [deletion]:
-        raise Broken("it kept a locked version, and did not say so")
+        raise Broken("it kept a locked version, but did not report that")
 
 
 LOCKING = (
     Promise(
         "legal-hold",
-        "DeleteObjects keeps a version that is under a legal hold, and says so",
+        "DeleteObjects keeps a version that is under a legal hold, and reports that",
         "an original under a hold stays, and is reported as retained",
-        "the program does not see that a lock does nothing: what is locked would be deleted",
+        "the program cannot notice that locks have no effect: what is locked would be deleted",
         Rests.SAFETY,
         probe_legal_hold,
         needs=Needs.LOCK,
     ),
     Promise(
         "retention",
-        "DeleteObjects keeps a version until its retention ends, and says so",
+        "DeleteObjects keeps a version until its retention ends, and reports that",
         "packs and originals that Object Lock protects stay, and are reported as retained",
-        "the program does not see that a lock does nothing: what is locked would be deleted",
+        "the program cannot notice that locks have no effect: what is locked would be deleted",
         Rests.SAFETY,
         probe_retention,
         needs=Needs.LOCK,

@@ -14,7 +14,7 @@ def probe_get_if_match(ground: Ground) -> None:
     key = ground.write("k", b"now")
     etag = ground.find(key).etag
     if ground.store.get_object(ground.bucket, key, if_match=etag).data != b"now":
-        raise Broken("GetObject gives other bytes")
+        raise Broken("GetObject returns different bytes")
     reads: dict[str, Callable[[], object]] = {
         "GetObject": lambda: ground.store.get_object(ground.bucket, key, if_match=WRONG_ETAG),
         "GetObject with its checksum": lambda: ground.store.get_object_checked(
@@ -27,7 +27,7 @@ def probe_get_if_match(ground: Ground) -> None:
             read()
         except PreconditionFailed:
             continue
-        raise Broken(f"{name} answers in spite of another ETag")
+        raise Broken(f"{name} answers despite a different ETag")
 
 
 def probe_get_range(ground: Ground) -> None:
@@ -35,7 +35,7 @@ def probe_get_range(ground: Ground) -> None:
     for first, last in ((0, 1), (3, 7), (9, 10), (5, 99)):
         body = ground.store.get_object(ground.bucket, key, byte_range=(first, last))
         if body.data != b"0123456789"[first:last]:
-            raise Broken(f"bytes {first} to {last} are others")
+            raise Broken(f"bytes {first} to {last} are wrong")
 
 
 def probe_version_range(ground: Ground) -> None:
@@ -46,7 +46,7 @@ def probe_version_range(ground: Ground) -> None:
         raise Broken("the older version is not listed")
     body = ground.store.get_object(ground.bucket, key, version_id=old.version_id, byte_range=(3, 7))
     if body.data != b"3456":
-        raise Broken("bytes 3 to 7 are others")
+        raise Broken("bytes 3 to 7 are wrong")
 
 
 def probe_stored_bytes(ground: Ground) -> None:
@@ -55,7 +55,7 @@ def probe_stored_bytes(ground: Ground) -> None:
     key = ground.write("k", data, options)
     body = ground.store.get_object(ground.bucket, key)
     if body.data != data:
-        raise Broken("GetObject gives other bytes than are stored")
+        raise Broken("GetObject does not return the stored bytes")
 
 
 def probe_get_version(ground: Ground) -> None:
@@ -66,10 +66,10 @@ def probe_get_version(ground: Ground) -> None:
     for each in listed:
         body = ground.store.get_object(ground.bucket, key, version_id=each.version_id)
         if len(body.data) != each.size_bytes:
-            raise Broken("GetObject gives another version")
+            raise Broken("GetObject returns another version")
         stored = ground.store.head_object(ground.bucket, key, version_id=each.version_id)
         if (stored.etag, stored.version_id) != (each.etag, each.version_id):
-            raise Broken("HeadObject tells of another version")
+            raise Broken("HeadObject describes another version")
 
 
 def probe_missing(ground: Ground) -> None:
@@ -79,7 +79,7 @@ def probe_missing(ground: Ground) -> None:
             ground.store.get_object(ground.bucket, ground.key(name))
         except NotFound:
             continue
-        raise Broken(f"{name!r} is read, where only 'a' was written")
+        raise Broken(f"{name!r} can be read, although only 'a' was written")
 
 
 def probe_frozen(ground: Ground) -> None:
@@ -91,10 +91,10 @@ def probe_frozen(ground: Ground) -> None:
     else:
         raise Broken("it reads an object of an archive class")
     if ground.store.head_object(ground.bucket, key).storage_class != ARCHIVE_CLASS:
-        raise Broken("HeadObject says another storage class")
+        raise Broken("HeadObject reports another storage class")
     ground.store.restore_object(ground.bucket, key, days=1, tier="Standard")
     if ground.store.head_object(ground.bucket, key).restore is None:
-        raise Broken("HeadObject does not say that a copy was asked for")
+        raise Broken("HeadObject does not show that a restore was requested")
 
 
 ARCHIVE_CLASS = "GLACIER"
@@ -102,61 +102,61 @@ ARCHIVE_CLASS = "GLACIER"
 READING = (
     Promise(
         "get-if-match",
-        "GetObject and HeadObject with If-Match answer only of the named ETag",
+        "GetObject and HeadObject with If-Match answer only for the given ETag",
         "what is read is what was listed",
-        "where bytes and ETag differ the object is left alone, and the run says so",
+        "if bytes and ETag differ the object is left alone, and the run reports that",
         Rests.SAFETY,
         probe_get_if_match,
     ),
     Promise(
         "get-version",
-        "GetObject and HeadObject answer of the named version",
+        "GetObject and HeadObject answer for the given version",
         "every version is packed as itself",
-        "where bytes and ETag differ the object is left alone, and the run says so",
+        "if bytes and ETag differ the object is left alone, and the run reports that",
         Rests.SAFETY,
         probe_get_version,
         needs=Needs.VERSIONS,
     ),
     Promise(
         "get-range",
-        "GetObject gives the range that is asked for",
-        "a log comes out of a pack without the rest of it",
-        "what is read is not what the index says, so the command ends with an error",
+        "GetObject returns the requested range",
+        "a log is read from a pack without the rest of it",
+        "what is read does not match the index, so the command ends with an error",
         Rests.COMMAND,
         probe_get_range,
     ),
     Promise(
         "version-range",
-        "GetObject gives a range of the named version",
-        "a large log object that has versions is compared with its copy, where the server does not "
-        "say the checksum of that",
-        "such a log object is not packed, and the run says so",
+        "GetObject returns a range of the given version",
+        "a large log object with versions is compared with its copy, if the server does not return "
+        "the copy's checksum",
+        "these log objects are not packed, and the run reports that",
         Rests.COMMAND,
         probe_version_range,
         needs=Needs.VERSIONS,
     ),
     Promise(
         "stored-bytes",
-        "GetObject gives the stored bytes, whatever the Content-Encoding",
-        "originals come back byte for byte",
-        "bytes and ETag differ, so the object is left alone, and the run says so",
+        "GetObject returns the stored bytes, whatever the Content-Encoding",
+        "originals are packed byte for byte",
+        "bytes and ETag differ, so the object is left alone, and the run reports that",
         Rests.SAFETY,
         probe_stored_bytes,
     ),
     Promise(
         "missing",
-        "a key that is not there is NotFound, however alike another one is",
-        "no other object is read, and what is gone counts as gone",
-        "where bytes and ETag differ the object is left alone, and the run says so",
+        "a key that does not exist is NotFound, however similar another one is",
+        "no other object is read, and a deleted object counts as deleted",
+        "if bytes and ETag differ the object is left alone, and the run reports that",
         Rests.SAFETY,
         probe_missing,
     ),
     Promise(
         "frozen",
-        "an object in an archive class is refused until it was restored, and HeadObject says "
-        "whether that was asked for",
-        "`thaw` says what is frozen, asks once, and waits",
-        "there is nothing to thaw: packs can be read at once",
+        "an object in an archive class cannot be read until it is restored, and HeadObject shows "
+        "whether that was requested",
+        "`thaw` reports what is frozen, requests it once, and waits",
+        "there is nothing to thaw: packs can be read immediately",
         Rests.COMMAND,
         probe_frozen,
     ),

@@ -1,4 +1,4 @@
-"""Promises about writing: nothing is written over, and what is written is what was sent."""
+"""Promises about writing: nothing is overwritten, and what is stored is what was sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METADATA = {"signature": "0a" * 256, "x-y_z": "Two  spaces, 100%; +=&", "empty-n
 
 @contextmanager
 def open_upload(ground: Ground, name: str) -> Iterator[Upload]:
-    """Aborted at the end, where it was not completed."""
+    """An upload that is aborted at the end, unless it was completed."""
     upload = ground.store.create_multipart_upload(
         ground.bucket, ground.key(name), options=WriteOptions()
     )
@@ -45,9 +45,9 @@ def probe_put_if_none_match(ground: Ground) -> None:
     except PreconditionFailed:
         pass
     else:
-        raise Broken("it wrote over an object")
+        raise Broken("it overwrote an object")
     if ground.read(key) != b"first":
-        raise Broken("it refused, and wrote over an object all the same")
+        raise Broken("it answered with an error, but overwrote the object")
 
 
 def probe_complete_if_none_match(ground: Ground) -> None:
@@ -59,9 +59,9 @@ def probe_complete_if_none_match(ground: Ground) -> None:
         except PreconditionFailed:
             pass
         else:
-            raise Broken("it wrote over an object")
+            raise Broken("it overwrote an object")
     if ground.read(key) != b"early":
-        raise Broken("it refused, and wrote over an object all the same")
+        raise Broken("it answered with an error, but overwrote the object")
 
 
 def probe_wrong_bytes(ground: Ground) -> None:
@@ -74,7 +74,7 @@ def probe_wrong_bytes(ground: Ground) -> None:
             crc64nvme=crc64nvme(b"sent"),
             options=WriteOptions(),
         )
-        raise Broken("it took bytes whose CRC64NVME is another")
+        raise Broken("it stored bytes with a different CRC64NVME")
 
 
 def probe_put_checksum(ground: Ground) -> None:
@@ -92,11 +92,11 @@ def probe_multipart_checksum(ground: Ground) -> None:
 def check_checksum(ground: Ground, key: str, data: bytes) -> None:
     stored = ground.store.head_object(ground.bucket, key)
     if stored.size_bytes != len(data):
-        raise Broken("HeadObject says another size")
+        raise Broken("HeadObject reports a wrong size")
     if stored.crc64nvme is None:
-        raise Broken("HeadObject says none of the whole object")
+        raise Broken("HeadObject reports no checksum of the whole object")
     if stored.crc64nvme != crc64nvme(data):
-        raise Broken("HeadObject says another")
+        raise Broken("HeadObject reports a wrong checksum")
 
 
 def probe_copy_if_match(ground: Ground) -> None:
@@ -107,17 +107,18 @@ def probe_copy_if_match(ground: Ground) -> None:
             ground.store.upload_part_copy(upload, 1, stale, (0, 3))
         except PreconditionFailed:
             return
-    raise Broken("it copied an object in spite of another ETag")
+    raise Broken("it copied an object despite a different ETag")
 
 
 def probe_copy_range(ground: Ground) -> None:
-    data = b"0123456789" + bytes(PART_SIZE_BYTES_MIN)  # S3 refuses ranges of smaller objects
+    # S3 refuses to copy a range of a source of 5 MB or less.
+    data = b"0123456789" + bytes(PART_SIZE_BYTES_MIN)
     source = ground.find(ground.write("source", data))
     with open_upload(ground, "copy") as upload:
         part = ground.store.upload_part_copy(upload, 1, source, (2, 6))
         complete(ground, upload, [part], b"2345")
     if ground.read(ground.key("copy")) != b"2345":
-        raise Broken("it copied other bytes")
+        raise Broken("it copied different bytes")
 
 
 def probe_copy_checksum(ground: Ground) -> None:
@@ -126,9 +127,9 @@ def probe_copy_checksum(ground: Ground) -> None:
     with open_upload(ground, "copy") as upload:
         part = ground.store.upload_part_copy(upload, 1, source, (2, 6))
     if part.crc64nvme is None:
-        raise Broken("UploadPartCopy says none")
+        raise Broken("UploadPartCopy returns no checksum")
     if part.crc64nvme != crc64nvme(b"2345"):
-        raise Broken("UploadPartCopy says that of other bytes")
+        raise Broken("UploadPartCopy returns the checksum of different bytes")
 
 
 def probe_copy_version(ground: Ground) -> None:
@@ -154,11 +155,11 @@ def probe_metadata(ground: Ground) -> None:
         ground.store.get_object_checked(ground.bucket, key)[0],
     ):
         if dict(body.metadata) != METADATA:
-            raise Broken("GetObject gives other metadata")
+            raise Broken("GetObject returns different metadata")
         if body.content_type != "application/json":
-            raise Broken("GetObject gives another Content-Type")
+            raise Broken("GetObject returns another Content-Type")
         if body.content_encoding != "gzip":
-            raise Broken("GetObject gives another Content-Encoding")
+            raise Broken("GetObject returns another Content-Encoding")
 
 
 def probe_uploads_listed(ground: Ground) -> None:
@@ -167,7 +168,7 @@ def probe_uploads_listed(ground: Ground) -> None:
     if [each.upload_id for each in listed] != [upload.upload_id]:
         raise Broken("it lists other uploads")
     if listed[0].initiated is None:
-        raise Broken("it does not say when an upload began")
+        raise Broken("it does not show when an upload began")
     if ground.store.list_multipart_uploads(ground.bucket, prefix=ground.prefix):
         raise Broken("it lists an upload that was aborted")
 
@@ -175,25 +176,25 @@ def probe_uploads_listed(ground: Ground) -> None:
 WRITING = (
     Promise(
         "put-if-none-match",
-        "PutObject with If-None-Match writes over nothing",
-        "an index, a small pack, a custody record is never written over",
-        "originals in buckets without versions are kept: the run asks before it deletes by ETag, "
-        "and says so; two runs at once may write over each other's records",
+        "PutObject with If-None-Match never overwrites",
+        "indexes, small packs and custody records are never overwritten",
+        "originals in buckets without versions are kept: before it deletes by ETag, the run tests "
+        "the server, and reports that; two concurrent runs may overwrite each other's records",
         Rests.SAFETY,
         probe_put_if_none_match,
     ),
     Promise(
         "complete-if-none-match",
-        "CompleteMultipartUpload with If-None-Match writes over nothing",
-        "a pack is never written over",
-        "a pack that two runs make at once is written twice, with the same bytes",
+        "CompleteMultipartUpload with If-None-Match never overwrites",
+        "packs are never overwritten",
+        "a pack that two concurrent runs make is written twice, with the same bytes",
         Rests.SAFETY,
         probe_complete_if_none_match,
     ),
     Promise(
         "wrong-bytes",
-        "bytes whose CRC64NVME is another are refused",
-        "what was damaged on the way is not stored",
+        "bytes that do not match the CRC64NVME sent with them are refused",
+        "data that was damaged in transit is not stored",
         "the checksum of the stored pack is compared, or the pack is read back, before anything is "
         "deleted",
         Rests.COST,
@@ -201,7 +202,7 @@ WRITING = (
     ),
     Promise(
         "put-checksum",
-        "HeadObject says the CRC64NVME of an object",
+        "HeadObject returns the CRC64NVME of an object",
         "an object is verified without being read",
         "the pack is read back",
         Rests.COST,
@@ -209,7 +210,7 @@ WRITING = (
     ),
     Promise(
         "multipart-checksum",
-        "HeadObject says the CRC64NVME of a whole multipart object",
+        "HeadObject returns the CRC64NVME of a whole multipart object",
         "a pack is verified without being read",
         "the pack is read back",
         Rests.COST,
@@ -218,49 +219,49 @@ WRITING = (
     Promise(
         "copy-range",
         "UploadPartCopy copies a range",
-        "large log objects go into a pack without being downloaded",
-        "the pack is not what it should be, is not verified, and the originals are kept",
+        "large log objects are packed without being downloaded",
+        "the pack has wrong bytes, so it fails verification, and the originals are kept",
         Rests.COMMAND,
         probe_copy_range,
     ),
     Promise(
         "copy-checksum",
-        "UploadPartCopy says the CRC64NVME of the range that it copied",
-        "a large log object goes into a pack without being read",
-        "the range is read; where it says another the pack is not verified, and the originals are "
-        "kept",
+        "UploadPartCopy returns the CRC64NVME of the range that it copied",
+        "a large log object is packed without being read",
+        "without one the range is read; with a wrong one the pack fails verification, and the "
+        "originals are kept",
         Rests.COST,
         probe_copy_checksum,
     ),
     Promise(
         "copy-if-match",
-        "UploadPartCopy with CopySourceIfMatch copies only the named ETag",
-        "what is copied is what was listed and looked at",
-        "the program looks at the source again by its ETag after the copy, and keeps the originals "
-        "where it changed",
+        "UploadPartCopy with CopySourceIfMatch copies only the object with the given ETag",
+        "what is copied is what was listed and examined",
+        "the program checks the source's ETag again after the copy, and keeps the originals if it "
+        "changed",
         Rests.SAFETY,
         probe_copy_if_match,
     ),
     Promise(
         "copy-version",
-        "UploadPartCopy copies the named version",
+        "UploadPartCopy copies the given version",
         "older versions are packed too",
-        "the copy is refused, or the pack is not verified; the originals are kept",
+        "the copy is refused, or the pack fails verification; the originals are kept",
         Rests.SAFETY,
         probe_copy_version,
         needs=Needs.VERSIONS,
     ),
     Promise(
         "metadata",
-        "metadata, Content-Type and Content-Encoding come back unchanged",
-        "packs say in their metadata what they are, and put-back gives originals theirs",
-        "put-back cannot give an original its metadata, and says so where they differ",
+        "metadata, Content-Type and Content-Encoding are returned unchanged",
+        "packs describe themselves in their metadata, and put-back restores that of originals",
+        "put-back cannot restore the metadata of originals, and reports differences",
         Rests.COMMAND,
         probe_metadata,
     ),
     Promise(
         "uploads-listed",
-        "open multipart uploads are listed, with their time",
+        "open multipart uploads are listed, with their times",
         "unfinished uploads of dead runs are removed",
         "they stay, and cost storage",
         Rests.COST,

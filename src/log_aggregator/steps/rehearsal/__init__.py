@@ -1,3 +1,3 @@
-"""The life of a few synthetic logs, from their delivery to their way back, on the server that a
-user means to use; and the promises that the program rests on, probed there.
+"""Rehearses on the user's own server: takes a few synthetic logs from delivery to put-back, and
+probes the promises of S3 that the program relies on.
 """

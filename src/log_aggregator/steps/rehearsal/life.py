@@ -1,8 +1,8 @@
 """The whole life of a day's logs, by the same steps as `plan`, `run`, `find`, `extract`, `thaw`,
 `verify`, `put-back`, `validate-cloudtrail` and `custody verify`.
 
-Whatever fails, at the end one thing is looked at: an original that neither lies where it was
-delivered nor comes out of a pack is lost.
+Whatever fails, the last step looks for lost originals: those that neither lie where they were
+delivered nor come out of a pack.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ AFTER_PACK = Death(frozenset({"PutObject", "CompleteMultipartUpload"}), PACKS, "
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A step of a life: what was expected, and what was seen."""
+    """The result of a step: what was expected, and what was seen."""
 
     name: str
     text: str
@@ -52,12 +52,12 @@ class Row:
 
 
 class Unexpected(Exception):
-    """A step ended in another way; the text says how."""
+    """A step did not end as expected; the text says how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`do` gives what was seen, where it is what was expected. Else it raises Unexpected."""
+    """A step of a life. `do` returns what was seen, or raises Unexpected."""
 
     name: str
     text: str
@@ -66,7 +66,7 @@ class Step:
 
 
 def live(stage: Stage, watch: Callable[[str], None]) -> Iterator[Row]:
-    """Every step in its order; one that fails stops none of the others. Raises Interrupted."""
+    """Runs every step in order; a failed step does not stop the others. Raises Interrupted."""
     for step in STEPS:
         watch(step.text)
         yield _take(step, stage)
@@ -94,7 +94,7 @@ def deliver(stage: Stage) -> str:
         stage.take(original)
     seen = f"{len(stage.logs)} logs and {len(stage.originals) - len(stage.logs)} other objects"
     if not stage.organisation.has_large:
-        return f"{seen}; no large one, for this server does not say what a copy holds"
+        return f"{seen}; no large one, as this server cannot show what a copied part contains"
     return seen
 
 
@@ -120,8 +120,8 @@ def die_after_pack(stage: Stage) -> str:
 
 
 def die_while_deleting(stage: Stage) -> str:
-    """With the log that comes first, which is the one of two versions: groups are deleted in no
-    order, and what a server that hides older versions then shows of them would be luck.
+    """Dies when the log with two versions is deleted. Groups are deleted in no fixed order, so with
+    any other log the outcome on a server that hides older versions would be chance.
     """
     first = stage.organisation.list_originals()[0]
     return _die(stage, Death(frozenset({"DeleteObjects"}), LOGS, first.key))
@@ -133,10 +133,10 @@ def _die(stage: Stage, death: Death) -> str:
     if lost:
         raise Unexpected(f"{len(lost)} originals are lost")
     if result is not None:
-        raise Unexpected(_with_failure("the run came to its end without that", result))
+        raise Unexpected(_with_failure("the run ended without making that request", result))
     with stage.open_job(stage.window) as job:
         left = len(stage.logs.keys() & stage.find_left(job.store))
-    return f"killed; {left} of {len(stage.logs)} originals where they were, the others in packs"
+    return f"killed; {left} of {len(stage.logs)} originals in place, the others in packs"
 
 
 def run_again(stage: Stage) -> str:
@@ -146,7 +146,7 @@ def run_again(stage: Stage) -> str:
         gone = strangers - stage.find_left(job.store)
         members = [member for wanted in stage.choose(job) for member in wanted.pack.members]
     if gone:
-        raise Unexpected(f"{len(gone)} objects that are no logs of this day are gone")
+        raise Unexpected(f"{len(gone)} objects that are not logs of this day were deleted")
     expected = len(stage.logs) + len(stage.older)
     if len(members) != expected:
         seen = f"{len(members)} members of {expected} versions of logs"
@@ -155,7 +155,7 @@ def run_again(stage: Stage) -> str:
 
 
 def pack_late(stage: Stage) -> str:
-    """What is packed is never written over."""
+    """A pack is never overwritten: the late log gets a pack of its own."""
     with stage.open_job(stage.window) as job:
         before = _list_packs(stage, job)
     stage.take(stage.organisation.make_late())
@@ -163,7 +163,7 @@ def pack_late(stage: Stage) -> str:
     with stage.open_job(stage.window) as job:
         after = _list_packs(stage, job)
     if any(after.get(key) != etag for key, etag in before.items()):
-        raise Unexpected("a pack that was there is another one now, or gone")
+        raise Unexpected("an existing pack was changed or deleted")
     if len(after) != len(before) + 1:
         raise Unexpected(f"{len(before)} packs before, {len(after)} afterwards")
     return f"{seen}; one more pack, {len(before)} unchanged"
@@ -173,7 +173,7 @@ def _run_whole(stage: Stage) -> tuple[str, RunResult]:
     """Everything is packed and deleted."""
     result = stage.run()
     if result is None:
-        raise Unexpected("it did not come to its end")
+        raise Unexpected("the run did not finish")
     with stage.open_job(stage.window) as job:
         left = stage.logs.keys() & stage.find_left(job.store)
         packed = stage.list_packed(job)
@@ -184,7 +184,7 @@ def _run_whole(stage: Stage) -> tuple[str, RunResult]:
 
 
 def _list_packs(stage: Stage, job: Job) -> Mapping[str, str]:
-    """Their ETags, by key."""
+    """The ETags of the packs, by key."""
     keys = {found.pack_key for found in stage.find(job, [])}
     return {key: job.store.head_object(PACKS, key).etag for key in sorted(keys)}
 
@@ -210,16 +210,16 @@ def extract_logs(stage: Stage) -> str:
 def look_at_versions(stage: Stage) -> str:
     """Every version of a live key is a member; a key whose newest entry is a marker is not."""
     if not stage.has_versions:
-        return "there are none here"
+        return "this bucket has no versions"
     with stage.open_job(stage.window) as job:
         for key, older in stage.older.items():
             if stage.read_versions(job, key) != {older, stage.originals[key].data}:
-                raise Unexpected("a log of two versions does not come back as both")
+                raise Unexpected("not both versions of a log come out of the packs")
         for key in stage.hidden:
             page = job.store.list_object_versions(LOGS, prefix=key)
             if len(page.objects) != 1 or [each.is_latest for each in page.markers] != [True]:
                 raise Unexpected("a version under a delete marker was not left alone")
-    return f"both versions of {len(stage.older)} log, {len(stage.hidden)} deleted key as it was"
+    return f"both versions of {len(stage.older)} log, {len(stage.hidden)} deleted key untouched"
 
 
 def look_whether_frozen(stage: Stage) -> str:
@@ -227,7 +227,9 @@ def look_whether_frozen(stage: Stage) -> str:
         states, failures = look_at_packs(job.store, job.workers, stage.find(job, []))
     frozen = [each for each in states if each.state is not PackState.READABLE]
     if frozen or failures or not states:
-        raise Unexpected(f"{len(frozen)} of {len(states)} packs frozen, {len(failures)} not seen")
+        raise Unexpected(
+            f"{len(frozen)} of {len(states)} packs frozen, {len(failures)} could not be checked"
+        )
     return f"{len(states)} packs, all readable"
 
 
@@ -260,7 +262,7 @@ def put_logs_back(stage: Stage) -> str:
 
 
 def validate_digests(stage: Stage) -> str:
-    """Out of packs alone: nothing else is left."""
+    """Validates from packs alone: the originals are deleted by now."""
     request = Request(*stage.organisation.signed, read_from=ReadFrom.PACKS)
     with stage.open_job(stage.window) as job:
         accounts = find_accounts(job.store, [TARGET], [], [], request.read_from)
@@ -274,7 +276,7 @@ def validate_digests(stage: Stage) -> str:
         result = validate(job.store, job.workers, [TARGET], accounts, request, keys, lambda _: None)
     seen = f"{result.count(State.VALID)} valid, {result.count(State.INVALID)} invalid"
     if result.holes:
-        seen += f", {len(result.holes)} times without a digest"
+        seen += f", {len(result.holes)} gaps without a digest"
     if not result.is_sound:
         raise Unexpected(seen)
     return seen
@@ -304,7 +306,7 @@ STEPS = (
     ),
     Step(
         "kill-while-deleting",
-        "kill a run in the midst of its deletions",
+        "kill a run while it deletes",
         "nothing is lost",
         die_while_deleting,
     ),
@@ -320,7 +322,7 @@ STEPS = (
     Step(
         "versions",
         "look at an older version, and at a deleted key",
-        "one is packed, the other left alone",
+        "the version is packed, the key is left alone",
         look_at_versions,
     ),
     Step("thaw", "ask what must be thawed", "nothing", look_whether_frozen),
@@ -328,7 +330,7 @@ STEPS = (
     Step("put-back", "put all originals back elsewhere", "byte for byte", put_logs_back),
     Step(
         "validate",
-        "validate CloudTrail's signatures out of the packs",
+        "validate CloudTrail's signatures from the packs",
         "all are valid",
         validate_digests,
     ),

@@ -1,7 +1,7 @@
-"""A very small synthetic organisation: a day of CloudTrail, Config and signed digests of two
-accounts, and what must be left alone.
+"""A very small synthetic organisation: one day of CloudTrail logs, Config logs and signed digests
+of two accounts, plus objects that a run must leave alone.
 
-Its accounts and names are nobody's. What it writes is worth nothing.
+Its accounts and names are invented, and its logs contain nothing real.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ REGION = "eu-west-1"
 TRAIL = "rehearsal-trail"
 HOURS = (1, 9, 17)
 COPY_BYTES_MIN = 10 * MIB
-"""The least that `copy_size_min` allows."""
+"""The smallest value that `copy_size_min` allows."""
 LARGE_BYTES = COPY_BYTES_MIN + 1_000
-"""Of the one log that S3 copies by itself into its pack."""
+"""Size of the one log that S3 copies into its pack with UploadPartCopy."""
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """An object, as it is delivered. `is_log` is what a run is to take."""
+    """An object as it is delivered. `is_log`: a run should pack it."""
 
     key: str
     data: bytes = field(repr=False)
@@ -54,21 +54,21 @@ class Organisation:
     day: date
     key: SigningKey
     has_large: bool = True
-    """One of the logs is so large that S3 is to copy it into its pack."""
+    """One of the logs is so large that S3 copies it into its pack."""
 
     def list_originals(self) -> list[Original]:
-        """Logs, digests, and strangers."""
+        """Logs, digests and objects that are not logs of this day."""
         logs = [log for account in ACCOUNTS for log in self._list_logs(account)]
         signed = [log for log in logs if f"/{ACCOUNTS[0]}/CloudTrail/" in log.key]
         large = [self._make_large()] if self.has_large else []
         return [*logs, *large, *self._list_digests(signed), *self._list_strangers()]
 
     def make_late(self) -> Original:
-        """A log of the same day that comes when the others are packed."""
+        """A log of the same day that arrives after the others were packed."""
         return self._make_trail_log(ACCOUNTS[1], 23, "late")
 
     def make_hidden(self) -> Original:
-        """A log of the day that somebody deletes, where a marker then hides it."""
+        """A log of the day that is then deleted, so that a delete marker hides it."""
         return self._make_trail_log(ACCOUNTS[0], 5, "hidden")
 
     @property
@@ -77,7 +77,7 @@ class Organisation:
 
     @property
     def signed(self) -> tuple[datetime, datetime]:
-        """The hours that digests cover, of the first account."""
+        """The hours that the digests of the first account cover."""
         return self.midnight + 2 * HOUR, self.midnight + 4 * HOUR
 
     def _list_logs(self, account: str) -> Iterator[Original]:
@@ -106,7 +106,7 @@ class Organisation:
         return Original(key, _zip(document))
 
     def _make_large(self) -> Original:
-        """Of bytes that nobody needs to compress."""
+        """Filled with random digits and stored uncompressed, which is quick to make."""
         account, when = ACCOUNTS[1], self.midnight + 12 * HOUR
         noise = random.Random(str(self.day)).randbytes(LARGE_BYTES // 2).hex()
         document = {"Records": [_make_event(account, when, 0) | {"noise": noise}]}
@@ -117,7 +117,7 @@ class Organisation:
         return Original(key, _zip(document, level=0))
 
     def _list_digests(self, logs: Sequence[Original]) -> Iterator[Original]:
-        """Two of a chain; the second names what the first one signed."""
+        """A chain of two digests; the second names the first, with its hash and signature."""
         previous: Mapping[str, str | None] | None = None
         for number, named in enumerate((logs[:1], logs[1:])):
             end = self.signed[0] + (number + 1) * HOUR
@@ -143,7 +143,9 @@ class Organisation:
         logs: Sequence[Original],
         previous: Mapping[str, str | None] | None,
     ) -> dict[str, object]:
-        """https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html"""
+        """The fields of a digest:
+        https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
+        """
         before = previous or {}
         return {
             "awsAccountId": ACCOUNTS[0],
@@ -174,7 +176,7 @@ class Organisation:
         }
 
     def _list_strangers(self) -> Iterator[Original]:
-        """Another day's log, and what is none."""
+        """A log of another day, and two objects that are not logs."""
         before = Organisation(self.bucket, self.day - timedelta(days=40), self.key)
         yield replace(before._make_trail_log(ACCOUNTS[0], 1, "otherday"), is_log=False)
         folder = self._folder(ACCOUNTS[0], "Config")
@@ -204,7 +206,9 @@ def _string_to_sign(
     document: bytes,
     previous: Mapping[str, str | None] | None,
 ) -> bytes:
-    """https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html"""
+    """What CloudTrail signs:
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-custom-validation.html
+    """
     signed = previous["Signature"] if previous else "null"
     digest = hashlib.sha256(document).hexdigest()
     return f"{_encode_time(end)}\n{bucket}/{key}\n{digest}\n{signed}".encode()

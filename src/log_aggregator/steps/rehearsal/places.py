@@ -1,7 +1,7 @@
-"""Where a rehearsal takes place: in buckets that are made for it, or under a prefix of its own in a
-bucket that is named; and the removal of everything that it left there.
+"""Where a rehearsal takes place: in new buckets, or under a new prefix of a bucket that the user
+names; and the removal of everything that it wrote there.
 
-Nothing that lies anywhere else is listed, written or deleted.
+Nothing outside is listed, written or deleted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from log_aggregator.ports.store import ObjectStore
 
 NAME = "log-aggregator-rehearsal"
 REMOVALS_MAX = 3
-"""What is deleted may only just have been written, or a lock on it may only just have ended."""
+"""Tries to empty a prefix. An object may still be under a lock that ends within seconds."""
 CLEAN_UPS_MAX = 3
 ENABLED = "Enabled"
 
@@ -39,15 +39,15 @@ class Place:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """How reports name this kind of bucket."""
         states = {None: "without versions", ENABLED: "with versions"}
         return states.get(self.versioning, "whose versions are suspended")
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a life takes place: logs are delivered to one place, and packed into the other, which
-    may be the same. `folder` keeps it apart from other lives there.
+    """Where a life takes place: logs are delivered to one place and packed into the other, which
+    may be the same. `folder` separates it from other lives there.
     """
 
     logs: Place
@@ -56,7 +56,7 @@ class Scene:
 
     @classmethod
     def list_all(cls, places: Sequence[Place]) -> list[Scene]:
-        """One for each kind of bucket. Packs go where versions are, as they should."""
+        """One scene for each kind of bucket. Packs go to a bucket with versions if there is one."""
         packs = next((each for each in places if each.versioning == ENABLED), None)
         kinds = {each.title: each for each in reversed(places)}
         logs = [each for each in places if each is kinds[each.title]]
@@ -67,7 +67,7 @@ class Scene:
         return self.logs.title
 
     def shorten(self, text: str) -> str:
-        """Without the names of scratch buckets and prefixes, which say nothing to anybody."""
+        """Removes the random names of scratch buckets and prefixes from a text."""
         for place in (self.logs, self.packs):
             where = f"{place.prefix}{self.folder}/"
             text = text.replace(f"s3://{place.bucket}/{where}", "").replace(where, "")
@@ -76,7 +76,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """What is planned: the names of the buckets that will be made, or the bucket that was named."""
+    """The plan: the names of the buckets to create, or the bucket that the user named."""
 
     prefix: str
     new_buckets: tuple[str, ...] = ()
@@ -84,7 +84,7 @@ class Venue:
 
     @classmethod
     def plan(cls, named_bucket: str | None = None) -> Venue:
-        """With a name that nothing else has."""
+        """With a random prefix, so that it cannot meet other objects."""
         name = f"{NAME}-{secrets.token_hex(6)}"
         if named_bucket is not None:
             return cls(f"{name}/", named_bucket=named_bucket)
@@ -93,32 +93,34 @@ class Venue:
 
 @dataclass(slots=True)
 class Places:
-    """Those that are open, and what is to be removed in the end."""
+    """The places in use, and what must be removed at the end."""
 
     found: list[Place] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
-    """Buckets."""
+    """Buckets that the rehearsal created."""
     left: list[str] = field(default_factory=list)
     """What could not be removed, and why."""
 
     def list_all(self) -> list[str]:
-        """For people."""
+        """Everything that must be removed, in words."""
         prefixes = [f"s3://{place.bucket}/{place.prefix}" for place in self.found]
         return [*prefixes, *(f"bucket {name}" for name in self.made)]
 
 
 def check_venue(store: ObjectStore, buckets: ScratchBuckets, venue: Venue) -> list[Place]:
-    """What the named bucket is like. Raises CannotStart where nothing may be rehearsed in it."""
+    """The place in the named bucket, if there is one. Raises CannotStart if the bucket is not fit
+    for a rehearsal.
+    """
     bucket = venue.named_bucket
     if bucket is None:
         return []
-    with cannot_start(f"bucket {bucket!r} cannot be looked at"):
+    with cannot_start(f"bucket {bucket!r} cannot be examined"):
         versioning = store.get_bucket_versioning(bucket)
         lock = buckets.find_lock(bucket)
     if lock is not None and lock.is_default:
         raise CannotStart(
-            f"bucket {bucket!r} locks every new object by default, so nothing could be removed "
-            "again: name another bucket, or none"
+            f"bucket {bucket!r} locks every new object by default, so the rehearsal could not "
+            "clean up: name another bucket, or none"
         )
     return [Place(bucket, venue.prefix, versioning, has_lock=lock is not None)]
 
@@ -127,7 +129,7 @@ def check_venue(store: ObjectStore, buckets: ScratchBuckets, venue: Venue) -> li
 def open_places(
     store: ObjectStore, buckets: ScratchBuckets, venue: Venue, places: Places
 ) -> Iterator[list[Place]]:
-    """Makes what has to be made. Whatever happens inside, everything goes at the end, but for what
+    """Creates the buckets. Whatever happens inside, everything is removed at the end, except what
     `places.left` then names. Raises CannotStart.
     """
     try:
@@ -140,11 +142,11 @@ def open_places(
 
 
 def _clean_up_surely(buckets: ScratchBuckets, places: Places) -> None:
-    """A stop that comes now is answered when everything is removed. One stop may come as two
-    errors: by its signal, and by a request that it cut.
+    """Cleans up even if a stop arrives now, and raises the stop afterwards. One stop can arrive as
+    two errors: from its signal, and from the request that it cut off.
     """
     stop: BaseException | None = None
-    places.left = [f"{where}: stopped before it was removed" for where in places.list_all()]
+    places.left = [f"{where}: not removed, the command was stopped" for where in places.list_all()]
     for _ in range(CLEAN_UPS_MAX):
         try:
             places.left = clean_up(buckets, places)
@@ -156,17 +158,17 @@ def _clean_up_surely(buckets: ScratchBuckets, places: Places) -> None:
 
 
 def _make(store: ObjectStore, buckets: ScratchBuckets, place: Place, places: Places) -> Place:
-    """The second one with versions, and with Object Lock where that can be had."""
-    with cannot_start(f"bucket {place.bucket!r} cannot be made, and --bucket names none"):
+    """Creates a bucket; the second one with versions, and with Object Lock if the server has it."""
+    with cannot_start(f"bucket {place.bucket!r} cannot be created, and --bucket names none"):
         if buckets.exists(place.bucket):
-            raise CannotStart(f"bucket {place.bucket!r} is there already: start again")
+            raise CannotStart(f"bucket {place.bucket!r} already exists: start again")
         if not place.bucket.endswith("-versions"):
-            places.made.append(place.bucket)  # it may be made though the answer is lost
+            places.made.append(place.bucket)  # before the request: its answer may be lost
             buckets.create(place.bucket)
             return place
         places.made.append(place.bucket)
         has_lock = _create_locked(buckets, place.bucket)
-        with suppress(RequestFailed):  # a server without versions: nothing is asked of it
+        with suppress(RequestFailed):  # a server without versions: their promises are not probed
             if not has_lock:
                 buckets.switch_versions_on(place.bucket)
         versioning: str | None = None
@@ -184,7 +186,7 @@ def _create_locked(buckets: ScratchBuckets, name: str) -> bool:
 
 
 def clean_up(buckets: ScratchBuckets, places: Places) -> list[str]:
-    """Removes what is under the prefix, and then the buckets that were made. Returns what is left,
+    """Removes what is under the prefix, then the buckets that were created. Returns what is left,
     a line for each place.
     """
     left = []
@@ -204,13 +206,13 @@ def _try(what: str, remove: Callable[[], Sequence[str]]) -> list[str]:
 
 
 def _empty(buckets: ScratchBuckets, bucket: str, prefix: str) -> list[str]:
-    with suppress(RequestFailed):  # some servers list no uploads; a bucket without them goes
+    with suppress(RequestFailed):  # some servers cannot list uploads, and then do not need it
         buckets.abort_uploads(bucket, prefix)
     for _ in range(REMOVALS_MAX):
         entries = buckets.list_entries(bucket, prefix)
-        # A server that ignores the prefix lists what is not ours.
+        # A server that ignores the prefix would list the user's own objects.
         if any(not entry.key.startswith(prefix) for entry in entries):
-            return ["the server lists what is not under this prefix; nothing was removed"]
+            return ["the server lists keys outside this prefix; nothing was removed"]
         if not entries:
             return []
         buckets.remove_entries(bucket, entries)

@@ -1,4 +1,4 @@
-"""A rehearsal: every promise is probed, and a life is lived in each kind of bucket."""
+"""A rehearsal: probes every promise, and takes logs through a life in each kind of bucket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from log_aggregator.steps.rehearsal.stage import LOGS, Death, Stage
 
 
 class ScratchHands(Hands, ScratchBuckets, Protocol):
-    """Everything that goes past the object store."""
+    """Everything that bypasses the object store."""
 
 
 class Rooms(Protocol):
@@ -34,12 +34,12 @@ class Rooms(Protocol):
     ) -> AbstractContextManager[Job]: ...
 
     def locate(self, scene: Scene, bucket: str, key: str) -> tuple[str, str]:
-        """(real bucket, real key) of a life's bucket and key."""
+        """The real bucket and key of a life's bucket and key."""
 
 
 @dataclass(slots=True)
 class Rehearsed:
-    """What was seen. It grows, so that what was seen until a stop is there."""
+    """The results. They grow as the rehearsal proceeds, so that a stop keeps those so far."""
 
     venue: Venue
     places: Places = field(default_factory=Places)
@@ -51,8 +51,8 @@ class Rehearsed:
 
     @property
     def is_kept(self) -> bool:
-        """All that safety rests on is kept, every step went as it should, and nothing is left
-        behind. What was not asked, for want of such a bucket, says nothing.
+        """Whether every promise that safety relies on holds, every step went as expected, and
+        nothing was left behind. A promise that could not be probed here counts neither way.
         """
         unsafe = [each for each in PROMISES if is_unsafe(each, self.answers.get(each.name))]
         rows = [row for rows in self.lives.values() for row in rows]
@@ -61,8 +61,8 @@ class Rehearsed:
 
 
 def is_unsafe(promise: Promise, answer: Answer | None) -> bool:
-    """Safety rests on it, and the server does not keep it. Where it refuses nothing is lost, and
-    nothing is deleted either.
+    """Whether safety relies on the promise and the server does not keep it. If the server refuses
+    the request, nothing is lost, but nothing is deleted either.
     """
     return (
         promise.rests is Rests.SAFETY
@@ -72,7 +72,7 @@ def is_unsafe(promise: Promise, answer: Answer | None) -> bool:
 
 
 def count_steps(venue: Venue) -> int:
-    """Of which `watch` is told."""
+    """The number of calls of `watch`."""
     return len(PROMISES) + len(STEPS) * max(1, len(venue.new_buckets))
 
 
@@ -84,8 +84,8 @@ def rehearse(
     result: Rehearsed,
     watch: Callable[[str], None],
 ) -> None:
-    """Fills `result`. A stop is no error: what was made is removed, and `result` says so. Raises
-    CannotStart.
+    """Fills `result`. A stop is not an error: everything is cleaned up, and `result` says so.
+    Raises CannotStart.
     """
     try:
         with open_places(store, hands, result.venue, result.places) as places:
@@ -97,7 +97,7 @@ def rehearse(
                 has_large = can_copy(result.answers, scene)
                 stage = make_stage(hands, rooms, scene, day, has_large=has_large)
                 rows = result.lives[scene.title] = []
-                # One by one, so that a stop keeps those that are there.
+                # One by one, so that a stop keeps the rows so far.
                 rows.extend(
                     replace(row, seen=scene.shorten(row.seen)) for row in live(stage, watch)
                 )
@@ -106,7 +106,7 @@ def rehearse(
 
 
 def make_ground(store: ObjectStore, hands: Hands, places: list[Place]) -> Ground:
-    """Of the first bucket, and of those that have versions and locks."""
+    """The first bucket, and those that have versions and locks, for probing."""
     first = places[0]
     versioned = next((each for each in places if each.versioning == ENABLED), None)
     locked = next((each for each in places if each.has_lock), None)
@@ -122,9 +122,9 @@ def make_ground(store: ObjectStore, hands: Hands, places: list[Place]) -> Ground
 
 
 def can_copy(answers: Mapping[str, Answer], scene: Scene) -> bool:
-    """Whether a run can have S3 copy a large log there: the server copies ranges, and says the
-    checksum of a copy, or gives the range to compute it. Else a run leaves such logs alone, which
-    the promises say already.
+    """Whether a run can have S3 copy a large log there. The server must copy ranges, and must
+    return the checksum of a copied part, or serve the range so that it can be computed. Otherwise a
+    run leaves large logs alone, which the promises already report.
     """
     ranges = "version-range" if scene.logs.versioning == ENABLED else "get-range"
     kept = {name for name, answer in answers.items() if answer.seen is Seen.KEPT}
@@ -132,7 +132,7 @@ def can_copy(answers: Mapping[str, Answer], scene: Scene) -> bool:
 
 
 def make_stage(hands: Hands, rooms: Rooms, scene: Scene, day: date, *, has_large: bool) -> Stage:
-    """A life in a scene."""
+    """The stage for one life in a scene."""
 
     def deliver(original: Original) -> None:
         bucket, key = rooms.locate(scene, LOGS, original.key)

@@ -1,5 +1,5 @@
 """A key that signs the digests of a rehearsal, as CloudTrail signs its own. It is made for one
-rehearsal and kept nowhere; what it signs is worth nothing.
+rehearsal and never stored; its signatures prove nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from log_aggregator.ports.trail_keys import TrailKey
 
 EXPONENT = 65_537
 PRIME_BITS = MODULUS_BITS_MIN // 2
-"""The shortest that is taken as a key at all: made in a moment."""
+"""For the shortest key that validation accepts, which is quick to make."""
 ROUNDS = 40
-"""Of Miller-Rabin, with bases by chance: a composite passes all of them once in 2^80."""
+"""Rounds of Miller-Rabin with random bases: a composite passes all of them once in 2^80."""
 SMALL_PRIMES = tuple(
     number
     for number in range(3, 2_000, 2)
@@ -41,13 +41,14 @@ class SigningKey:
 
     @property
     def der(self) -> bytes:
-        """PKCS#1's RSAPublicKey, as CloudTrail's ListPublicKeys gives it."""
+        """The RSAPublicKey of PKCS#1, as CloudTrail's ListPublicKeys returns it
+        (https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_ListPublicKeys.html)."""
         numbers = _encode(INTEGER, _octets(self.public.n)) + _encode(INTEGER, _octets(EXPONENT))
         return _encode(SEQUENCE, numbers)
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits, as CloudTrail's."""
+        """32 hex digits, like CloudTrail's."""
         return hashlib.md5(self.der, usedforsecurity=False).hexdigest()
 
 
@@ -66,7 +67,7 @@ class RehearsalKeys:
 
 
 def make_signing_key() -> SigningKey:
-    """Another one each time."""
+    """A new random key."""
     p = _make_prime()
     q = _make_prime()
     while q == p:

@@ -1,5 +1,5 @@
-"""Where a life is rehearsed: three buckets that are empty, an organisation that delivers to one of
-them, and a look at what is left of it.
+"""Where a life is rehearsed: three empty buckets, an organisation that delivers to one of them, and
+the means to see what is left.
 """
 
 from __future__ import annotations
@@ -35,18 +35,20 @@ from log_aggregator.steps.retrieval.fetch import (
 from log_aggregator.steps.retrieval.find import FoundPack, find
 
 LOGS, PACKS, RETURNED = "rehearsal-logs", "rehearsal-packs", "rehearsal-returned"
-"""The buckets of a life, each of them a prefix of a real one."""
+"""The buckets of a life. Each is a prefix of a real bucket."""
 TARGET = Target(PACKS)
 
 
 class Killed(BaseException):
-    """The process is dead, as after `kill -9`. No `except Exception` outlives it."""
+    """The process is dead, as after `kill -9`. A BaseException, so `except Exception` does not
+    catch it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """The last call of a run: the first one that does this in this bucket, to a key that begins
-    so.
+    """The call at which a run dies: the first of these operations in this bucket on a key with this
+    prefix.
     """
 
     operations: frozenset[str]
@@ -64,19 +66,19 @@ class OpenJob(Protocol):
 
 @dataclass(slots=True)
 class Stage:
-    """A life on its way. `deliver` writes as AWS's services do: past the object store, over
-    whatever is there.
+    """One life in progress. `deliver` writes as AWS's services do: without our object store, and
+    without conditions.
     """
 
     open_job: OpenJob
     deliver: Callable[[Original], None]
     hide: Callable[[str], None]
-    """Deletes a key as anybody does: where there are versions, a marker hides them."""
+    """Deletes a key without a version id: where there are versions, a delete marker hides them."""
     wait: Callable[[], None]
-    """Until S3's clock, of whole seconds, has moved on."""
+    """Waits until S3's clock, which counts whole seconds, has moved on."""
     organisation: Organisation
     has_versions: bool = False
-    """Of the bucket that logs are delivered to."""
+    """Whether the bucket that logs are delivered to has versions."""
     older: dict[str, bytes] = field(default_factory=dict)
     """Older versions of logs, by their keys; `originals` has the newest."""
     hidden: set[str] = field(default_factory=set)
@@ -84,7 +86,7 @@ class Stage:
     originals: dict[str, Original] = field(default_factory=dict)
     """Everything that was delivered, by its key."""
     _compared: set[tuple[str, str, str]] = field(default_factory=set)
-    """(bucket, key, ETag) of what was read and is as it was delivered."""
+    """(bucket, key, ETag) of objects that were read and equal what was delivered."""
 
     @property
     def window(self) -> DateWindow:
@@ -92,18 +94,19 @@ class Stage:
 
     @property
     def logs(self) -> dict[str, Original]:
-        """Those that are to be packed."""
+        """The originals that a run should pack."""
         return {key: each for key, each in self.originals.items() if each.is_log}
 
     def take(self, original: Original) -> None:
-        """It is delivered."""
+        """Delivers an original."""
         self.originals[original.key] = original
         self.deliver(original)
 
     def take_versions(self, log: Original, hidden: Original) -> None:
-        """A log comes twice, and another one is deleted by somebody.
+        """Delivers a log twice, and another one that is then deleted.
 
-        Between the two a second has to pass: else nobody can tell which one is the newer.
+        A second must pass between the two versions: LastModified counts whole seconds, so otherwise
+        they could not be told apart by age.
         """
         self.older[log.key] = gzip.compress(log.data, mtime=0)
         self.deliver(replace(log, data=self.older[log.key]))
@@ -114,7 +117,7 @@ class Stage:
         self.hidden.add(hidden.key)
 
     def run(self, death: Death | None = None) -> RunResult | None:
-        """As `run` does. None where it was killed."""
+        """Runs as the command `run` does. None if it was killed."""
         try:
             with self.open_job(self.window, death) as job:
                 now = job.clock.now()
@@ -131,7 +134,7 @@ class Stage:
         return tolerate_gaps(find(job.store, job.workers, [TARGET], query), gaps)
 
     def choose(self, job: Job, *, newest_only: bool = False) -> Iterator[Wanted]:
-        """Everything that is packed and has an index."""
+        """All members of packs that have an index."""
         return choose(self.find(job, []), VersionChoice(newest_only=newest_only))
 
     def read_versions(self, job: Job, key: str) -> set[bytes]:
@@ -140,7 +143,7 @@ class Stage:
         return {b"".join(fetched.pieces) for fetched in fetch(job.store, job.workers, wanted)}
 
     def read_packed(self, job: Job, keys: Collection[str]) -> set[str]:
-        """Those of the keys whose originals come out of packs with their bytes and metadata."""
+        """Those of the keys whose originals come out of packs with the same bytes and metadata."""
         found = set()
         wanted = (narrow for each in self.choose(job) if (narrow := _narrow(each, keys)))
         for fetched in fetch(job.store, job.workers, wanted):
@@ -150,11 +153,11 @@ class Stage:
         return found
 
     def list_packed(self, job: Job) -> set[str]:
-        """The keys of originals that are members of packs, as the indexes say."""
+        """The keys of originals that the indexes name as members."""
         return {member.key for found in self.find(job, []) for member in found.members}
 
     def find_left(self, store: ObjectStore, bucket: str = LOGS) -> set[str]:
-        """The keys of originals that lie in a bucket with their bytes and metadata."""
+        """The keys of originals that lie in a bucket with the same bytes and metadata."""
         return {key for key in self.originals if self._is_there(store, bucket, key)}
 
     def find_lost(self) -> set[str]:
@@ -174,7 +177,9 @@ class Stage:
         )
 
     def _is_there(self, store: ObjectStore, bucket: str, key: str) -> bool:
-        """Whose ETag was seen before is the same, and is not read again."""
+        """Whether the original lies there unchanged. An ETag that was compared before is not read
+        again.
+        """
         original = self.originals[key]
         try:
             etag = store.head_object(bucket, key).etag
@@ -190,6 +195,6 @@ class Stage:
 
 
 def _narrow(wanted: Wanted, keys: Collection[str]) -> Wanted | None:
-    """Only these members; None where there are none."""
+    """Only these members; None if the pack has none of them."""
     members = tuple(member for member in wanted.pack.members if member.key in keys)
     return replace(wanted, pack=replace(wanted.pack, members=members)) if members else None

@@ -1,4 +1,4 @@
-"""Adopted aggregates: found and checked by the indexes that `index adopt` made of them. Nothing
+"""Finds and checks adopted aggregates, by the indexes that `index adopt` wrote for them. Nothing
 here writes or deletes.
 """
 
@@ -41,7 +41,7 @@ class AdoptedEntry:
 def list_adopted(
     store: ObjectStore, workers: Workers, target: Target, query: Query
 ) -> list[AdoptedEntry]:
-    """Those whose group may match. One request where nothing was ever adopted."""
+    """The aggregates whose group may match. Takes one request if nothing was ever adopted."""
     if not store.list_prefixes(target.bucket, prefix=f"{target.root}{ADOPTED}").prefixes:
         return []
     found = list_folder(store, workers, target, query, ADOPTED)
@@ -54,8 +54,8 @@ def list_adopted(
 
 @dataclass(frozen=True, slots=True)
 class FoundAggregate:
-    """An adopted aggregate with members that are looked for. `stored` is what S3 says of it now;
-    None where it is gone.
+    """An adopted aggregate with members that match. `stored` is what HeadObject returns now, or
+    None if it is gone.
     """
 
     aggregate: Aggregate
@@ -66,9 +66,7 @@ class FoundAggregate:
 def find_adopted(
     store: ObjectStore, workers: Workers, target: Target, query: Query
 ) -> Iterator[FoundAggregate | GroupFailed]:
-    """Adopted aggregates with members that match; and, of those whose index cannot be read, what is
-    wrong with it.
-    """
+    """Adopted aggregates with members that match, and an error for each unreadable index."""
     asked = AdoptedQuery.of(query)
     if asked is None:
         return
@@ -100,10 +98,8 @@ def _head_if_there(store: ObjectStore, aggregate: Aggregate) -> StoredObject | N
 def check_adopted(
     store: ObjectStore, target: Target, index_key: str, *, read_back: bool
 ) -> Adopted:
-    """Whether an adopted aggregate is still what its index says: by its size and checksum, or by
-    all of its bytes.
-
-    Raises VerificationError, BadPack, NotFound, ObjectFrozen.
+    """Checks that an adopted aggregate still matches its index: by size and checksum, or by all of
+    its bytes. Raises VerificationError, BadPack, NotFound, ObjectFrozen.
     """
     adopted, members = _read_index(store, target, index_key)
     stored = _head(store, adopted)
@@ -111,7 +107,7 @@ def check_adopted(
     if read_back or not is_proven:
         _read_back(store, adopted, stored, members)
     else:
-        for _ in members:  # the whole index can be read
+        for _ in members:  # decoding them checks the rest of the index
             pass
     return adopted
 
@@ -119,8 +115,8 @@ def check_adopted(
 def _read_index(
     store: ObjectStore, target: Target, index_key: str
 ) -> tuple[Adopted, Iterator[Member]]:
-    """Its first line, and the members one by one. Raises BadPack, also while the members are
-    taken.
+    """The index's first line, and its members one by one. Raises BadPack, also while the members
+    are consumed.
     """
     where = f"s3://{target.bucket}/{index_key}"
     data = store.get_object(target.bucket, index_key).data
@@ -141,13 +137,14 @@ def _head(store: ObjectStore, adopted: Adopted) -> StoredObject:
         return store.head_object(adopted.aggregate.bucket, adopted.aggregate.key)
     except NotFound as error:
         raise NotFound(
-            f"{adopted.aggregate.place}: its index is there, the aggregate is not", code=error.code
+            f"{adopted.aggregate.place}: its index exists, but the aggregate does not",
+            code=error.code,
         ) from None
 
 
 def _compare_head(adopted: Adopted, stored: StoredObject) -> bool:
-    """Whether what S3 says of the aggregate proves that it is the same. Raises VerificationError
-    where it says that it is not.
+    """Whether size, checksum or ETag prove that the aggregate is the same. Raises VerificationError
+    if they prove that it is not.
     """
     aggregate = adopted.aggregate
     if stored.size_bytes != aggregate.size_bytes:
@@ -156,9 +153,7 @@ def _compare_head(adopted: Adopted, stored: StoredObject) -> bool:
             f"{aggregate.size_bytes} were adopted"
         )
     if stored.crc64nvme is not None and stored.crc64nvme != adopted.crc64nvme:
-        raise VerificationError(
-            f"{aggregate.place}: its checksum differs from that of what was adopted"
-        )
+        raise VerificationError(f"{aggregate.place}: its checksum differs from the adopted one")
     return stored.crc64nvme is not None or stored.etag == aggregate.etag
 
 
@@ -176,8 +171,8 @@ def _read_back(
             or found != GzipMember(member.offset, member.length_bytes, member.sha256 or "")
         ):
             name = member.key if member else adopted.aggregate.key
-            raise VerificationError(f"{adopted.aggregate.place}: {name} is not what the index says")
+            raise VerificationError(f"{adopted.aggregate.place}: {name} does not match the index")
     if stream.running.crc != adopted.crc64nvme:
         raise VerificationError(
-            f"{adopted.aggregate.place}: its checksum differs from that of what was adopted"
+            f"{adopted.aggregate.place}: its checksum differs from the adopted one"
         )

@@ -1,5 +1,5 @@
-"""Which packs there are: all that have an index, and those that lost it. Only what can match is
-listed, and nothing is read.
+"""Lists the packs that exist: all that have an index, and those that lost it. Lists only what can
+match, and reads nothing.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from log_aggregator.steps.workers import Workers
 _INDEXES = "indexes/"
 _PACKS = "packs/"
 _PATH = re.compile("(?:[A-Za-z0-9._-]+/){3}")
-"""What cannot be a group's is none of ours."""
+"""The path of a group; anything else is not ours."""
 
 _LISTING_BYTES = 256 * 1024
-"""A page of a listing in memory, about."""
+"""Roughly what a page of a listing takes in memory."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class CatalogEntry:
-    """A pack, by its key or by that of its index; and what the listings said of the two."""
+    """A pack, known by its key or its index's key, with what the listings showed of both."""
 
     group: Group
     pack_key: str
     index_bytes: int | None = field(default=None, compare=False)
-    """None: there is no index, or it was not listed."""
+    """None: the index does not exist, or was not listed."""
     pack_bytes: int | None = field(default=None, compare=False)
-    """None: there is no pack, or it was not listed."""
+    """None: the pack does not exist, or was not listed."""
     storage_class: str | None = field(default=None, compare=False)
 
 
 def list_packs(
     store: ObjectStore, workers: Workers, target: Target, query: Query
 ) -> list[CatalogEntry]:
-    """Packs that may hold what is looked for, from the indexes and from the packs: neither without
-    the other goes unseen.
+    """Packs that may hold what the query looks for. Lists both indexes and packs, so that an index
+    without a pack, or a pack without an index, is found too.
     """
     return sorted(iter_packs(store, workers, target, query))
 
@@ -50,12 +50,13 @@ def list_packs(
 def iter_packs(
     store: ObjectStore, workers: Workers, target: Target, query: Query
 ) -> Iterator[CatalogEntry]:
-    """The same as `list_packs`, while it is listed, in the order of the keys: accounts are listed
-    side by side, one is held at a time, and a few ahead; of each only the days that can match.
+    """The same as `list_packs`, but yields while listing, in key order. Accounts are listed
+    concurrently, with only a few in memory, and for each only the days that can match.
     """
 
     def list_account(path: str) -> list[CatalogEntry]:
-        # Indexes first. Whatever has one by now has its pack, too, when the packs are listed.
+        # Indexes first: a run writes a pack before its index, so the pack of any listed index
+        # exists by the time the packs are listed.
         indexes, packs = (
             dict(_list_account(store, target, folder, path, query)) for folder in (_INDEXES, _PACKS)
         )
@@ -75,8 +76,8 @@ def iter_packs(
 def list_folder(
     store: ObjectStore, workers: Workers, target: Target, query: Query, folder: str
 ) -> Iterator[tuple[Group, LogObject]]:
-    """What lies in another folder that is laid out by group as packs and indexes are, as far as its
-    group may match; accounts are listed side by side.
+    """The objects of another folder that is laid out by group, like packs and indexes, whose group
+    may match. Accounts are listed concurrently.
     """
 
     def list_account(path: str) -> list[tuple[Group, LogObject]]:
@@ -88,7 +89,7 @@ def list_folder(
 
 
 def entry_of(target: Target, pack_key: str) -> CatalogEntry:
-    """What a pack's key says. Raises ValueError where it is none of this target's."""
+    """The entry of a pack's key. Raises ValueError if it is not one of this target's."""
     packs = f"{target.root}{_PACKS}"
     parts = pack_key.removeprefix(packs).split("/", 6)
     day = _day_of("/".join(parts[3:]))
@@ -98,7 +99,7 @@ def entry_of(target: Target, pack_key: str) -> CatalogEntry:
 
 
 _Listed = dict[str, tuple[Group, LogObject]]
-"""By the pack's key."""
+"""The pack's key -> its group, and the object that was listed."""
 
 
 def _join(indexes: _Listed, packs: _Listed) -> Iterator[CatalogEntry]:
@@ -119,8 +120,8 @@ def _join(indexes: _Listed, packs: _Listed) -> Iterator[CatalogEntry]:
 def _account_paths(
     store: ObjectStore, workers: Workers, target: Target, folder: str, query: Query
 ) -> list[str]:
-    """`<source bucket>/<log type>/<account>/` in a folder; a level whose names are known is not
-    listed.
+    """`<source bucket>/<log type>/<account>/` in a folder. A level whose names the query gives is
+    not listed.
     """
     paths = [""]
     for names in (query.bucket_names, query.log_type_names, query.account_names):
@@ -149,8 +150,8 @@ def _descend(
 def _list_account(
     store: ObjectStore, target: Target, folder: str, path: str, query: Query
 ) -> Iterator[tuple[str, tuple[Group, LogObject]]]:
-    """(pack's key, (group, object)) for each of an account's days that can match. What else lies in
-    the folder is passed over.
+    """(pack's key, (group, object)) for each of an account's days that can match. Other objects in
+    the folder are ignored.
     """
     bucket, log_type, account = path.rstrip("/").split("/")
     prefix = f"{target.root}{folder}{path}"
@@ -167,11 +168,11 @@ def _list_account(
 def _list_days(
     store: ObjectStore, bucket: str, prefix: str, window: DateWindow
 ) -> Iterator[LogObject]:
-    """From the first day to the last and a little more, one request per thousand, under the prefix
-    that all of these days share.
+    """Lists from the first day to the last and a little beyond, one request per thousand objects,
+    under the prefix that all these days share.
 
-    What ends in a slash is no pack, so nothing is passed over by beginning right behind the day's
-    slash.
+    StartAfter excludes the key it names, here a day's folder; a key that ends in a slash is not a
+    pack, so no pack is missed.
     """
     shared = _shared_path(window)
     start = None if window.first == date.min else ListStart(f"{prefix}{window.first:%Y/%m/%d}/")
@@ -183,7 +184,7 @@ def _list_days(
 
 
 def _shared_path(window: DateWindow) -> str:
-    """`<YYYY>/<MM>/<DD>/`, as far as it is the same for all days."""
+    """`<YYYY>/<MM>/<DD>/`, as far as all days share it."""
     first, last = window.first, window.last
     if first == last:
         return f"{first:%Y/%m/%d}/"
@@ -193,7 +194,7 @@ def _shared_path(window: DateWindow) -> str:
 
 
 def _pack_key(target: Target, folder: str, key: str) -> str | None:
-    """None for what is neither a pack nor an index."""
+    """The pack's key, or None for a key that is neither a pack's nor an index's."""
     if folder != _INDEXES:
         return None if key.endswith("/") else key
     try:
@@ -203,7 +204,7 @@ def _pack_key(target: Target, folder: str, key: str) -> str | None:
 
 
 def _day_of(text: str) -> date | None:
-    """The day that a key begins with, behind its account; None for what is no pack's."""
+    """The day that follows the account in a key; None if it is not a pack's."""
     parts = text.split("/", 3)
     try:
         return date(int(parts[0]), int(parts[1]), int(parts[2])) if len(parts) > 3 else None
@@ -212,6 +213,6 @@ def _day_of(text: str) -> date | None:
 
 
 def list_source_buckets(store: ObjectStore, target: Target) -> list[str]:
-    """The source buckets that a target has packs of."""
+    """The source buckets whose packs a target has."""
     prefixes = store.list_prefixes(target.bucket, prefix=f"{target.root}indexes/").prefixes
     return [prefix.rstrip("/").rpartition("/")[2] for prefix in prefixes]

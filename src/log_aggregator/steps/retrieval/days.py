@@ -1,4 +1,4 @@
-"""Of which days there are packs."""
+"""Finds the days that have packs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from log_aggregator.steps.retrieval.catalog import iter_packs
 
 
 def find_packed_days(job: Job) -> DateWindow | None:
-    """The first and the last of them; None where there are no packs. Lists all indexes and packs.
-    Raises StoreError.
+    """The first and the last day with packs; None if there are no packs. Lists all indexes and
+    packs. Raises StoreError.
     """
     days = {
         entry.group.date

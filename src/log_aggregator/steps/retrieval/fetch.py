@@ -1,9 +1,9 @@
-"""Many originals back out of their packs: neighbours by one range read, several packs ahead, each
-checked as it passes.
+"""Fetches many originals from their packs: neighbours with one range read, several packs ahead,
+each member checked on the way.
 
-The one who takes them works in one thread and in one order: packs as they come, members front to
-end. Only reads run ahead, and never more of them than the workers' bound of bytes. A member is
-never here as a whole, unless whoever takes it keeps it.
+The caller takes them in one thread and in one order: packs as they come, members from front to end.
+Only reads run ahead, within the workers' limit of bytes. A member is never in memory as a whole,
+unless the caller keeps it.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ _LIMITS = MergeLimits()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An original that is coming. `pieces` are its bytes, right only once they have ended without
-    an error.
+    """An original that is being fetched. `pieces` are its bytes; they are proven right only once
+    they have ended without an error.
 
-    They must be taken, or left, before the next original is asked for. They raise BadPack,
-    VerificationError, or a StoreError: then nothing that was taken of them may be used.
+    Consume or skip them before asking for the next original. They may raise BadPack,
+    VerificationError or a StoreError; nothing that was taken of them may be used then.
     """
 
     pack: FoundPack
     member: Member
     is_newest: bool
-    """Of the versions of its key that were asked for, this is the newest."""
+    """It is the newest of the requested versions of its key."""
     pieces: Iterator[bytes]
     spares: tuple[FoundPack, ...] = ()
-    """Other packs that hold the same, each with that member alone: two runs at once can have packed
-    a log object twice.
+    """Other packs that hold the same original, each with that member only: two concurrent runs can
+    have packed a log object twice.
     """
 
     @property
@@ -75,23 +75,21 @@ class VersionChoice:
 
 
 Spares = Mapping[Identity, tuple[FoundPack, ...]]
-"""Of members that other packs hold too: those packs, each with that member alone."""
+"""A member's identity -> other packs that hold it too, each with that member only."""
 
 
 class Sink(Protocol):
     """Where originals go."""
 
     def take(self, original: Fetched) -> None:
-        """Takes all of it, or raises and leaves nothing of it behind. A GroupFailed is this
-        original's failure alone.
+        """Takes the whole original, or raises and leaves nothing of it behind. A GroupFailed
+        concerns only this original.
         """
 
 
 @dataclass(slots=True)
 class Losses:
-    """What failed. What is wrong with a pack is said once, not for each of the members that are
-    lost by it.
-    """
+    """What failed. A problem of a pack is reported once, not for each of its members."""
 
     failures: list[Failure] = field(default_factory=list)
     lost: int = 0
@@ -109,29 +107,29 @@ class Losses:
 
 @dataclass(slots=True)
 class FetchResult(Losses):
-    """What came back, and what did not."""
+    """What was fetched, and what was not."""
 
     originals: int = 0
     size_bytes: int = 0
     packs: int = 0
     rescued: int = 0
-    """Those of the originals that could not be read out of one pack, but out of another one."""
+    """Originals that could not be read from one pack, but from another."""
 
 
 class FetchProgress:
-    """Is told how it goes. This one shows nothing."""
+    """Is told how fetching proceeds. This class shows nothing."""
 
     def fetched(self, originals: int, size_bytes: int) -> None:
-        """So many so far."""
+        """Totals so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be fetched from one pack."""
+    """What to fetch from one pack."""
 
     pack: FoundPack
     newest: frozenset[Identity]
-    """Those of its members that are the newest version of their key."""
+    """Those members that are the newest version of their key."""
     spares: Spares = field(default_factory=dict)
 
 
@@ -142,9 +140,10 @@ def fetch_all(
     sink: Sink,
     progress: FetchProgress,
 ) -> FetchResult:
-    """Everything that is wanted goes into the sink. What fails is listed and the rest goes on.
+    """Fetches everything that is wanted into the sink. Failures are collected, and the rest
+    continues.
 
-    Raises Unreachable where S3 gives no answer, and whatever is wrong with the sink itself.
+    Raises Unreachable if S3 does not answer, and any error of the sink itself.
     """
     result = FetchResult()
     pack_keys: set[str] = set()
@@ -166,8 +165,8 @@ def fetch_all(
 def alternatives(
     store: ObjectStore, workers: Workers, original: Fetched, given_up: set[str]
 ) -> Iterator[Fetched]:
-    """The original, and then the same out of each other pack that holds it, but for those that were
-    given up.
+    """The original, then the same from each other pack that holds it, except packs that were given
+    up.
     """
     yield original
     for spare in original.spares:
@@ -177,9 +176,7 @@ def alternatives(
 
 
 def tolerate_gaps(packs: Iterable[FoundPack], failures: list[Failure]) -> Iterator[FoundPack]:
-    """All that is found. What could not be searched is a failure at the end, and harms nothing
-    else.
-    """
+    """All packs that are found. Indexes that could not be searched become a failure at the end."""
     try:
         yield from packs
     except IncompleteSearch as error:
@@ -187,8 +184,8 @@ def tolerate_gaps(packs: Iterable[FoundPack], failures: list[Failure]) -> Iterat
 
 
 def choose(packs: Iterable[FoundPack], choice: VersionChoice) -> Iterator[Wanted]:
-    """Of each key the wanted versions, each once, even where two packs hold it. All versions of a
-    key are of one group.
+    """The wanted versions of each key, each once even if two packs hold it. All versions of a key
+    belong to one group.
     """
     for _, group in groupby(packs, key=lambda pack: (pack.target, pack.group)):
         alike = list(group)
@@ -212,8 +209,8 @@ def choose(packs: Iterable[FoundPack], choice: VersionChoice) -> Iterator[Wanted
 def fetch(
     store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], limits: MergeLimits = _LIMITS
 ) -> Iterator[Fetched]:
-    """The originals, by pack and place. Raises Unreachable; all other trouble is raised by the
-    pieces of those that it is about.
+    """The originals, by pack and place. Raises Unreachable; any other error is raised by the pieces
+    of the originals that it concerns.
     """
     for batch in _batches(wanted):
         plans = [_plan(each, limits) for each in batch]
@@ -227,8 +224,8 @@ def fetch(
 def _take(
     store: ObjectStore, workers: Workers, sink: Sink, original: Fetched, given_up: set[str]
 ) -> bool:
-    """Whether it had to come out of another pack. Raises what was wrong with the first one where no
-    other one helps.
+    """Takes an original. True if it had to come from another pack. If no pack has it, raises the
+    error of the first one.
     """
     first: GroupFailed | None = None
     for each in alternatives(store, workers, original, given_up):
@@ -258,7 +255,7 @@ def _find_spares(pack: FoundPack, members: tuple[Member, ...], alike: list[Found
 
 
 def _batches(wanted: Iterable[Wanted]) -> Iterator[list[Wanted]]:
-    """Packs whose reads are planned together, so that those of small packs run ahead too."""
+    """Batches of packs whose reads are planned together, so that small packs are read ahead too."""
     batch: list[Wanted] = []
     members = 0
     for each in wanted:

@@ -1,5 +1,5 @@
-"""Finds members by what their keys say, from the warm indexes alone: no pack is touched, so nothing
-need be thawed.
+"""Finds members by their keys, from the indexes alone. Indexes are never archived, and no pack is
+read, so nothing needs thawing.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from log_aggregator.steps.retrieval.catalog import CatalogEntry, iter_packs
 from log_aggregator.steps.workers import Workers
 
 _ENTRIES_AT_ONCE = 2048
-"""So many entries of the catalog are known before their indexes are read, however many there are.
-"""
+"""Entries of the catalog are searched in batches of this size, however many there are."""
 _NAMED_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPack:
-    """A pack with members that are looked for: these, in the order of its index."""
+    """A pack and its members that match, in the order of its index."""
 
     target: Target
     pack_key: str
@@ -34,9 +33,7 @@ class FoundPack:
     members: tuple[Member, ...]
     pack_bytes: int | None = None
     storage_class: str | None = None
-    """Both as the listing said. None: there is an index and no pack, which has expired or was
-    deleted.
-    """
+    """Both from the listing. None: the index exists, but the pack has expired or was deleted."""
 
     @property
     def where(self) -> str:
@@ -46,14 +43,14 @@ class FoundPack:
 def find(
     store: ObjectStore, workers: Workers, targets: Iterable[Target], query: Query
 ) -> Iterator[FoundPack]:
-    """Packs with at least one member that matches, in the order of their keys, while they are
-    found; then adopted aggregates, each as a pack of the bucket that it lies in.
+    """Yields packs with at least one matching member, in key order, as they are found; then adopted
+    aggregates, each as a pack of the bucket that it lies in.
 
-    A key whose date is only a hint is looked for on the days of the hint; if it is nowhere there,
-    in all packs, which come last.
+    A key whose date is only a hint is searched on the days of the hint, and if it is not found
+    there, in all packs, which come last.
 
-    An index that cannot be read, or that is missing, stops nothing; but at the end, when all else
-    was found, it raises IncompleteSearch, which names it. Raises StoreError.
+    A missing or unreadable index does not stop the search; at the end IncompleteSearch is raised,
+    which names it. Raises StoreError.
     """
     gaps: dict[str, None] = {}
     places, hinted, seen = list(targets), frozenset(query.hinted_keys), set[str]()
@@ -70,7 +67,7 @@ def find(
 
 
 def _names(found: FoundPack) -> Iterator[str]:
-    """What somebody may have called its members."""
+    """The names by which a user may have asked for its members."""
     for member in found.members:
         yield member.key
         yield f"s3://{found.group.bucket}/{member.key}"
@@ -142,8 +139,8 @@ def _search_adopted(
 
 
 def _read_entry(store: ObjectStore, target: Target, entry: CatalogEntry, query: Query) -> FoundPack:
-    """A run may have written both after indexes were listed and before packs were, so the index of
-    a pack without one is asked for.
+    """Reads an entry's index. Also tries that of a pack without a listed index: a run may have
+    written both after indexes were listed and before packs were.
     """
     try:
         index = read_index(store, target, entry.pack_key)
@@ -168,6 +165,6 @@ def _check(gaps: dict[str, None]) -> None:
         return
     more = [f"... and {len(gaps) - _NAMED_MAX:,} more"] if len(gaps) > _NAMED_MAX else []
     raise IncompleteSearch(
-        f"packs whose members were not searched, for want of an index: {len(gaps):,}",
+        f"{len(gaps):,} packs could not be searched, because they have no readable index",
         lines=[f"  {gap}" for gap in [*sorted(gaps)[:_NAMED_MAX], *more]],
     )

@@ -1,8 +1,6 @@
 """Puts originals back: their bytes, user metadata, content type and encoding, under their own keys.
-Nothing is ever overwritten.
-
-What cannot come back is what S3 gives out itself: version id, time of the last change, and the ETag
-of what was written in parts.
+Nothing is ever overwritten. What S3 itself assigns cannot be restored: the version id, the time of
+the last change, and the ETag of an object that was uploaded in parts.
 """
 
 from __future__ import annotations
@@ -47,14 +45,12 @@ from log_aggregator.steps.workers import Workers
 
 _PENDING_MAX = 64
 _CONTENT_TYPE_DEFAULT = "binary/octet-stream"
-"""S3's own, where none was given."""
+"""What S3 stores if none is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnAddress:
-    """Where originals go: each to its own bucket, or all to one; and in front of their keys a
-    prefix.
-    """
+    """Where originals go: to their own buckets, or all to one; and a prefix for their keys."""
 
     bucket: str | None = None
     prefix: str = ""
@@ -65,15 +61,15 @@ class ReturnAddress:
 
 
 class Outcome(StrEnum):
-    """What became of an original."""
+    """The outcome for an original."""
 
     WRITTEN = "written"
-    THERE = "there"  # an equal object was there already
+    THERE = "there"  # an equal object existed already
 
 
 @dataclass(slots=True)
 class PutBackResult(Losses):
-    """What was put back, what was there already, and what failed."""
+    """What was put back, what existed already, and what failed."""
 
     written: int = 0
     written_bytes: int = 0
@@ -81,8 +77,8 @@ class PutBackResult(Losses):
 
 
 def limit_originals(wanted: Iterable[Wanted], originals_max: int) -> list[Wanted]:
-    """All that is wanted. Raises LimitExceeded before anything is touched, and before more is kept
-    than is allowed.
+    """Everything that is wanted. Raises LimitExceeded, before anything is touched, as soon as there
+    is more than allowed.
     """
     taken: list[Wanted] = []
     count = 0
@@ -90,16 +86,17 @@ def limit_originals(wanted: Iterable[Wanted], originals_max: int) -> list[Wanted
         count += len(each.pack.members)
         if count > originals_max:
             raise LimitExceeded(
-                f"more than {originals_max:,} originals would be put back (--objects-max)"
+                f"more than {originals_max:,} originals would be put back; narrow the request, or "
+                "raise --objects-max"
             )
         taken.append(each)
     return taken
 
 
 def check_keys(wanted: Iterable[Wanted], address: ReturnAddress, targets: Iterable[Target]) -> None:
-    """Raises SettingsError where members of an adopted aggregate would go among the logs, as which
-    they would be packed: their keys are made up; and where anything would go among packs and
-    indexes, as which it would be read.
+    """Raises SettingsError in two cases: members of an adopted aggregate would go among the logs,
+    where a run would pack them under their made-up keys; or an original would go among packs and
+    indexes, where it would be read as one.
     """
     own = tuple(f"{target.bucket}/{prefix}" for target in targets for prefix in target.own_prefixes)
     for each in wanted:
@@ -113,22 +110,20 @@ def check_keys(wanted: Iterable[Wanted], address: ReturnAddress, targets: Iterab
         )
         if taken is not None:
             raise SettingsError(
-                f"s3://{taken}: expected a place that is not among packs and indexes; "
-                "another --to-bucket or --prefix"
+                f"s3://{taken} lies among packs and indexes; choose another --to-bucket or --prefix"
             )
         if address.bucket is None and any(FLAG in member.flags for member in each.pack.members):
             raise SettingsError(
-                f"{each.pack.where} was adopted, and its "
-                "members' own keys are lost;"
-                " allowed with --to-bucket, a bucket that no logs are taken from"
+                f"{each.pack.where} was adopted, and its members' own keys are lost; put them back "
+                "with --to-bucket, into a bucket that no logs are taken from"
             )
 
 
 def check_buckets(
     store: ObjectStore, wanted: Iterable[Wanted], address: ReturnAddress
 ) -> list[str]:
-    """What may be in the way, as warnings; one listing for each bucket. Raises CannotStart where a
-    bucket is not there.
+    """Warnings about the buckets, from one listing of each. Raises CannotStart if a bucket does not
+    exist.
     """
     places = dict(address.of(each, member) for each in wanted for member in each.pack.members[:1])
     warnings = []
@@ -139,7 +134,7 @@ def check_buckets(
             raise CannotStart.because(error) from error
         except AccessDenied as error:
             warnings.append(
-                f"bucket {bucket} may not be looked at, and perhaps not written: {error}"
+                f"bucket {bucket} cannot be listed, and perhaps not written to: {error}"
             )
     return warnings
 
@@ -151,7 +146,7 @@ def put_back(
     address: ReturnAddress,
     progress: FetchProgress,
 ) -> PutBackResult:
-    """Writes what is wanted. What fails is listed and the rest goes on. Raises Unreachable."""
+    """Writes what is wanted. Failures are collected, and the rest continues. Raises Unreachable."""
     result = PutBackResult()
     for original, future in _start_all(store, workers, wanted, address):
         try:
@@ -170,8 +165,8 @@ def put_back(
 def _start_all(
     store: ObjectStore, workers: Workers, wanted: Iterable[Wanted], address: ReturnAddress
 ) -> Iterator[tuple[Fetched, Future[Outcome]]]:
-    """Small ones are written side by side, as many as the workers allow; large ones by the one who
-    reads them.
+    """Starts the writes. Small ones run concurrently, as the workers allow; large ones in this
+    thread, as they are read.
     """
     pending: deque[tuple[Fetched, Future[Outcome]]] = deque()
     given_up: set[str] = set()
@@ -189,12 +184,14 @@ def _start(
     address: ReturnAddress,
     given_up: set[str],
 ) -> Future[Outcome]:
-    """Out of another pack that holds it too, where the first one cannot be read."""
+    """Starts one write. If the first pack cannot be read, takes another pack that holds it too."""
     bucket, key = address.of(original, original.member)
     done: Future[Outcome] = Future()
     if address.bucket is None and not may_be_of(original.pack.group, original.member.key):
         group, member = original.pack.group, original.member
-        done.set_exception(BadPack(f"{original.pack.where} is of {group}, and lists {member.key}"))
+        done.set_exception(
+            BadPack(f"{original.pack.where} is of {group}, but its index lists {member.key}")
+        )
         return done
     first: GroupFailed | None = None
     for each in alternatives(store, workers, original, given_up):
@@ -219,7 +216,7 @@ def _start_small(
     failed: Future[Outcome] = Future()
     try:
         return workers.start_write(lambda: _put_small(store, member, data, *where))
-    except GroupFailed as error:  # of workers that do it at once
+    except GroupFailed as error:  # from workers that write in the same thread
         failed.set_exception(error)
         return failed
 
@@ -232,13 +229,14 @@ def _put_small(store: ObjectStore, member: Member, data: bytes, bucket: str, key
     except PreconditionFailed as error:
         if _is_there(store, member, bucket, key):
             return Outcome.THERE
-        raise error from None  # somebody is writing it this very moment
+        # 409 ConditionalRequestConflict with no object: another writer is at work on the key.
+        raise error from None
     return Outcome.WRITTEN
 
 
 def _put_large(store: ObjectStore, original: Fetched, bucket: str, key: str) -> Outcome:
-    """In parts, so that it is never here as a whole. It becomes an object only when all of it was
-    checked.
+    """Writes in parts, so that the original is never in memory as a whole. It becomes an object
+    only after all of it was checked.
     """
     member = original.member
     if _is_there(store, member, bucket, key):
@@ -257,10 +255,10 @@ def _put_large(store: ObjectStore, original: Fetched, bucket: str, key: str) -> 
         store.complete_multipart_upload(
             upload, parts, size_bytes=whole.length_bytes, crc64nvme=whole.crc
         )
-    except (
-        PreconditionFailed,
-        NotFound,
-    ) as error:  # the upload is gone, too, where its completion was repeated after a lost answer
+    except (PreconditionFailed, NotFound) as error:
+        # NotFound (NoSuchUpload) also if the answer to our own completion was lost: its retry finds
+        # no upload any more. A 409 ConditionalRequestConflict needs a new upload
+        # (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
         store.abort_multipart_upload(upload)
         if _is_there(store, member, bucket, key):
             return Outcome.THERE
@@ -272,7 +270,7 @@ def _put_large(store: ObjectStore, original: Fetched, bucket: str, key: str) -> 
 
 
 def _regroup(pieces: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
-    """Pieces of this size, the last one shorter."""
+    """Pieces of this size; the last one may be shorter."""
     held = bytearray()
     for piece in pieces:
         held += piece
@@ -292,12 +290,12 @@ def _options_of(member: Member) -> WriteOptions:
 
 
 def _is_there(store: ObjectStore, member: Member, bucket: str, key: str) -> bool:
-    """Whether an equal object is there. Raises KeyTaken where another one is."""
+    """Whether an equal object exists. Raises KeyTaken if a different one does."""
     try:
         stored = store.head_object(bucket, key)
     except NotFound:
         return False
-    taken = KeyTaken(f"s3://{bucket}/{key}: another object is there")
+    taken = KeyTaken(f"s3://{bucket}/{key}: a different object exists there")
     if stored.size_bytes != member.size_bytes:
         raise taken
     check = MemberCheck(member)

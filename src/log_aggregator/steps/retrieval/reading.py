@@ -1,5 +1,5 @@
-"""The bytes of packs: ranges, read ahead; those of a pack as one stream with gaps; and what its
-extents decode to.
+"""Reads the bytes of packs: ranges read ahead, the ranges of a pack as one stream with gaps, and
+what its extents decode to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from log_aggregator.steps.retrieval.find import FoundPack
 
 @dataclass(frozen=True, slots=True)
 class PackRead:
-    """A range of a pack, [first, last), that is to be read."""
+    """A range of a pack to read, [first, last)."""
 
     pack: FoundPack
     first: int
@@ -32,13 +32,11 @@ class PackRead:
 
 
 Answer = bytes | StoreError | VerificationError
-"""What came of it."""
+"""The result of a read."""
 
 
 class ReadAhead:
-    """Reads ranges, in the workers' threads. A pack that was refused once is not asked for
-    again.
-    """
+    """Reads ranges in the workers' threads. A pack that was refused once is not tried again."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -66,7 +64,7 @@ class PackRanges:
         self._held: Answer = b""
 
     def read(self, first: int, last: int) -> Iterator[bytes]:
-        """Bytes [first, last). What lies before is gone then."""
+        """Bytes [first, last). Earlier bytes cannot be read any more."""
         while first < last:
             while first >= self._last:
                 self._next()
@@ -77,7 +75,7 @@ class PackRanges:
             first = end
 
     def finish(self) -> None:
-        """Takes what nobody asked for, so that the next pack's answers come next."""
+        """Drops the ranges that were not consumed, so that the next pack's answers come next."""
         while self._waiting:
             self._next()
 
@@ -87,7 +85,7 @@ class PackRanges:
 
 
 class DecodedExtent:
-    """What an extent decodes to, of which its members are cut one after the other."""
+    """The decoded bytes of an extent, from which its members are cut one after the other."""
 
     def __init__(self, extent: Extent, ranges: PackRanges, pack: FoundPack) -> None:
         self._pieces = decode_stored(extent.encoding, ranges.read(extent.first, extent.last))
@@ -97,8 +95,8 @@ class DecodedExtent:
         self._error: GroupFailed | None = None
 
     def cut(self, member: Member) -> Iterator[bytes]:
-        """The member's bytes. Raises what was raised before, too: nothing behind a damaged place
-        can be had.
+        """The member's bytes. After an error every further call raises it again: nothing after a
+        damaged place can be decoded.
         """
         if self._error is not None:
             raise self._error
@@ -116,7 +114,7 @@ class DecodedExtent:
             if not self._held:
                 piece = next(self._pieces, None)
                 if piece is None:
-                    return  # too short, which the member's own check says
+                    return  # too short; the member's own check reports it
                 self._held = piece
             skip = min(len(self._held), max(0, first - self._position))
             piece = self._held[skip : last - self._position]

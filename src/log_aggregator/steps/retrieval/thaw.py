@@ -1,8 +1,8 @@
-"""Thaws packs: sees which of them are frozen, what it costs, asks S3 for readable copies, and waits
-for them.
+"""Thaws packs: finds out which are frozen and what thawing costs, asks S3 for readable copies, and
+waits for them.
 
-Nothing is kept between two calls: what is under way or done, S3 itself says (x-amz-restore). So it
-may be stopped at any time, and called again.
+Nothing is stored between two calls: S3 itself shows what is under way or done, in the header
+x-amz-restore of HeadObject. So a call can be stopped at any time, and repeated.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from log_aggregator.steps.workers import Workers
 
 ARCHIVE_CLASSES = frozenset(storage_class for storage_class, _ in RETRIEVALS)
 _MAY_BE_FROZEN = ARCHIVE_CLASSES | {"INTELLIGENT_TIERING"}
-"""A listing does not tell which tier of the last one an object is in; HeadObject does
+"""A listing does not show in which tier of Intelligent-Tiering an object is; HeadObject does
 (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html, x-amz-archive-status)."""
 TIERS = ("Bulk", "Standard", "Expedited")
 
 _LOOKS_PER_ROUND_MAX = 100
-"""S3 finishes packs in about the order in which they were asked for. So not all of them need be
-looked at every time.
+"""S3 thaws packs in roughly the order in which they were requested, so each round need not look at
+all of them.
 """
 _BLIND_ROUNDS_MAX = 12
-"""So often in a row S3 may give no answer while one waits for hours."""
+"""While waiting for hours, S3 may fail to answer this many rounds in a row."""
 
 
 class State(StrEnum):
-    """What can be done with a pack now."""
+    """Whether a pack can be read now."""
 
-    READABLE = "readable"  # its class needs no thawing
-    THAWED = "thawed"  # in an archive class, and a copy can be read
+    READABLE = "readable"  # its storage class needs no thawing
+    THAWED = "thawed"  # in an archive class, with a readable copy
     THAWING = "thawing"  # a copy is being made
     FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
 class PackState:
-    """A pack, and what S3 says of it."""
+    """A pack as S3 describes it."""
 
     bucket: str
     key: str
@@ -53,15 +53,15 @@ class PackState:
     storage_class: str
     state: State
     members: int
-    """How many log objects are wanted of it."""
+    """The number of log objects wanted from it."""
     expires: datetime | None = None
-    """When the copy goes."""
+    """When the readable copy expires."""
 
 
 @dataclass(frozen=True, slots=True)
 class TierOption:
-    """What thawing everything that is frozen takes in one tier. `dollars` is None where a pack's
-    class does not know the tier.
+    """The price and time of thawing everything that is frozen, in one tier. `dollars` is None if
+    the storage class of a pack does not have the tier.
     """
 
     tier: str
@@ -71,18 +71,18 @@ class TierOption:
 
 
 class ThawProgress:
-    """Is told how it goes. This one shows nothing."""
+    """Is told how thawing proceeds. This class shows nothing."""
 
     def waiting(self, thawed: int, total: int) -> None:
-        """So many are thawed."""
+        """Called each round with the number of thawed packs."""
 
     def ready(self, pack: PackState) -> None:
-        """It was just seen that this one can be read."""
+        """Called when a pack is first seen to be readable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How one waits: a pause in seconds, over and over, for so many hours at most."""
+    """How to wait: a pause of some seconds, again and again, for a number of hours at most."""
 
     pause: Callable[[float], None]
     interval_seconds: float
@@ -92,8 +92,8 @@ class Patience:
 def look_at_packs(
     store: ObjectStore, workers: Workers, packs: Iterable[FoundPack]
 ) -> tuple[list[PackState], list[Failure]]:
-    """One HEAD for each pack that is, or may be, in an archive class or tier. Packs come in the
-    order of their keys.
+    """The states of packs, with one HEAD request for each that is, or may be, in an archive class
+    or tier. Results are in key order.
     """
 
     def look(pack: _Seen) -> PackState | Failure:
@@ -123,7 +123,7 @@ def look_at_packs(
 
 
 def price_tiers(states: Sequence[PackState], days: int) -> list[TierOption]:
-    """What the frozen ones cost and take, by tier."""
+    """The price and time of thawing the frozen packs, by tier."""
     frozen = [each for each in states if each.state is State.FROZEN]
     return [_price_tier(frozen, tier, days) for tier in TIERS]
 
@@ -131,8 +131,9 @@ def price_tiers(states: Sequence[PackState], days: int) -> list[TierOption]:
 def start_thawing(
     store: ObjectStore, workers: Workers, states: Iterable[PackState], *, days: int, tier: str
 ) -> tuple[list[PackState], list[Failure]]:
-    """Asks for copies of those that are frozen, and of no others. Gives those that were asked for,
-    and what was refused.
+    """Requests copies of the frozen packs only: a second request for a pack that is being thawed
+    gets 409 RestoreAlreadyInProgress, or extends the copy. Returns the requested packs, and the
+    refusals.
     """
 
     def ask(pack: PackState) -> PackState | Failure:
@@ -159,8 +160,8 @@ def wait_until_thawed(
     patience: Patience,
     progress: ThawProgress,
 ) -> list[Failure]:
-    """Until all of them can be read. Gives those for which that does not come. Raises Unreachable
-    after an hour or so without answers.
+    """Waits until all of them can be read. Returns those that will not be. Raises Unreachable after
+    about an hour without answers.
     """
     deadline = clock.now() + timedelta(hours=patience.hours_max)
     pending, failures, blind_rounds = list(packs), list[Failure](), 0
@@ -176,7 +177,7 @@ def wait_until_thawed(
                 raise
         if pending and clock.now() > deadline:
             return failures + [
-                _still_frozen(pack, "S3 takes longer than it says; start again to go on waiting")
+                _still_frozen(pack, "not thawed yet; run the same command again to keep waiting")
                 for pack in pending
             ]
         if pending and not is_any_ready:
@@ -187,7 +188,7 @@ def wait_until_thawed(
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A pack as the listing showed it, without its members, of which there may be millions."""
+    """A pack as it was listed, without its members: there may be millions."""
 
     bucket: str
     key: str
@@ -221,7 +222,7 @@ def _look(store: ObjectStore, pack: _Seen) -> PackState:
 
 
 def state_of(stored: StoredObject) -> State:
-    """What HeadObject's answer means."""
+    """The state that HeadObject's answer describes."""
     if stored.archive_tier is not None:
         is_asked = stored.restore is not None and stored.restore.is_ongoing
         return State.THAWING if is_asked else State.FROZEN
@@ -233,18 +234,19 @@ def state_of(stored: StoredObject) -> State:
 
 
 def _tiered(pack: _Seen, archive_tier: str) -> ObjectFrozen:
-    """It is not asked for here: S3 takes no days for it, has no copy that goes again, and bills it
-    in another way
+    """The failure of a pack in an archive tier of Intelligent-Tiering. Its restore works
+    differently and is not requested here: it takes no days, moves the object back for good, and is
+    billed in another way
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html).
     """
     error = ObjectFrozen(
         f"s3://{pack.bucket}/{pack.key}: Intelligent-Tiering has moved it to {archive_tier}"
     )
     error.advice = (
-        "thaw starts nothing for archive tiers of Intelligent-Tiering. Ask S3 for each of these "
-        "packs, without days: aws s3api restore-object --bucket BUCKET --key KEY --restore-request "
-        '\'{"GlacierJobParameters": {"Tier": "Standard"}}\'. It comes back for good, within about '
-        "12 hours; thaw --wait waits for it."
+        "`thaw` does not request packs in archive tiers of Intelligent-Tiering. Request each of "
+        "them, without days: aws s3api restore-object --bucket BUCKET --key KEY --restore-request "
+        '\'{"GlacierJobParameters": {"Tier": "Standard"}}\'. S3 moves it back for good, within '
+        "about 12 hours; thaw --wait waits for it."
     )
     return error
 
@@ -268,7 +270,7 @@ def _price_tier(frozen: Sequence[PackState], tier: str, days: int) -> TierOption
 def _look_again(
     store: ObjectStore, pending: Sequence[PackState], progress: ThawProgress
 ) -> tuple[list[PackState], list[Failure], bool]:
-    """(those that are not thawed yet, what has failed, whether anything was ready)."""
+    """Returns the packs that are not thawed yet, the failures, and whether any pack was ready."""
     waiting: list[PackState] = []
     failures: list[Failure] = []
     for pack in pending[:_LOOKS_PER_ROUND_MAX]:
@@ -280,7 +282,7 @@ def _look_again(
         if state is State.THAWING:
             waiting.append(pack)
         elif state is State.FROZEN:
-            failures.append(_still_frozen(pack, "nobody is thawing it any more"))
+            failures.append(_still_frozen(pack, "it is frozen, and S3 is no longer thawing it"))
         else:
             progress.ready(pack)
     looked = min(len(pending), _LOOKS_PER_ROUND_MAX)

@@ -1,7 +1,7 @@
-"""What a run does for searching once all else is done: the terms of its packs go into tables.
+"""Merges the terms of a run's packs into tables, once all its other work is done.
 
-No pack waits for that and nothing is undone by it. Whatever goes wrong is a warning: the terms are
-there, searching reads them one by one, and the next run merges them.
+No pack waits for this, and it undoes nothing. Any error becomes a warning: the terms exist, a
+search reads them one by one, and the next run merges them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from log_aggregator.steps.search.tables import EXTRA, has_reader
 
 TABLES = "tables of terms"
 ADVICE = (
-    "All is packed as ever, and what has terms can be searched. The next run merges them, and so "
-    "does `log-aggregator index tables`."
+    "Everything is packed, and packs with terms can be searched. The next run merges the terms, or "
+    "`log-aggregator index tables` does it now."
 )
 _INSTALL = f"pip install 'control-tower-log-aggregator[{EXTRA}]'"
 
 
 def merge_after_run(job: Job, result: RunResult) -> None:
-    """Adds a warning to the result where something could not be merged."""
+    """Merges terms, and adds a warning to the result if something could not be merged."""
     if job.rules.group.combine.terms is None or _has_ended(job, result):
         return
     packs = _packs_by_target(job, result)
@@ -42,12 +42,12 @@ def merge_after_run(job: Job, result: RunResult) -> None:
         for target, keys in sorted(packs.items()):
             result.warnings += merge_packs(job, target, keys)
     except (KeyboardInterrupt, Interrupted):
-        result.is_stopped = True  # with the report of all that was done
+        result.is_stopped = True  # the report of what was done is still written
         job.workers.end()
 
 
 def _has_ended(job: Job, result: RunResult) -> bool:
-    """Stopped by somebody, or by credentials that ended: nothing can be begun any more."""
+    """Whether it was stopped, or its credentials expired, so that nothing more can be started."""
     try:
         job.workers.check_stop()
     except Interrupted:
@@ -56,14 +56,14 @@ def _has_ended(job: Job, result: RunResult) -> bool:
 
 
 def merge_packs(job: Job, target: Target, pack_keys: Iterable[str]) -> list[Failure]:
-    """Gives what could not be merged. Raises Interrupted."""
+    """Merges packs' terms, and returns what could not be merged. Raises Interrupted."""
     try:
         return list(_warn(target, merge_terms(make_merging(job, target), pack_keys)))
     except Interrupted:
         raise
     except LogAggregatorError as error:
         return [Failure.of(f"{TABLES} in {target.bucket}", error, ADVICE)]
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run is done and has a report
+    except Exception as error:  # noqa: BLE001 - the run is done, and must have a report
         return [Failure.of(TABLES, Unexpected(name_place(error)), ADVICE)]
 
 
@@ -74,9 +74,8 @@ def make_merging(job: Job, target: Target) -> Merging:
 
 
 def table_options(combine: CombineOptions) -> WriteOptions:
-    """A table is written once. Whoever makes tables although no terms are written has no key for
-    them but that of indexes.
-
+    """How tables are written: once, and with the KMS key of terms; if the settings write no terms,
+    with that of indexes. The media type:
     https://www.iana.org/assignments/media-types/application/vnd.apache.parquet
     """
     terms = combine.terms
@@ -85,8 +84,8 @@ def table_options(combine: CombineOptions) -> WriteOptions:
 
 
 def _packs_by_target(job: Job, result: RunResult) -> dict[Target, set[str]]:
-    """Those that were verified, older ones included: a run that was killed may have left terms that
-    are in no table.
+    """The packs that were verified, including older ones: a run that was killed may have left terms
+    that are in no table.
     """
     packs: dict[Target, set[str]] = defaultdict(set)
     for group in result.groups:
@@ -96,7 +95,7 @@ def _packs_by_target(job: Job, result: RunResult) -> dict[Target, set[str]]:
 
 
 def _warn(target: Target, merged: MergeResult) -> Iterator[Failure]:
-    """One warning, however many there are: the first of them is named."""
+    """One warning, however many failures there are; it names the first."""
     if merged.failures:
         first = merged.failures[0]
         message = f"{len(merged.failures):,} could not be read; the first: {first.message}"
@@ -107,7 +106,7 @@ def _not_installed() -> Failure:
     return Failure(
         TABLES,
         "NotInstalled",
-        "terms are kept beside each pack but not merged into tables, because arro3-io is not "
-        "installed; searching reads them one by one",
-        f"{_INSTALL}, or leave it as it is: searching is slower then, and finds the same.",
+        "terms are stored for each pack but not merged into tables, because arro3-io is not "
+        "installed; a search reads them one by one",
+        f"{_INSTALL}, for faster searches. Without it they find the same.",
     )

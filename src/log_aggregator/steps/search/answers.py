@@ -1,4 +1,4 @@
-"""What a search found, and what it did not look at: neither is ever told without the other."""
+"""What a search found and what it did not search: never reported without each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from log_aggregator.model import Group, Target
 
 @dataclass(frozen=True, slots=True)
 class SightedPack:
-    """A pack in which something was found, as the listing said. No storage class: the pack has
+    """A pack in which something was found, as it was listed. Without a storage class the pack has
     expired or was deleted, or packs were not listed.
     """
 
@@ -43,35 +43,37 @@ class Sighted:
 
 @dataclass(slots=True)
 class Coverage:
-    """How much of what was asked about was looked at."""
+    """How much of what the query covers was searched."""
 
     packs: int = 0
-    """Whose terms were searched, be it that some of their members were not."""
+    """Packs whose terms were searched, even if some of their members were not."""
     members: int = 0
-    """Of these, those that were searched."""
+    """Members of these packs that were searched."""
     unsearched_packs: Counter[Unsearched] = field(default_factory=Counter)
-    """As a whole."""
+    """Packs that were not searched at all."""
     unsearched_members: Counter[Unsearched] = field(default_factory=Counter)
-    """Of packs that were searched otherwise."""
+    """Members that were not searched, of packs that were."""
     examples: dict[Unsearched, str] = field(default_factory=dict)
     """A pack for each reason."""
     failures: list[Failure] = field(default_factory=list)
-    """What could not be read on the way. Whatever was missed by it is counted above."""
+    """What could not be read. The packs that were missed because of it are counted above."""
     is_compared: bool = True
-    """The packs that exist were listed, so that none is missing above."""
+    """The existing packs were listed, so that none is missing above."""
 
     @property
     def is_whole(self) -> bool:
-        """Everything that was asked about was looked at: only then does nothing mean nothing."""
+        """Whether everything that the query covers was searched. Only then does finding nothing
+        mean that there is nothing.
+        """
         return self.is_compared and not self.unsearched_packs and not self.unsearched_members
 
     @property
     def reasons(self) -> list[Unsearched]:
-        """Why anything was not looked at."""
+        """Why anything was not searched."""
         return sorted({*+self.unsearched_packs, *+self.unsearched_members})
 
     def take(self, other: Coverage) -> None:
-        """What was looked at elsewhere."""
+        """Adds another coverage."""
         self.packs += other.packs
         self.members += other.members
         self.unsearched_packs.update(other.unsearched_packs)
@@ -95,12 +97,12 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Of one search, over all targets."""
+    """The answer of one search, over all targets."""
 
     sighted: Sequence[Sighted]
     coverage: Coverage
     missing: Sequence[str] = ()
-    """What was asked for and not found, as it was typed."""
+    """Values that were asked for and not found, as they were typed."""
 
     @property
     def packs(self) -> list[SightedPack]:

@@ -1,5 +1,5 @@
-"""The events themselves: just the members that hold what was found are read, by ranges of their
-packs, and of each the events that match.
+"""Reads the events themselves: only the members that contain what was found, by ranges of their
+packs, and of each member only the events that match.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from log_aggregator.steps.workers import Workers
 
 _GZIP = b"\x1f\x8b"
 _INDEX_BYTES = MIB
-"""A pack's index and terms in memory while they are read, about."""
+"""Roughly what a pack's index and terms take in memory while they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class FoundEvent:
 
 @dataclass(slots=True)
 class EventsResult:
-    """How far the events were read. `frozen` are packs that must be thawed first."""
+    """What was read, and what was not. `frozen` are packs that must be thawed first."""
 
     events: int = 0
     members: int = 0
@@ -55,7 +55,7 @@ class EventsResult:
 def look_at(
     store: ObjectStore, workers: Workers, packs: Iterable[SightedPack]
 ) -> tuple[list[PackState], list[Failure]]:
-    """Which of the packs can be read now: as for thawing."""
+    """The states of packs, as for thawing."""
     return look_at_packs(store, workers, map(_found_pack, packs))
 
 
@@ -66,8 +66,8 @@ def find_events(
     asked: Asked,
     result: EventsResult,
 ) -> Iterator[FoundEvent]:
-    """The events, by pack and member. What cannot be read is in the result at the end, and keeps
-    nothing else from being read. Raises Unreachable.
+    """The events, by pack and member. What cannot be read is in the result at the end, and does not
+    stop the rest. Raises Unreachable.
     """
     states, failures = look_at(store, workers, packs)
     result.failures += failures
@@ -98,7 +98,7 @@ def find_members(
     asked: Asked,
     failures: list[Failure],
 ) -> Iterator[FoundPack]:
-    """Of each pack the members that hold what is looked for, by its own terms and its index."""
+    """The members of each pack that contain what is looked for, by its terms and its index."""
 
     def read(pack: SightedPack) -> FoundPack | Failure:
         try:
@@ -140,13 +140,13 @@ def _found_pack(pack: SightedPack) -> FoundPack:
 
 
 def _inflate(data: bytes) -> bytes:
-    """What the member says, whether it is gzip or text. Its bytes were compared with its hash."""
+    """A member's text, whether it is gzip or plain. Its hash was compared before."""
     if not data.startswith(_GZIP):
         return data
     try:
         return inflate_whole(data, SEARCHED_MEMBER_BYTES_MAX)
     except (zlib.error, EOFError, GzipBomb):
-        return b""  # it has no terms either: nothing led here
+        return b""  # such a member has no terms either, so no term led here
 
 
 def _matching(original: Fetched, data: bytes, asked: Asked) -> Iterator[FoundEvent]:

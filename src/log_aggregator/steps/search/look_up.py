@@ -1,9 +1,9 @@
-"""Looks terms up: in the tables, in the terms of packs that no table covers, and never without
-saying what could not be looked at.
+"""Looks up terms in tables, and in the terms of packs that no table covers. The answer always says
+what could not be searched.
 
     tables   ->  by month and log type, side by side: their end, and the few pieces that may hold it
-    packs    ->  listed meanwhile: which of them does no table cover?
-    terms    ->  of those: read one by one, as far as there are not too many
+    packs    ->  listed meanwhile, to find those that no table covers
+    terms    ->  of those, read one by one, up to a limit
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ from log_aggregator.steps.search.tables import OpenTable, has_reader, list_table
 from log_aggregator.steps.workers import Workers
 
 READ_DIRECTLY_MAX = 20_000
-"""So many packs whose terms are in no table yet are searched by reading these; of more, the rest
-is said to be unsearched.
+"""Up to this many packs that no table covers yet are searched by reading their terms; the rest is
+reported as unsearched.
 """
 ROWS_MAX = 500_000
-"""Some 400 MB of values in packs: more than anybody reads, and than is to be held."""
+"""About 400 MB of values in packs: more than anyone reads, and a limit for memory."""
 _TERMS_BYTES = MIB
-"""In memory while it is read, about."""
+"""Roughly what a pack's terms take in memory while they are read."""
 EVENTLESS = frozenset({"CloudTrail-Digest"})
-"""Log types that hold no events, only names and hashes of logs. Nobody need search them, and no
-answer would be whole if they counted.
+"""Log types without events, only names and hashes of logs. They have no terms, so no answer would
+be complete if they counted.
 """
 _PACKS = "packs/"
 _SLASHES = 6
-"""In a pack's short key, up to its name."""
+"""Slashes in a pack's short key, up to its name."""
 
 
 @dataclass(slots=True)
 class Room:
-    """How many rows an answer may still have. Threads take of it; a few too many do no harm."""
+    """How many rows an answer may still have. Threads may exceed it by a few, which is harmless."""
 
     rows_left: int = ROWS_MAX
 
@@ -71,30 +71,30 @@ class Room:
         """Raises LimitExceeded."""
         self.rows_left -= rows
         if self.rows_left < 0:
-            error = LimitExceeded(f"more than {ROWS_MAX:,} values in packs match: expected fewer")
-            error.advice = "Narrow it by --field, --account, --log-type, --from and --to."
+            error = LimitExceeded(f"more than {ROWS_MAX:,} values in packs match")
+            error.advice = "Narrow the search with --field, --account, --log-type, --from and --to."
             raise error
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is looked for, and in which packs. `is_quick`: packs are not listed, so the answer says
-    nothing of those that no table covers.
+    """What to look for, and in which packs. `is_quick`: do not list packs, so that the answer says
+    nothing about those that no table covers.
     """
 
     wanted: Sequence[Wanted]
     query: Query = field(default_factory=Query)
     is_quick: bool = False
     search_key_id: str = ""
-    """Of the key that `wanted` was hashed with."""
+    """The id of the key that `wanted` was hashed with."""
     read_directly_max: int = READ_DIRECTLY_MAX
     room: Room = field(default_factory=Room)
     progress: Callable[[int], object] = lambda _: None
-    """Is told how many packs were read by their own terms."""
+    """Gets the number of packs whose own terms were read."""
 
     @cached_property
     def spans(self) -> Mapping[str, Sequence[Range]]:
-        """Where in the values of each field it can stand."""
+        """The ranges of values of each field that can match."""
         spans: dict[str, list[Range]] = defaultdict(list)
         for wanted in self.wanted:
             for name, ranges in wanted.spans.items():
@@ -102,14 +102,14 @@ class Asked:
         return spans
 
     def match(self, value: str, field_: str) -> Wanted | None:
-        """What was asked for that this is."""
+        """The wanted value that this one matches, or None."""
         for wanted in self.wanted:
             if wanted.matches(value, field_):
                 return wanted
         return None
 
     def hides(self, pack: Covered) -> Unsearched | None:
-        """Why values of the pack cannot be told, although there are terms of it."""
+        """Why the pack's values cannot be matched, although it has terms."""
         if not pack.search_key:
             return None
         if not all(wanted.is_exact for wanted in self.wanted):
@@ -120,8 +120,8 @@ class Asked:
 def look_up(
     store: ObjectStore, workers: Workers, targets: Iterable[Target], asked: Asked
 ) -> Answer:
-    """What the terms of all packs say that the query leaves. Raises StoreError where something
-    cannot be listed.
+    """Searches the terms of all packs that the query covers. Raises StoreError if something cannot
+    be listed.
     """
     coverage, sighted = Coverage(is_compared=not asked.is_quick), list[Sighted]()
     for target in targets:
@@ -133,7 +133,9 @@ def look_up(
 
 
 def _is_found(wanted: Wanted, sighted: Iterable[Sighted]) -> bool:
-    """What several values match is sighted as the first of them: an address in a network, too."""
+    """Whether anything matches. A value that matches several wanted ones, such as an address and
+    its network, is sighted under the first only, so all sightings are checked.
+    """
     return any(wanted.matches(each.value, each.field) for each in sighted)
 
 
@@ -190,7 +192,7 @@ def _count(coverage: Coverage, pack: Covered, asked: Asked) -> None:
 def _list_packs(
     store: ObjectStore, workers: Workers, target: Target, query: Query
 ) -> dict[str, tuple[Group, LogObject]]:
-    """By their short keys, all that exist and may hold what is looked for."""
+    """All existing packs that the query covers, by their short keys."""
     return {
         pack_name(target, listed.key): (group, listed)
         for group, listed in list_folder(store, workers, target, query, _PACKS)
@@ -207,7 +209,7 @@ def _by_shelf(tables: Iterable[StoredTable]) -> Iterator[list[StoredTable]]:
 
 @dataclass(slots=True)
 class _ShelfResult:
-    """Of one month and log type."""
+    """The result for one month and log type."""
 
     covered: set[str] = field(default_factory=set)
     rows: list[Row] = field(default_factory=list)
@@ -221,8 +223,8 @@ def _reader_of(
 
 
 def read_shelf(store: ObjectStore, tables: Sequence[StoredTable], asked: Asked) -> _ShelfResult:
-    """The tables of one month, those that replace others first. Each pack is taken from one of
-    them; a table that cannot be read covers nothing.
+    """Reads the tables of one month, those that replace others first. Each pack is taken from one
+    of them only; a table that cannot be read covers nothing.
     """
     result, replaced, is_wanted = _ShelfResult(), set[str](), _filter(asked.query)
     for table in tables:
@@ -259,12 +261,12 @@ def _check_name(table: OpenTable, name: str) -> None:
     try:
         entry_of(target, f"{target.root}{_PACKS}{name}")
     except ValueError as error:
-        raise BadTerms(f"{table.table.where}: {name!r} is no pack") from error
+        raise BadTerms(f"{table.table.where}: {name!r} is not the key of a pack") from error
 
 
 def _count_fresh(coverage: Coverage, directory: Directory, fresh: set[str], asked: Asked) -> None:
-    """Those packs that a table was the first to cover; nearly all of them are plain ones, which
-    are counted together.
+    """Counts the packs that a table was the first to cover. Nearly all are plain ones, which are
+    counted together.
     """
     others = [pack for name, pack in directory.others.items() if name in fresh]
     for pack in others:
@@ -283,8 +285,8 @@ def _count_fresh(coverage: Coverage, directory: Directory, fresh: set[str], aske
 
 
 def _filter(query: Query) -> Callable[[str], bool] | None:
-    """Whether a pack may hold what is looked for, by its short key: as `Query.may_hold`, without
-    making a group of each of hundreds of thousands. None: all of them.
+    """A test whether the query covers a pack, by its short key: like `Query.may_hold`, but without
+    making a Group for each of hundreds of thousands. None if the query covers all.
     """
     if query == Query(layouts=query.layouts):
         return None
@@ -311,7 +313,7 @@ def _search_directly(
     asked: Asked,
     coverage: Coverage,
 ) -> Iterator[Row]:
-    """Packs that no table covers, by their own terms."""
+    """Searches packs that no table covers, by their own terms."""
     searchable: list[str] = []
     for name in names:
         log_type = shelf_of(name).log_type
@@ -319,7 +321,7 @@ def _search_directly(
             continue
         if not has_terms(log_type):
             coverage.add_unsearched(name, Unsearched.LOG_TYPE)
-        elif "/" in name.split("/", _SLASHES)[-1]:  # a copy, in a folder of its own
+        elif "/" in name.split("/", _SLASHES)[-1]:  # a copy, in a folder below the group's
             coverage.add_unsearched(name, Unsearched.COPIED)
         elif len(searchable) >= asked.read_directly_max:
             coverage.add_unsearched(name, Unsearched.NOT_MERGED)
@@ -343,7 +345,7 @@ def _search_directly(
 
 @dataclass(frozen=True, slots=True)
 class _Direct:
-    """What a pack's own terms said. `covered` None: nothing, for this reason."""
+    """The result of reading a pack's own terms. `covered` is None if that failed, for `reason`."""
 
     name: str
     covered: Covered | None = None
@@ -370,7 +372,7 @@ def _read_directly(store: ObjectStore, target: Target, name: str, asked: Asked) 
 def read_pack_terms(
     store: ObjectStore, target: Target, name: str, is_wanted: Callable[[str, str], bool]
 ) -> tuple[Covered, list[Row]]:
-    """A pack's own terms, as far as they are wanted. Raises NotFound, BadTerms."""
+    """The wanted ones of a pack's own terms. Raises NotFound, BadTerms."""
     head, sightings = read_terms(store, target, f"{target.root}{_PACKS}{name}")
     rows = [
         (

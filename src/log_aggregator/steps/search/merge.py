@@ -3,9 +3,9 @@
     terms of packs that no table covers  ->  one more table (level 0)
     a month that is over, or has many    ->  one table of all of them, which names those it replaces
 
-Nothing is changed and nothing is deleted: a table is written once, under a name made of the packs
-that it covers, and a reader takes each pack from one table. So merging may be killed anywhere, done
-twice, and done by two at once; the worst is a table that nobody needs.
+Nothing is changed or deleted: a table is written once, under a name derived from the packs that it
+covers, and a reader takes each pack from one table only. So merging can be killed anywhere,
+repeated, and done by two processes at the same time; at worst an unneeded table is left.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ from log_aggregator.steps.search.tables import OpenTable, list_tables, open_tabl
 from log_aggregator.steps.workers import Workers
 
 TABLE_ROWS_MAX = 6_000_000
-"""A table has no more, but for those of its last pack: some 70 MB, which are held while it is
-written. A night of 5,000 accounts is one.
+"""The limit of a table, apart from the rows of its last pack: about 70 MB, held in memory while it
+is written. A night of 5,000 accounts makes one table.
 """
 TABLES_MAX = 8
-"""From so many tables of a month on they become one, as they do once the month is over."""
+"""When a month has this many tables, they are merged into one, as they are when it is over."""
 LEVEL_MAX = 99
 _DAYS_LATE = 3
-"""After the end of a month its tables are merged; late packs make another one."""
+"""This long after the end of a month its tables are merged; later packs make another table."""
 _TERMS_BYTES = MIB
 _TERMS = "terms/"
 
@@ -63,15 +63,15 @@ class MergeResult:
     """What a merge did."""
 
     tables: list[str] = field(default_factory=list)
-    """Where those lie that were written."""
+    """Addresses of the tables that were written."""
     packs: int = 0
-    """Whose terms came into a table."""
+    """Packs whose terms were added to a table."""
     rows: int = 0
     compacted: int = 0
-    """Tables that another one replaces now."""
+    """Tables that another one now replaces."""
     failures: list[Failure] = field(default_factory=list)
     read: int = 0
-    """Packs whose terms were asked for."""
+    """Packs whose terms were requested."""
 
     def add(self, other: MergeResult) -> None:
         self.tables += other.tables
@@ -84,8 +84,8 @@ class MergeResult:
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """What a merge works with. `options` are those of indexes; `is_rebuild`: every table is made
-    anew, whatever there is.
+    """What a merge works with. `options` are those of indexes; `is_rebuild`: make every table
+    again, whatever exists.
     """
 
     store: ObjectStore
@@ -96,21 +96,21 @@ class Merging:
     is_rebuild: bool = False
     table_rows_max: int = TABLE_ROWS_MAX
     progress: Callable[[int], object] = lambda _: None
-    """Is told how many packs are done."""
+    """Gets the number of packs that are done."""
 
 
 def list_terms(store: ObjectStore, workers: Workers, target: Target, query: Query) -> Iterator[str]:
-    """The packs, by their keys, that have terms."""
+    """The keys of packs that have terms."""
     for _, listed in list_folder(store, workers, target, query, _TERMS):
         try:
             yield target.pack_key_of_terms(listed.key)
         except ValueError:
-            continue  # what else lies there is not ours
+            continue  # other objects there are not ours
 
 
 def merge_terms(merging: Merging, pack_keys: Iterable[str]) -> MergeResult:
     """Merges the terms of these packs, unless a table covers them, and the tables of their months
-    where it is time. Packs without terms are passed over: an answer names them. Raises
+    when it is time. Packs without terms are skipped: the answer of a search names them. Raises
     NotInstalled, StoreError.
     """
     require_reader()
@@ -151,7 +151,7 @@ def _list_shelf(merging: Merging, shelf: Shelf) -> list[StoredTable]:
 def _open_tables(
     merging: Merging, listed: Iterable[StoredTable], result: MergeResult
 ) -> list[OpenTable]:
-    """Those of a month that none replaces. What cannot be read is as if it were not there."""
+    """Opens the tables of a month that no other replaces. Unreadable ones count as missing."""
     opened: list[OpenTable] = []
     replaced: set[str] = set()
     for table in listed:
@@ -177,8 +177,8 @@ def _write_new(
     place: tuple[int, tuple[str, ...]],
     result: MergeResult,
 ) -> list[OpenTable]:
-    """Tables of the terms of these packs. Only the last of them says what they replace, because all
-    others are durable then.
+    """Writes tables of these packs' terms. Only the last one names the tables that they replace,
+    because by then all others are durable.
     """
     level, replaces = place
     waiting = _read_terms(merging, names, result)
@@ -221,7 +221,7 @@ def _read_terms(
 def _gather(
     waiting: Iterator[tuple[Covered, list[Row]]], rows_max: int
 ) -> tuple[list[Covered], RowSorter] | None:
-    """As many packs as a table holds. None where there are no more."""
+    """As many packs as a table holds. None if no packs are left."""
     packs: list[Covered] = []
     sorter = RowSorter()
     rows = 0
@@ -261,7 +261,7 @@ def _write(
             options=merging.options,
         )
     except PreconditionFailed:
-        # Whoever was there first has merged the same packs: its table says the same.
+        # The name is derived from the packs, so an existing table holds the same.
         return open_table(merging.store, table)
     result.tables.append(table.where)
     return OpenTable(merging.store, table, whole)
@@ -282,7 +282,7 @@ def _is_over(shelf: Shelf, today: date) -> bool:
 def _compact(
     merging: Merging, shelf: Shelf, tables: Sequence[OpenTable], result: MergeResult
 ) -> None:
-    """One table of several; each pack's rows come from the one that a reader takes them from."""
+    """Merges tables into one. Each pack's rows come from the table that a reader would use."""
     owners: dict[str, tuple[str, Covered]] = {}
     for each in sorted(tables, key=lambda each: (-each.table.level, each.table.name)):
         for pack in each.directory.packs:
@@ -305,13 +305,13 @@ def _compact(
     try:
         _write(merging, directory, level, rows, result)
     except (BadTerms, VerificationError) as error:
-        # What the tables hold is still there, and read from them.
+        # Nothing is lost: searches still read the tables that were to be merged.
         result.failures.append(Failure.of(shelf.prefix(merging.target), error))
         return
     result.compacted += len(tables)
 
 
 def _names(table: OpenTable) -> Iterator[str]:
-    """Itself, and what it replaced: that is still there."""
+    """A table's own name, and those that it replaced: they still exist."""
     yield table.table.name
     yield from table.directory.replaces

@@ -1,4 +1,4 @@
-"""Tables as they are stored: listed, and read by their end and by single pieces."""
+"""Stored tables: lists them, and reads their ends and single pieces."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from log_aggregator.steps.workers import Workers
 
 _TAIL_BYTES_MIN = 192 * KIB
 _TAIL_SHARE = 64
-"""A table's directory and footer are about a hundredth of it, or 130 KB where it covers a month of
-100 accounts with few terms. What is read at once is a little more, and seldom too little.
+"""A table's directory and footer take about a hundredth of it, or 130 KB for a month of 100
+accounts with few terms. The first read is a little larger, and seldom too small.
 """
 EXTRA = "search"
 _LISTING_BYTES = 256 * KIB
-"""Of a log type's tables in memory, about."""
+"""Roughly what the listing of a log type's tables takes in memory."""
 _FEW_NAMES = 30
 _SLASHES = 6
-"""In a pack's short key."""
+"""Slashes in a pack's short key."""
 
 
 def has_reader() -> bool:
@@ -56,9 +56,12 @@ def require_reader() -> None:
 def list_tables(
     store: ObjectStore, workers: Workers, target: Target, query: Query
 ) -> list[StoredTable]:
-    """Those that can hold what is looked for, one request for a thousand of each log type, side by
-    side. A listing of all types at once would begin with `CloudTrail-Insight/`, and servers that
-    keep folders begin with `CloudTrail/`: nobody could tell that none is missing.
+    """The tables that may hold what the query looks for. Log types are listed concurrently, with
+    one request per thousand tables.
+
+    They are listed separately because of their order: S3 sorts `CloudTrail-Insight/` before
+    `CloudTrail/`, servers that keep folders do the opposite, and a page boundary in between could
+    hide tables.
     """
     folder, names = f"{target.root}{FOLDER}", query.log_type_names
     if names is None:
@@ -95,9 +98,9 @@ class OpenTable:
         return ShortNames.of(self.directory.names)
 
     def read_rows(self, spans: Mapping[str, Sequence[Range]] | None = None) -> Iterator[list[Row]]:
-        """The rows whose values are in one of the spans of any field, piece by piece: one request
-        for each that may hold a wanted one. All rows, without spans. Raises BadTerms, and a
-        StoreError where the table is gone.
+        """The rows whose values are in one of the spans of any field, piece by piece, with one
+        request for each piece that may have any. Without spans, all rows. Raises BadTerms, and
+        StoreError if the table is gone.
         """
         from log_aggregator.core.tables.parquet import decode_piece  # noqa: PLC0415
 
@@ -119,13 +122,15 @@ class OpenTable:
                 return {short: find_pack(short, self.directory.names) for short in shorts}
             return {short: self.names.pack_of[short] for short in shorts}
         except KeyError as error:
-            raise BadTerms(f"{self.table.where}: a row of a pack that it does not cover") from error
+            raise BadTerms(
+                f"{self.table.where}: a row belongs to a pack that the table does not cover"
+            ) from error
 
 
 def open_table(store: ObjectStore, table: StoredTable) -> OpenTable:
-    """Reads a table's directory, mostly with one request. Whoever can write there must not lead a
-    reader elsewhere: it must be of the month and log type of its key. Raises BadTerms, StoreError,
-    VerificationError.
+    """Reads a table's directory, mostly with one request. Anyone who can write there must not be
+    able to mislead a reader, so the directory must match the month and log type of its key. Raises
+    BadTerms, StoreError, VerificationError.
     """
     tail = _read_tail(store, table)
     directory = decode_directory(tail)
@@ -133,7 +138,7 @@ def open_table(store: ObjectStore, table: StoredTable) -> OpenTable:
     if (directory.log_type, directory.month) != (shelf.log_type, shelf.month):
         raise BadTerms(f"{table.where}: the table is of another month or log type")
     log_type, month = f"/{shelf.log_type}/", f"/{shelf.month.replace('-', '/')}/"
-    # quicker than taking each of hundreds of thousands apart
+    # Quicker than parsing each of hundreds of thousands of names.
     if not all(
         log_type in name and month in name and name.count("/") >= _SLASHES
         for name in directory.names

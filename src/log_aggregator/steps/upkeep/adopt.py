@@ -1,5 +1,5 @@
-"""Adoption: reads an aggregate that another tool made, once, and writes an index of its gzip
-members. The aggregate stays as it is.
+"""Adoption: reads an aggregate that another tool made once, and writes an index of its gzip
+members. The aggregate itself is not changed.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from log_aggregator.steps.packs.stream import ObjectStream
 def list_aggregates(
     store: ObjectStore, target: Target, bucket: str, key: str
 ) -> Iterator[LogObject]:
-    """The object of that key; or, of a key that ends in a slash or is empty, everything under it
-    that is neither a folder marker, nor a probe, nor one of our own.
+    """The object with this key; or, if the key is empty or ends in a slash, everything under it
+    except folder markers, probes and our own objects.
 
-    Raises NotFound where there is nothing, SettingsError where it is all our own.
+    Raises NotFound if there is nothing, SettingsError if everything there is our own.
     """
     is_prefix = not key or key.endswith("/")
     own = target.own_prefixes if bucket == target.bucket else ()
     if key.startswith(own or ("\n",)):
         raise SettingsError(
-            f"s3://{bucket}/{key}: packs have their own index; expected what another program made"
+            f"s3://{bucket}/{key}: packs already have an index; name what another program made"
         )
     is_empty = True
     for found in list_all(store, bucket, key):
@@ -59,15 +59,13 @@ def list_aggregates(
         hint = (
             "nothing lies under it"
             if is_prefix
-            else "there is no such object; a prefix ends in a slash"
+            else "no object has this key; to name a prefix, end it with a slash"
         )
         raise NotFound(f"s3://{bucket}/{key}: {hint}")
 
 
 def describe_aggregate(found: LogObject, said: Said) -> Aggregate:
-    """What a listed object would be adopted as. Raises SettingsError where its date is not
-    known.
-    """
+    """How a listed object would be adopted. Raises SettingsError if its date is not known."""
     group = group_of_aggregate(found.bucket, found.key, said)
     return Aggregate(
         found.bucket, found.key, found.etag, found.size_bytes, found.last_modified, group
@@ -77,10 +75,10 @@ def describe_aggregate(found: LogObject, said: Said) -> Aggregate:
 def adopt(
     store: ObjectStore, target: Target, aggregate: Aggregate, options: WriteOptions
 ) -> Adopted | None:
-    """Indexes one aggregate. None where it has been adopted already; nothing is read then.
+    """Indexes one aggregate. None if it was already adopted; nothing is read then.
 
-    Memory: one range of it, and its members' lines as gzip. Raises BadPack (it is no plain
-    concatenation of gzip files), VerificationError (what was read is not what S3 stores),
+    Memory: one range of it, and its members' lines as gzip. Raises BadPack (it is not a plain
+    concatenation of gzip files), VerificationError (what was read differs from S3's checksum),
     ObjectFrozen, PreconditionFailed (it was replaced meanwhile).
     """
     index_key = aggregate.index_key(target)
@@ -104,7 +102,7 @@ def _read(store: ObjectStore, aggregate: Aggregate) -> tuple[Adopted, bytes]:
         for found in split_gzip(stream.read(stored.size_bytes)):
             encoder.take(found)
         if not encoder.member_count:
-            raise BadPack("there is no gzip member in it")
+            raise BadPack("it has no gzip members")
     if stored.crc64nvme not in (None, stream.running.crc):
-        raise VerificationError(f"{aggregate.place}: what was read of it is not what S3 stores")
+        raise VerificationError(f"{aggregate.place}: what was read differs from S3's checksum")
     return encoder.finish(stream.running.crc, TOOL)

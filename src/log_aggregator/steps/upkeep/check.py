@@ -1,5 +1,5 @@
-"""Many packs and adopted aggregates, looked at one by one: which are right, which are not, and
-which cannot be read now.
+"""Checks many packs and adopted aggregates: which are sound, which are not, and which cannot be
+read now.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class PackPlace:
     key: str
     is_adopted: bool = False
     index_bytes: int | None = field(default=None, compare=False)
-    """As it was listed; None where it was not."""
+    """The listed size of the index; None if it was not listed."""
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class PackPlace:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """It is what its index says, as far as it was looked at."""
+    """It matches its index, as far as it was checked."""
 
     place: PackPlace
     member_count: int
@@ -54,8 +54,8 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """It should have been read and cannot be, for it is in an archive class. Its checksum was
-    compared and is right, where S3 has one.
+    """It should have been read, but is in an archive class. If S3 has a checksum of it, that was
+    compared and matches.
     """
 
     place: PackPlace
@@ -64,7 +64,7 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """It is not what its index says, or that cannot be shown."""
+    """It does not match its index, or is missing."""
 
     place: PackPlace
     failure: Failure
@@ -72,7 +72,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """S3 refused to show it, so nothing can be said of it."""
+    """S3 refused access, so nothing is known about it."""
 
     place: PackPlace
     failure: Failure
@@ -87,8 +87,8 @@ _ADVICE = (
     (
         Unsound,
         (
-            "Nothing was changed. Keep the pack and its index both; docs/how-to/check-packs.md "
-            "says what to do."
+            "Nothing was changed. Keep both the pack and its index, and follow "
+            "docs/how-to/check-packs.md."
         ),
     ),
 )
@@ -97,8 +97,8 @@ _ADVICE = (
 def list_places(
     store: ObjectStore, workers: Workers, targets: Iterable[Target], query: Query
 ) -> Iterator[PackPlace]:
-    """All packs that a query is about, those that lost their index and those of which only that is
-    left, and adopted aggregates.
+    """All packs that a query covers, including packs without an index and indexes without a pack,
+    and adopted aggregates.
     """
     for target in targets:
         yield from (
@@ -114,10 +114,10 @@ def list_places(
 def check_places(
     store: ObjectStore, workers: Workers, places: Sequence[PackPlace], level: Level
 ) -> Iterator[Finding]:
-    """What each of them turns out to be, as it comes: few at once where packs are read, else as
-    many as their indexes fit into memory.
+    """The result for each of them, as it comes: a few at a time if packs are read, otherwise as
+    many as have indexes that fit in memory.
 
-    Raises Unreachable: without S3 nothing can be said of any.
+    Raises Unreachable: without S3 nothing is known about any of them.
     """
 
     def check(place: PackPlace) -> Finding:
@@ -142,7 +142,7 @@ def _check(store: ObjectStore, place: PackPlace, level: Level) -> Finding:
 
 
 def _check_frozen(store: ObjectStore, place: PackPlace) -> Finding:
-    """What can be said of it without reading it."""
+    """Checks what is possible without reading it."""
     try:
         _look(store, place, Level.CHECKSUM)
     except ObjectFrozen:
@@ -153,7 +153,7 @@ def _check_frozen(store: ObjectStore, place: PackPlace) -> Finding:
 
 
 def _blame(place: PackPlace, error: GroupFailed) -> Broken | Unchecked:
-    """That it is damaged or missing is said of a pack only where that was seen."""
+    """The result for an error. Only an error that shows damage or absence makes a pack Broken."""
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
     failure = Failure(place.name, error.state_name, str(error), advice)
     if isinstance(error, (Unsound, NotFound)) and not isinstance(error, NewerFormat):

@@ -1,8 +1,8 @@
-"""Lost indexes made anew: out of the pack's own tail; that of a copy, which has none, out of the
-copy and what is known of its original.
+"""Rebuilds lost indexes from the pack's own tail. A copy has no tail; its index is rebuilt from the
+copy and what is known about its original.
 
-An index that is there is never written over, damaged or not: a person looks at it, removes it, and
-starts again.
+An existing index is never overwritten, damaged or not: an operator must examine it, remove it, and
+start again.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from log_aggregator.steps.packs.verify import verify_pack
 from log_aggregator.steps.retrieval.catalog import CatalogEntry
 
 IDENTITY_UNKNOWN = "identity-unknown"
-"""A flag: version id, ETag and time of the original are lost, so no run ever takes a log object for
-this member.
+"""A flag: version id, ETag and time of the original are lost, so no run will ever match a log
+object to this member.
 """
 
 _ID = re.compile("[0-9a-f]{32}")
@@ -48,7 +48,7 @@ _ID = re.compile("[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A pack that has its index. `was_there`: it had it before."""
+    """A pack that has its index. `was_there`: it already had it."""
 
     pack_key: str
     member_count: int
@@ -61,9 +61,9 @@ def rebuild_index(
 ) -> Rebuilt:
     """Writes the index of a pack that has none, and verifies the pack against it.
 
-    Raises BadPack (the pack's tail is damaged, or it is no pack, or an index is there that is not
-    the pack's own), ObjectFrozen, VerificationError (the index is written, but the pack is not what
-    it says), NotFound, AccessDenied.
+    Raises BadPack (the pack's tail is damaged, or it is not a pack, or an index exists that is not
+    the pack's own), ObjectFrozen, VerificationError (the index is written, but the pack does not
+    match it), NotFound, AccessDenied.
     """
     index_key = target.index_key(entry.pack_key)
     pack_format = format_of(entry.group, target, entry.pack_key)
@@ -85,25 +85,25 @@ def _look_at_index(
     store: ObjectStore, target: Target, entry: CatalogEntry, pack_format: PackFormat
 ) -> Rebuilt:
     where = f"s3://{target.bucket}/{target.index_key(entry.pack_key)}"
-    stays = "and nothing is written over: look at it, remove it, and start again"
+    stays = "an existing index is never overwritten: examine it, remove it, and start again"
     try:
         stored = read_index(store, target, entry.pack_key)
         index = stored.decode()
     except BadPack as error:
-        raise BadPack(f"{error}; it is there, {stays}") from error
+        raise BadPack(f"{error}; {stays}") from error
     if (
         pack_format is not PackFormat.COPY
         and read_tail(store, target, entry.pack_key).data != stored.data
     ):
-        raise BadPack(f"{where} is not the index in its pack's own tail; it is there, {stays}")
+        raise BadPack(f"{where} differs from the index in its pack's own tail; {stays}")
     return Rebuilt(entry.pack_key, len(index.members), was_there=True)
 
 
 def _rebuild_copy(
     store: ObjectStore, target: Target, entry: CatalogEntry, options: WriteOptions
 ) -> Index:
-    """The key of a copy holds its original's key and the hash of its identity, which says whether a
-    guess is right.
+    """Rebuilds the index of a copy. Its key contains the original's key and a hash of its identity,
+    which shows whether a version of that key is the original.
     """
     name = entry.pack_key.removeprefix(target.packs_prefix(entry.group))
     id_, _, original_key = name.partition("/")
@@ -125,8 +125,8 @@ def _rebuild_copy(
         member = _member_of(original, crc, RangeReader.of_source(store, original).read(0, 1))
     if member.size_bytes != stored.size_bytes:
         raise VerificationError(
-            f"s3://{target.bucket}/{entry.pack_key}: {stored.size_bytes} bytes, its original "
-            f"had {member.size_bytes}"
+            f"s3://{target.bucket}/{entry.pack_key}: it has {stored.size_bytes} bytes, but its "
+            f"original has {member.size_bytes}"
         )
     content_crc = member.crc64nvme or 0
     index = Index(
@@ -144,8 +144,9 @@ def _rebuild_copy(
 
 
 def _versions(store: ObjectStore, bucket: str, key: str) -> Iterator[LogObject]:
-    """All versions of a key, as they were listed when it was packed: without a version id where the
-    bucket never had versioning.
+    """All versions of a key, with the identity under which it was packed. In a bucket that never
+    had versioning ListObjectVersions gives the id "null", but ListObjectsV2, which a run uses
+    there, gives none.
     """
     try:
         has_versions = store.get_bucket_versioning(bucket) is not None
@@ -161,7 +162,7 @@ def _versions(store: ObjectStore, bucket: str, key: str) -> Iterator[LogObject]:
 def _unknown_member(
     store: ObjectStore, stored: StoredObject, entry: CatalogEntry, key: str
 ) -> Member:
-    """The original is gone, and with it version id, ETag and the time when it was written."""
+    """A member whose original is gone, and with it its version id, ETag and time."""
     crc, sha256 = _read_all(store, stored)
     (listed,) = (
         each
@@ -180,7 +181,7 @@ def _read_all(store: ObjectStore, stored: StoredObject) -> tuple[int, str]:
         sha256.update(piece)
     if stored.crc64nvme not in (None, stream.running.crc):
         raise VerificationError(
-            f"s3://{stored.bucket}/{stored.key}: what was read of it is not what S3 stores"
+            f"s3://{stored.bucket}/{stored.key}: what was read differs from S3's checksum"
         )
     return stream.running.crc, sha256.hexdigest()
 

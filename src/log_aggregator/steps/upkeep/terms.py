@@ -1,7 +1,8 @@
-"""Terms of packs that have none: written before there were terms, or when something went wrong.
+"""Makes terms for packs that have none: packs written before terms existed, or when writing them
+failed.
 
-A pack is read once, front to end, and its bytes are compared with the checksum in its index before
-its terms are believed. What is frozen is left as it is, and said.
+A pack is read once from front to end, and its bytes are compared with the checksum in its index
+before its terms are stored. Frozen packs are left alone and reported.
 """
 
 from __future__ import annotations
@@ -42,30 +43,30 @@ _BLOCK_BYTES_MAX = SEARCHED_MEMBER_BYTES_MAX + TEXT_BLOCK_BYTES
 
 @dataclass(frozen=True, slots=True)
 class TermsMade:
-    """The terms of a pack, written just now."""
+    """The terms of a pack, just written."""
 
     target: Target
     pack_key: str
     members: int
     unsearched: Mapping[Unsearched, int]
-    """Members that were not looked at, by why."""
+    """Members that were not searched, by reason."""
     size_bytes: int
-    """Of the terms."""
+    """The size of the terms."""
 
 
 @dataclass(slots=True)
 class Lack:
-    """Packs whose terms are to be made, and how many others there are."""
+    """Packs that need terms, and the numbers of others."""
 
     packs: list[FoundPack] = field(default_factory=list)
-    """Of each what the listing said."""
+    """The packs as they were listed."""
     present: int = 0
-    """They have terms already."""
+    """Packs that already have terms."""
     never: int = 0
-    """Of log types that have no terms, and copies of large objects."""
+    """Packs of log types without terms, and copies of large objects."""
 
     def sort(self, target: Target, entry: CatalogEntry, *, has_terms_already: bool) -> None:
-        """Puts a pack where it belongs. One of which only the index is left is nobody's."""
+        """Adds or counts a pack. An index whose pack is gone is ignored."""
         pack_format = format_of(entry.group, target, entry.pack_key)
         if pack_format is PackFormat.COPY or not has_terms(entry.group.log_type):
             self.never += 1
@@ -78,8 +79,8 @@ class Lack:
 
 
 def find_lack(job: Job, query: Query, *, again: bool) -> Lack:
-    """All packs without terms, from listings alone: nothing is read. `again`: those that have some
-    count as if they had none.
+    """All packs without terms, from listings only. `again`: make terms also for packs that have
+    some.
     """
     lack, store, workers = Lack(), job.store, job.workers
     for target in job.list_targets():
@@ -92,7 +93,7 @@ def find_lack(job: Job, query: Query, *, again: bool) -> Lack:
 
 
 def find_named_lack(job: Job, packs: Iterable[tuple[Target, str]], *, again: bool) -> Lack:
-    """The same, of packs by their keys. Raises ValueError where one is no pack's."""
+    """The same for packs by their keys. Raises ValueError if a key is not a pack's."""
     lack = Lack()
     for target, pack_key in packs:
         key = target.terms_key(pack_key)
@@ -103,18 +104,18 @@ def find_named_lack(job: Job, packs: Iterable[tuple[Target, str]], *, again: boo
 
 
 def make_terms(store: ObjectStore, pack: FoundPack, options: TermsOptions) -> TermsMade:
-    """Reads a pack and writes its terms. Memory: one read, one member of up to 16 MiB inflated, and
-    what the terms take.
+    """Reads a pack and writes its terms. Memory: one range, one inflated member of up to 16 MiB,
+    and the terms.
 
-    Raises BadPack where it has no index, VerificationError where its bytes are not those of its
-    index, ObjectFrozen, NotFound, AccessDenied; nothing is written then.
+    Raises BadPack if it has no index, VerificationError if its bytes do not match its index,
+    ObjectFrozen, NotFound, AccessDenied; nothing is written then.
     """
     target, where = pack.target, pack.where
     try:
         index = read_index(store, target, pack.pack_key).scan()
     except NotFound:
         raise BadPack(
-            f"{where}: the pack has no index; `log-aggregator index rebuild` makes it anew"
+            f"{where}: the pack has no index; `log-aggregator index rebuild` writes a new one"
         ) from None
     stored = store.head_object(target.bucket, pack.pack_key)
     stream, collector = ObjectStream(store, stored), Collector(pack.group.log_type, options.key)
@@ -124,7 +125,7 @@ def make_terms(store: ObjectStore, pack: FoundPack, options: TermsOptions) -> Te
             stream.skip_to(extent.last)
         stream.skip_to(index.content_length_bytes)
     if stream.running.crc != index.content_crc64nvme:
-        raise VerificationError(f"{where}: its bytes are not what its index says")
+        raise VerificationError(f"{where}: its bytes do not match its index")
     data = finish_terms(collector, pack.pack_key, lambda place: place)
     write_terms(store, target, pack.pack_key, data, options.write)
     head, _ = decode_terms(data)
@@ -133,8 +134,8 @@ def make_terms(store: ObjectStore, pack: FoundPack, options: TermsOptions) -> Te
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a member lies, and its place in the index; without the rest, of which a pack may have
-    200,000.
+    """Where a member lies, and its place in the index. Without other fields, to save memory: a pack
+    may have 200,000 members.
     """
 
     offset: int
@@ -156,7 +157,7 @@ class _Extent:
 
 
 def _extents(index: Index) -> Iterator[_Extent]:
-    """Front to end."""
+    """The extents of a pack, from front to end."""
     places = sorted(
         (_place_of(member, place) for place, member in enumerate(index.members)),
         key=lambda each: (each.offset, each.length_bytes, each.first),
@@ -198,7 +199,7 @@ def _collect(collector: Collector, extent: _Extent, stream: ObjectStream) -> Non
 
 
 def _collect_block(collector: Collector, extent: _Extent, pieces: Iterator[bytes]) -> None:
-    """The members of a text block, which ends with the last of them."""
+    """Takes the members of a text block, which ends with the last of them."""
     if max(member.first + member.size_bytes for member in extent.members) > _BLOCK_BYTES_MAX:
         raise GzipBomb
     text = b"".join(decode_stored(Encoding.BLOCK, pieces))

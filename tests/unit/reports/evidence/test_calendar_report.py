@@ -48,7 +48,9 @@ def gap_of(**more: Any) -> Gap:
 
 def test_a_page() -> None:
     states = [DayState.PACKED, DayState.PACKED, DayState.ORIGINALS, DayState.MISSING, DayState.BOTH]
-    gap = Gap(GapKind.MISSING, NAME, date(2026, 3, 1), text="no object, the digests name 12")
+    gap = Gap(
+        GapKind.MISSING, NAME, date(2026, 3, 1), text="no log object, but the digests name 12"
+    )
     *lines, verdict = render_calendar(calendar_of(states, gap), 80)
     assert verdict.startswith("Something is missing: 1 day in 1 row. docs/how-to/")
     assert lines == [
@@ -62,7 +64,7 @@ def test_a_page() -> None:
         "b  packed, and originals: 1 day",
         "p  packed: 2 days",
         "",
-        "2026-03-01  CloudTrail 111122223333: no object, the digests name 12",
+        "2026-03-01  CloudTrail 111122223333: no log object, but the digests name 12",
         "",
     ]
 

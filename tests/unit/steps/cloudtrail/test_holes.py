@@ -98,7 +98,7 @@ def test_all_of_a_region(read_from: ReadFrom) -> None:
         (name.chain.account, name.chain.region): ["14T00:00:00 to 14T23:59:59"]
     }
     assert claimed(summary(site, result)).startswith("Every hour")
-    assert "of which there are logs" in next(
+    assert "although there are logs" in next(
         found.text for found in result.findings if found.state is State.HOLE
     )
 

@@ -99,7 +99,7 @@ def test_another_key_of_the_same_name() -> None:
     other = LabTrailKeys(replace(SPEC, seed=4))
     other.keys = [replace(other.keys[0], fingerprint=keys.keys[0].fingerprint)]
     archive(store, other)
-    with pytest.raises(VerificationError, match="is another key than CloudTrail's"):
+    with pytest.raises(VerificationError, match="differs from CloudTrail's key"):
         archive(store, keys)
     found = read_archived_key(store, TARGET, REGION, keys.keys[0].fingerprint)
     assert found is not None

@@ -384,7 +384,9 @@ def test_a_digest_that_no_other_links_to() -> None:
     links = {name: value for name, value in before.items() if name.startswith("previousDigest")}
     site.rewrite(newest, lambda fields: fields.update(links), sign=True)
     result = site.validate()
-    assert problems(result) == {("note", skipped): "is in no chain: no newer digest links to it"}
+    assert problems(result) == {
+        ("note", skipped): "is not part of a chain: no newer digest links to it"
+    }
     assert result.is_sound
 
 
@@ -422,7 +424,7 @@ def test_a_lost_signature_is_in_the_next_digest(metadata: dict[str, str]) -> Non
     site.put(key, site.objects[key].body, metadata)
     result = site.validate()
     assert result.is_sound
-    assert [found.key for found in site.valid if "next digest holds" in found.text] == [key]
+    assert [found.key for found in site.valid if "in the next digest" in found.text] == [key]
     site.put(newest, site.objects[newest].body, metadata)
     assert problems(site.validate()) == {("invalid", newest): "signature verification failed"}
     site.put(key, change_byte(site.objects[key].body), metadata)
@@ -527,7 +529,7 @@ def test_a_region_that_refused_is_not_checked(code: str) -> None:
         (failure,) = result.failures
         assert failure.where == f"public keys of CloudTrail in {closed}"
         assert fingerprint in failure.message
-        assert "refused it, first on 2026-03-16" in failure.message
+        assert "CloudTrail refused runs since 2026-03-16" in failure.message
         assert "management account" in failure.advice
     site.keys = RegionDeny(SPEC)
     assert site.validate(regions=frozenset({closed})).is_sound

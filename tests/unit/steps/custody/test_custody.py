@@ -133,7 +133,7 @@ def test_what_lies_among_the_records_does_not_disturb() -> None:
     write_chain(store, ["a"])
     store.put("dest", "custody/9999999/notes.txt", b"")
     assert append_record(store, make_record("b", 5), WriteOptions()).sequence == 1
-    assert [finding.what for finding in check(store).findings] == ["it is no custody record"]
+    assert [finding.what for finding in check(store).findings] == ["it is not a custody record"]
 
 
 def test_one_run_has_one_record() -> None:
@@ -223,7 +223,7 @@ def test_without_an_opening_nothing_is_touched() -> None:
     def is_custody(call: Call) -> bool:
         return call.operation == "PutObject" and call.key.startswith("custody/")
 
-    with pytest.raises(CannotStart, match="a custody record has to be written first"):
+    with pytest.raises(CannotStart, match="the custody record cannot be written"):
         run_recorded_faulty(world, "run", fail_on(is_custody, AccessDenied("not allowed")))
     assert world.store.snapshot() == before
 
@@ -370,7 +370,9 @@ def test_a_record_of_another_chain_does_not_fit() -> None:
         record_key(DEST, 1),
         encode_record(replace(make_record("b", 1, Target("other")), sequence=1, previous="0" * 64)),
     )
-    assert "it is record 1 of s3://other/" in [finding.what for finding in check(store).findings]
+    assert "its contents are those of record 1 of s3://other/" in [
+        finding.what for finding in check(store).findings
+    ]
 
 
 def test_a_record_that_does_not_add_up_is_found() -> None:
@@ -384,8 +386,8 @@ def test_a_record_that_does_not_add_up_is_found() -> None:
     append_record(store, replace(make_record("a", 0), groups=(lost,)), WriteOptions())
     assert "1 log objects, 10 bytes, are not accounted for" in check(store).findings[0].what
     for sequence, previous, what in (
-        (0, "0" * 64, "it is the first and names a record before it"),
-        (1, None, "it names no record before it"),
+        (0, "0" * 64, "it is the first record, but names one before it"),
+        (1, None, "it does not name the record before it"),
     ):
         other = make_store()
         write_chain(other, ["a"])
@@ -468,10 +470,7 @@ def test_a_pack_of_a_dead_run_is_named_by_the_run_that_settles_it() -> None:
     (walked,) = walk(world)
     assert walked.findings == []
     assert {note.what for note in walked.notes} == {
-        (
-            "its pack was written by a run, or a call, that did not come to its end; record 1 "
-            "settled it"
-        )
+        ("its pack was written by a run, or a call, that did not finish; record 1 settled it")
     }
 
 

@@ -119,7 +119,7 @@ def test_nothing_is_proven_by_a_key_that_nobody_named() -> None:
     other = chain.check(Trust({make_signer(1).public_key: "theirs"}))
     assert told(other) == [
         f"signatures/0000000/0000000004.json: it is by a key that was not named: {KEY.name}",
-        "signatures/: there is no signature by a key that was named",
+        "signatures/: no signature is by a key that was named",
     ]
 
 
@@ -143,7 +143,9 @@ def test_removing_the_newest_records_shows(trust: Trust) -> None:
     chain.sign(4)
     chain.remove(record_key(DEST, 3), record_key(DEST, 4))
     (finding,) = told(chain.check(trust))
-    assert finding.startswith("signatures/0000000/0000000004.json: it signs record 4, which is not")
+    assert finding.startswith(
+        "signatures/0000000/0000000004.json: it signs record 4, which is missing"
+    )
     assert "this proves nothing while anything is WRONG" in lines(chain.check())
     chain.remove(record_key(DEST, 2))
     assert "signed    none of these records; 2 signatures read" in lines(chain.check())
@@ -154,7 +156,7 @@ def test_removing_all_records_shows() -> None:
     chain.sign(1)
     chain.remove(record_key(DEST, 0), record_key(DEST, 1))
     (finding,) = told(chain.check())
-    assert "it signs record 1, which is not there" in finding
+    assert "it signs record 1, which is missing" in finding
 
 
 @pytest.mark.parametrize("trust", [TRUST, Trust()], ids=["key-named", "no-key-named"])
@@ -211,7 +213,7 @@ def test_what_lies_beside_signatures() -> None:
     chain.store.put("dest", signature_key(DEST, 3), b"{}")
     chain.store.put("dest", signature_key(DEST, 2), b" " * (SIGNATURE_BYTES_MAX + 1))
     assert told(chain.check()) == [
-        "signatures/readme: it is no signature of a custody record",
+        "signatures/readme: it is not a signature of a custody record",
         "signatures/0000000/0000000002.json: it is larger than any signature",
         "signatures/0000000/0000000003.json: the signature cannot be read: KeyError",
     ]
@@ -232,7 +234,7 @@ def test_with_versions_a_signature_that_went_shows() -> None:
 def test_whoever_names_a_key_expects_a_signature() -> None:
     """All signatures are gone: that is no proven chain."""
     chain = make_chain()
-    assert told(chain.check()) == ["signatures/: there is no signature by a key that was named"]
+    assert told(chain.check()) == ["signatures/: no signature is by a key that was named"]
     unsigned = chain.check(Trust())
     assert told(unsigned) == []
     assert "signed    no:" in lines(unsigned)
@@ -293,7 +295,7 @@ def test_a_stamp_of_something_else() -> None:
     assert after
     chain.store.put("dest", signature_key(DEST, 4), swapped)
     found = told(chain.check(replace(TRUST, stamps=Stamps())))
-    assert found[0].endswith("04.json: its time stamp is not believed: it is about something else")
+    assert found[0].endswith("04.json: its time stamp is not valid: it is about something else")
 
 
 @pytest.mark.parametrize("hours", [-25, 25, 24 * 400], ids=["before", "after", "long-after"])
@@ -302,14 +304,14 @@ def test_a_signature_that_says_another_time_than_its_stamp(hours: int) -> None:
     chain = make_chain()
     chain.sign(4, stamped=timedelta(hours=hours))
     found = told(chain.check(replace(TRUST, stamps=Stamps())))
-    assert "it says that it was signed at 2025-04-05T06:00:00Z, and was stamped at" in found[0]
+    assert "it claims to be signed at 2025-04-05T06:00:00Z, but was stamped at" in found[0]
 
 
 def test_whoever_names_an_authority_expects_a_stamp() -> None:
     chain = make_chain()
     chain.sign(4)
     assert told(chain.check(replace(TRUST, stamps=Stamps()))) == [
-        "signatures/: there is no time stamp by an authority that was named"
+        "signatures/: no time stamp is by an authority that was named"
     ]
 
 

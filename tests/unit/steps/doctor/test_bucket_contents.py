@@ -147,7 +147,7 @@ def test_logs_without_a_layout_are_counted(clinic: Clinic) -> None:
         clinic.put(key, "flow")
     found = clinic.find("contents", "flow")
     assert found.level is Level.WARNING
-    assert found.seen.startswith("of 3 objects looked at, 3 of no known layout")
+    assert found.seen.startswith("of 3 objects looked at, 3 match no known layout")
     assert any(key in found.seen for key in keys)
     assert "layouts suggest flow" in found.advice
     clinic.put(LOG, "flow")

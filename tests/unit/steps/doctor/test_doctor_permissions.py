@@ -294,7 +294,7 @@ def test_the_doctors_own_permissions_are_documented(clinic: Clinic) -> None:
     advised = {
         found[1]
         for finding in clinic.examine()
-        if (found := re.match(r"Grant ([a-z0-9]+:[A-Za-z]+) to whoever", finding.advice))
+        if (found := re.match(r"Grant ([a-z0-9]+:[A-Za-z]+) to the caller", finding.advice))
     }
     documented = granted_actions((PAGES / "check-with-the-doctor.md").read_text(encoding="utf-8"))
     assert documented == advised | {

@@ -212,7 +212,7 @@ def test_surveying_includes_what_the_doctor_asks() -> None:
     advised = {
         found[1]
         for finding in clinic.examine()
-        if (found := re.match(r"Grant ([a-z0-9]+:[A-Za-z]+) to whoever", finding.advice))
+        if (found := re.match(r"Grant ([a-z0-9]+:[A-Za-z]+) to the caller", finding.advice))
     }
     looks = {
         action

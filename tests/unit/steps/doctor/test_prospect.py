@@ -173,7 +173,7 @@ def test_the_doctors_own_policy_is_enough(landing: Landing) -> None:
     advised = {
         found[1]
         for finding in landing.look().notebook.findings
-        if (found := re.match(r"Grant ([a-z0-9]+:[A-Za-z]+) to whoever", finding.advice))
+        if (found := re.match(r"Grant ([a-z0-9]+:[A-Za-z]+) to the caller", finding.advice))
     }
     assert len(advised) > 5
     assert advised <= granted_actions(PAGE.read_text(encoding="utf-8"))

@@ -211,7 +211,7 @@ def test_a_job_that_s3_forgot_proves_nothing(vault: Vault) -> None:
     vault.world.clock.advance(hours=2)
     states = go_on(vault.job, vault.jobs, plan)
     done = finish(vault.job, plan, states)
-    assert "S3 knows nothing of it" in vault.first(done).reason
+    assert "S3 does not know the job" in vault.first(done).reason
     assert done.check.count(Verdict.UNPROVEN) == 2
 
 

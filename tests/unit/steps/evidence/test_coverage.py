@@ -125,7 +125,7 @@ def test_a_day_without_objects_that_the_digests_name(is_packed: bool, every_dige
         len(gone),
         len(gone),
     )
-    assert gap.text == f"no object, the digests name {len(gone)}"
+    assert gap.text == f"no log object, but the digests name {len(gone)}"
     assert set(gap.samples) <= {f"s3://{BUCKET}/{key}" for key in gone}
     assert not calendar.is_complete
 
@@ -145,7 +145,7 @@ def test_a_single_file(is_packed: bool) -> None:
         assert (gap.date, gap.missing) == (date_of(key), 1)
         assert gap.samples == (f"s3://{BUCKET}/{key}",)
         assert gap.name.region == region
-        assert gap.text == f"nowhere: 1 of the {gap.named} files that the digests name"
+        assert gap.text == f"not found: 1 of the {gap.named} files that the digests name"
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -110,5 +110,5 @@ def test_it_does_not_try_for_ever(store: MemoryStore, monkeypatch: pytest.Monkey
     """Where every number is taken, the run says so and fails."""
     store.put("work", "outstanding/00000001.json", b"[]")
     monkeypatch.setattr(outstanding, "_read_newest", lambda *_: (0, Outstanding()))
-    with pytest.raises(StoreError, match="other runs keep writing it"):
+    with pytest.raises(StoreError, match="another run wrote the next state first"):
         record(store, seen(MARCH, {"trail": Left(3)}))

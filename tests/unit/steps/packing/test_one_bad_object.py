@@ -118,7 +118,9 @@ def test_what_is_left_is_named(count: int, end: str) -> None:
     bad = {trail_key(number) for number in range(count)}
     decide = fail_on(lambda call: call.key in bad, refusal("SSE-C"))
     message = world.run_faulty(decide)[0].failures[0].message
-    assert message.startswith(f"{count} log objects could not be read and were left; the first: ")
+    assert message.startswith(
+        f"{count} log objects could not be read and were left alone; the first: "
+    )
     assert sum(key in message for key in bad) == max(0, min(count, 10) - 1)
     assert message.endswith(end)
 

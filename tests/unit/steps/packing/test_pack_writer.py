@@ -92,7 +92,7 @@ def test_other_bytes_than_were_built_are_never_completed(size: int) -> None:
     store = make_store()
     wrong = checksum(bytes(size))
     wrong.crc ^= 1
-    with pytest.raises(VerificationError, match="what was sent is not what was built"):
+    with pytest.raises(VerificationError, match="what was sent differs from what was built"):
         write(store, [bytes(size)], wrong)
     assert (store.list_objects("dest").objects, uploads_of(store)) == ((), [])
 

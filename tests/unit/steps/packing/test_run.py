@@ -280,7 +280,8 @@ def test_too_many_objects(objects_max: int) -> None:
         assert world.run().failures == []
     else:
         with pytest.raises(
-            LimitExceeded, match="3 log objects from 2025-04-02 to 2025-04-04; objects_max = 2"
+            LimitExceeded,
+            match="3 log objects from 2025-04-02 to 2025-04-04, more than objects_max = 2",
         ):
             world.run()
         assert world.store.snapshot() == before
@@ -528,9 +529,9 @@ def test_stale_uploads(age_hours: float, aborted: int) -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"other_buckets": ["logs", "missing"]}, "there is no bucket 'missing'"),
-        ({"destination_bucket": "missing"}, "there is no bucket 'missing'"),
-        ({"other_buckets": "missing-*"}, "there is no bucket whose name begins with 'missing-'"),
+        ({"other_buckets": ["logs", "missing"]}, "bucket 'missing' does not exist"),
+        ({"destination_bucket": "missing"}, "bucket 'missing' does not exist"),
+        ({"other_buckets": "missing-*"}, "no bucket's name begins with 'missing-'"),
     ],
 )
 def test_wrong_buckets(settings: dict[str, Any], expected: str) -> None:

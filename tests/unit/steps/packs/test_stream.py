@@ -48,7 +48,7 @@ def test_skipping_reads_too_and_goes_forward_only(store: MemoryStore) -> None:
     assert b"".join(stream.read(10)) == DATA[50:60]
     with pytest.raises(VerificationError, match="overlap"):
         stream.skip_to(59)
-    with pytest.raises(VerificationError, match="behind the end"):
+    with pytest.raises(VerificationError, match="past the end"):
         stream.skip_to(101)
 
 

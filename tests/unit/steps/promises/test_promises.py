@@ -392,7 +392,7 @@ class PoorHands(MemoryHands):
 def test_a_permission_that_is_lacking_says_nothing_of_the_server(name: str) -> None:
     answer = ask(promise(name), make_ground(hands=PoorHands))
     assert answer.seen is Seen.NOT_ASKED
-    assert answer.what.startswith("it takes s3:PutObject")
+    assert answer.what.startswith("it needs s3:PutObject")
 
 
 def test_without_versions_they_are_not_asked_for() -> None:

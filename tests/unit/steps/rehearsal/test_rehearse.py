@@ -312,7 +312,7 @@ def test_a_stop_that_comes_again_and_again(
     monkeypatch.setattr(rehearser.hands, "abort_uploads", stop)
     result = rehearser.rehearse()
     assert len(result.places.left) == 4
-    assert "stopped before it was removed" in result.places.left[0]
+    assert "not removed, the command was stopped" in result.places.left[0]
 
 
 @pytest.mark.usefixtures("brief")
@@ -369,7 +369,7 @@ def test_a_server_that_ignores_the_prefix_loses_nothing(rehearser: Rehearser) ->
     result = rehearser.rehearse("mine")
     for key in STRANGERS:
         assert rehearser.store.get_object("mine", key).data == key.encode()
-    assert "the server lists what is not under this prefix" in result.places.left[0]
+    assert "the server lists keys outside this prefix" in result.places.left[0]
 
 
 @pytest.mark.usefixtures("brief")
@@ -378,7 +378,7 @@ def test_a_bucket_that_is_there_is_not_taken_for_a_new_one(
 ) -> None:
     """Else it would be removed in the end."""
     monkeypatch.setattr(rehearser.hands, "exists", lambda _: True)
-    with pytest.raises(CannotStart, match="is there already"):
+    with pytest.raises(CannotStart, match="already exists"):
         rehearser.rehearse()
     assert rehearser.hands.removed == []
 
@@ -440,7 +440,9 @@ def test_a_life_without_large_logs(rehearser: Rehearser, monkeypatch: pytest.Mon
     assert rows_not_kept(result) == set()
     first = result.lives["with versions"][0]
     assert first.name == STEPS[0].name == "deliver"
-    assert first.seen.endswith("no large one, for this server does not say what a copy holds")
+    assert first.seen.endswith(
+        "no large one, as this server cannot show what a copied part contains"
+    )
 
 
 @pytest.mark.usefixtures("few_promises")

@@ -165,7 +165,7 @@ def test_a_missing_pack_is_said() -> None:
     states, failures = look_at_packs(denied, WORKERS, find(world.store, WORKERS, [TARGET], Query()))
     assert [each.state for each in states] == [State.FROZEN]
     assert {failure.error for failure in failures} == {"NotFound", "AccessDenied"}
-    assert "the index is there, the pack is not" in failures[0].message + failures[1].message
+    assert "the index exists, but the pack does not" in failures[0].message + failures[1].message
 
 
 def test_a_restore_that_nobody_makes() -> None:
@@ -178,7 +178,7 @@ def test_a_restore_that_nobody_makes() -> None:
     start_thawing(world.store, WORKERS, states, days=1, tier="Bulk")
     waiting, pauses = patience(world.clock, hours_max=5)
     failures = wait_until_thawed(world.store, states, world.clock, waiting, ThawProgress())
-    assert ["longer than it says" in failure.message for failure in failures] == [True] * 3
+    assert ["not thawed yet" in failure.message for failure in failures] == [True] * 3
     assert len(pauses) == 5
 
 

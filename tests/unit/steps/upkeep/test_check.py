@@ -131,7 +131,7 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
     "no pack": (
         lambda world, key, _: world.store.delete("dest", key),
         "NotFound",
-        "the index is there, the pack is not",
+        "the index exists, but the pack does not",
     ),
     "index of another pack": (
         lambda world, key, other: change(
@@ -143,7 +143,7 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
     "index replaced": (
         replace_index,
         "VerificationError",
-        "the index in the pack's own tail is not the one beside it",
+        "the index in the pack's own tail differs from its stored index",
     ),
     "index damaged": (
         lambda world, key, _: change(world, index_key(key), flip(40)),
@@ -183,19 +183,19 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
     "newline damaged": (
         lambda world, key, _: change(world, key, flip(28)),
         "VerificationError",
-        "but not what lies between them",
+        "but bytes between them have changed",
     ),
     "tail damaged": (
         lambda world, key, _: change(world, key, flip(-20)),
         "VerificationError",
-        "but not the pack's tail",
+        "but the pack's tail is not",
     ),
     "another pack": (
         lambda world, key, other: change(
             world, key, lambda _: world.store.get_object("dest", other).data
         ),
         "VerificationError",
-        "the index in the pack's own tail is not the one beside it",
+        "the index in the pack's own tail differs from its stored index",
     ),
 }
 

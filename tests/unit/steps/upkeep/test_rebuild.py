@@ -204,7 +204,7 @@ def test_an_index_that_is_there_is_never_written_over() -> None:
     other = world.store.get_object("dest", TARGET.index_key(keys[PackFormat.TAR])).data
     for wrong in (whole[:-3], b"", other, whole[:4] + b"\x01" + whole[5:]):
         world.store.put("dest", TARGET.index_key(key), wrong)
-        with pytest.raises(BadPack, match="nothing is written over: look at it, remove it"):
+        with pytest.raises(BadPack, match="never overwritten: examine it, remove it"):
             rebuild(world, key)
         assert world.store.get_object("dest", TARGET.index_key(key)).data == wrong
 

@@ -1,5 +1,5 @@
-"""Draws the sample of a drill: from the listing of packs and the beginnings of their indexes. Only
-the indexes of packs that were drawn are read as a whole.
+"""Draws the sample of a drill, from a listing of packs and the first bytes of their indexes. Only
+the indexes of packs that were drawn are read whole.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from log_aggregator.steps.packs.index import estimate_index_memory, naming, read
 from log_aggregator.steps.retrieval.catalog import CatalogEntry, iter_packs
 
 COUNTED_PACKS_MAX = 10_000
-"""Up to so many packs the members of each are counted, by a small GET each. Of more only those
-that are hit."""
+"""Up to this number of packs, the members of every pack are counted, with a small GET each. If
+there are more packs, only those that are hit."""
 COUNTED_RATIO_MIN = 4
-"""So are all of them where they are fewer than so many times the members that are wanted: these
-may be nearly all that there are."""
+"""All packs are counted, too, if there are fewer than this many per wanted member: the sample may
+then be nearly everything that exists."""
 
 BEGINNING_BYTES = 4 * KIB
 INDEX_BYTES_PER_MEMBER_MIN = 8
-"""A member takes a hundred bytes in an index as it is stored. Where it takes less than this, its
-pack is seen to have more members than places, and all is drawn again."""
+"""A member takes about a hundred bytes of a stored index. If it takes fewer than this, its pack
+turns out to have more members than places, and everything is drawn again."""
 DRAWS_PER_MEMBER_MAX = 1_000
-"""Then there are not enough, and the sample is smaller, and proves less."""
+"""After this many draws the sample stays smaller than wanted, and proves less."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawRules:
-    """What sample is wanted."""
+    """The sample to draw."""
 
     seed: int
     members: int = field(default_factory=plan_sample_size)
@@ -47,14 +47,14 @@ class DrawRules:
 
 
 Hits = dict[int, set[int]]
-"""By the number of a pack, the numbers of its members."""
+"""The number of a pack -> the numbers of its members that were drawn."""
 
 
 def draw_sample(
     job: Job, target: Target, rules: DrawRules, show: Callable[[int], object] = lambda _: None
 ) -> Sample | None:
-    """None where the target has no pack. `show` is told of how many packs the members were counted.
-    Raises StoreError, and NothingFound where there are packs and none of them can be drawn from.
+    """The sample, or None if the target has no pack. `show` gets the number of packs whose members
+    were counted. Raises StoreError, and NothingFound if no member can be drawn from the packs.
     """
     packs = _list(job, target)
     if packs is None:
@@ -65,7 +65,7 @@ def draw_sample(
     if not any(hits.values()):
         raise NothingFound(
             f"s3://{target.bucket}/{target.root}indexes/: no member can be drawn from "
-            f"{len(packs.keys):,} packs; `log-aggregator verify` says what is wrong with them"
+            f"{len(packs.keys):,} packs; `log-aggregator verify` shows what is wrong with them"
         )
     members = tuple(draw.read_members(hits))
     return Sample(
@@ -87,7 +87,7 @@ def draw_sample(
 
 @dataclass(slots=True)
 class _Packs:
-    """All packs that have an index. Of each no more is kept than its key and a number: there may be
+    """All packs that have an index. Only a key and a number are kept for each, because there may be
     millions.
     """
 
@@ -110,7 +110,7 @@ class _Packs:
 
 
 def _list(job: Job, target: Target) -> _Packs | None:
-    """None where there is neither a pack nor an index."""
+    """All packs, or None if there is neither a pack nor an index."""
     packs = _Packs()
     for entry in iter_packs(job.store, job.workers, target, Query()):
         packs.add(entry)
@@ -127,7 +127,7 @@ class _Draw:
     failures: dict[int, Failure] = field(default_factory=dict)
 
     def draw_counted(self, rules: DrawRules) -> tuple[Hits, int]:
-        """Every place has a member."""
+        """Draws when the members of all packs are counted: every place has a member."""
         self._count(range(len(self.packs.keys)))
         places = [self.counts[number] for number in range(len(self.packs.keys))]
         population = sum(places)
@@ -139,8 +139,8 @@ class _Draw:
         return hits, population
 
     def draw_uncounted(self, rules: DrawRules) -> tuple[Hits, int]:
-        """More places than members; how many draws it takes to hit so many says about how many
-        members there are. The last draw is a hit for sure, and does not count.
+        """Draws from more places than there are members. The share of draws that hit a member gives
+        an estimate of the number of members. The last draw is always a hit, so it does not count.
         """
         places = [1 + size // INDEX_BYTES_PER_MEMBER_MIN for size in self.packs.index_bytes]
         while True:
@@ -151,7 +151,7 @@ class _Draw:
                 places[pack] = self.counts[pack]
 
     def _try(self, rules: DrawRules, places: Sequence[int]) -> tuple[Hits, int, int, set[int]]:
-        """(hits, draws, members hit, packs that have more members than places)."""
+        """Returns hits, draws, members hit, and packs that have more members than places."""
         drawn, hits, draws, found = iter_places(rules.seed, places), Hits(), 0, 0
         while found < rules.members and draws < DRAWS_PER_MEMBER_MAX * rules.members:
             some = list(islice(drawn, COUNTED_RATIO_MIN * rules.members))
@@ -171,7 +171,7 @@ class _Draw:
         return hits, draws, found, set()
 
     def _count(self, numbers: Iterable[int]) -> None:
-        """The members of these packs, if it is not known; none where that cannot be read."""
+        """Counts the members of these packs; 0 for a pack whose index cannot be read."""
 
         def count(number: int) -> int | GroupFailed:
             try:
@@ -204,10 +204,10 @@ class _Draw:
                 if head.pack_key != pack_key:
                     raise BadPack(f"{where} is the index of another pack, {head.pack_key}")
                 return count
-        raise BadPack(f"{where}: the index has no whole line")
+        raise BadPack(f"{where}: the index does not contain one complete line")
 
     def read_members(self, hits: Hits) -> Iterable[DrawnMember]:
-        """What was hit, as the indexes have it."""
+        """The members that were hit, as the indexes describe them."""
 
         def read(number: int) -> list[DrawnMember] | GroupFailed:
             pack_key, wanted = self.packs.keys[number], hits[number]

@@ -1,8 +1,8 @@
-"""A drill: does what was packed come back? A random sample of members is thawed where it has to be,
-extracted and compared, and what came of it is recorded in custody.
+"""A drill: can packed logs be recovered? A random sample of members is thawed if necessary,
+extracted and compared, and a custody record keeps the result.
 
-It may be stopped at any time, and wait for days: the sample is written down before anything is
-thawed, and the next drill goes on with it. It ends when its record is written.
+A drill can be stopped at any time and can wait for days: the sample is written before anything is
+thawed, and the next drill resumes it. It ends when its record is written.
 """
 
 from __future__ import annotations
@@ -47,48 +47,46 @@ _REFUSALS = frozenset({"AccessDenied", "NoSuchBucket"})
 
 @dataclass(frozen=True, slots=True)
 class DrillRules:
-    """What drill is wanted. Where one has begun, its sample is gone on with, whatever `draw`
-    says.
-    """
+    """How to drill. A drill that was begun is resumed with its own sample, whatever `draw` says."""
 
     draw: DrawRules
     thaw: ThawRules = field(default_factory=ThawRules)
     patience: Patience | None = None
-    """None: it does not wait for packs that are thawed."""
+    """None: do not wait for packs that are being thawed."""
     is_dry: bool = False
-    """Only says what would be drawn, and what thawing costs."""
+    """Only report what would be drawn, and what thawing would cost."""
 
 
 class DrillWatch(ThawProgress):
-    """Is told how it goes. This one shows nothing."""
+    """Is told how a drill proceeds. This one shows nothing."""
 
     def counted(self, packs: int) -> None:
-        """The members of so many packs were counted."""
+        """The members of this number of packs were counted."""
 
     def recovered(self, members: int, total: int) -> None:
-        """So many were brought back, or failed."""
+        """This number of members were recovered, or failed."""
 
 
 @dataclass(slots=True)
 class DrillOutcome:
-    """How far a drill has come. It is over where there is a record."""
+    """How far a drill has come. It is over if there is a record."""
 
     target: Target
     sample: Sample
     has_gone_on: bool
-    """It was begun before."""
+    """It was begun by an earlier call and resumed."""
     states: list[PackState]
     dollars: float
-    """For all that was thawed so far; in a dry run, for what would be."""
+    """The price of what was thawed so far; in a dry run, of what would be."""
     waiting: int = 0
-    """Packs that are being thawed, and that nobody waits for."""
+    """Packs that are being thawed, for a later call to read."""
     asked: datetime | None = None
-    """When they were asked for."""
+    """When their thawing was requested."""
     record: Record | None = None
     written: WrittenRecord | None = None
     failures: list[Failure] = field(default_factory=list)
     warnings: list[Failure] = field(default_factory=list)
-    """Digests that no key vouches for."""
+    """Digests whose signature could not be checked."""
 
     @property
     def drill(self) -> Drill | None:
@@ -98,11 +96,11 @@ class DrillOutcome:
 def advance_drill(
     job: Job, target: Target, rules: DrillRules, watch: DrillWatch
 ) -> DrillOutcome | None:
-    """Begins a drill in a target, or goes on with the one that has begun, as far as it comes. None
-    where the target has no pack.
+    """Begins a drill in a target, or resumes the one that was begun, as far as it gets. None if the
+    target has no pack.
 
-    Raises LimitExceeded and SettingsError before anything is written or thawed; StoreError, also
-    where the record cannot be written: then the drill has not ended, and the next one goes on.
+    Raises LimitExceeded and SettingsError before anything is written or thawed. Raises StoreError,
+    also if the record cannot be written: the drill has not ended then, and the next one resumes it.
     """
     folder = DrillFolder(job.store, target, job.rules.group.combine.index)
     begun = folder.find_begun()
@@ -125,15 +123,15 @@ def advance_drill(
 
 
 def find_last_drill(job: Job, target: Target) -> datetime | None:
-    """When the sample of the newest drill was drawn; None where there is none, or where one is to
-    be gone on with. Raises StoreError.
+    """When the sample of the newest drill was drawn; None if there is none, or if one must be
+    resumed. Raises StoreError.
     """
     return DrillFolder(job.store, target, job.rules.group.combine.index).find_last()
 
 
 def find_early(job: Job, target: Target, every_days: int) -> datetime | None:
-    """When the last drill was drawn, where that is less than so many days ago, so that none is due.
-    None where one is. Raises StoreError.
+    """When the last drill was drawn, if that was less than `every_days` ago. None if a drill should
+    happen now. Raises StoreError.
     """
     last = find_last_drill(job, target)
     is_early = last is not None and last > job.clock.now() - timedelta(days=every_days)
@@ -142,7 +140,7 @@ def find_early(job: Job, target: Target, every_days: int) -> datetime | None:
 
 @dataclass(slots=True)
 class _Advance:
-    """One drill, as far as it comes."""
+    """One drill while it advances."""
 
     job: Job
     folder: DrillFolder
@@ -153,7 +151,9 @@ class _Advance:
     thawing: list[PackState] = field(default_factory=list)
 
     def ask(self, begun: BegunDrill, dollars: float) -> BegunDrill:
-        """For what is frozen. What is refused is a failure; the next drill asks again."""
+        """Requests thawing of frozen packs. A refused request is a failure; the next drill repeats
+        it.
+        """
         now = self.job.clock.now()
         give_up_late(self.looked, begun, now)
         request = plan_request(self.looked, begun, self.rules.thaw, dollars, now)
@@ -172,7 +172,7 @@ class _Advance:
         return begun
 
     def wait(self, begun: BegunDrill) -> bool:
-        """Whether everything is there by now, or is known not to come."""
+        """Whether every pack can be read by now, or is known not to be thawed in time."""
         if not self.thawing:
             return True
         if self.rules.patience is None:
@@ -183,13 +183,13 @@ class _Advance:
         return True
 
     def finish(self, begun: BegunDrill) -> None:
-        """Brings everything back, and records what came of it."""
+        """Recovers the sample, and writes the record."""
         outcomes = sorted(self._recover(begun), key=lambda each: each.pack_key)
         for each in outcomes:
             self.outcome.failures += each.failures
             self.outcome.warnings += each.warnings
         if _is_refused(outcomes):
-            return  # nothing is known of any member; the next drill goes on
+            return  # this shows nothing about any member; the next drill resumes it
         record = self._make_record(begun, outcomes)
         written = append_record(self.job.store, record, self.folder.options)
         self.folder.end(begun, written)
@@ -272,7 +272,7 @@ def _sum(
 
 
 def _is_refused(outcomes: Iterable[PackOutcome]) -> bool:
-    """Nothing came back, and for no other reason than that nobody may read it."""
+    """Whether nothing was recovered, only because access was denied."""
     found = list(outcomes)
     failures = [failure for each in found for failure in each.failures]
     return (

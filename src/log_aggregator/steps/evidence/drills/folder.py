@@ -1,5 +1,5 @@
-"""Drills as they are written down beside the packs: what was drawn, what was asked to be thawed,
-and that they have ended. Nothing there is ever written over.
+"""The files of drills, stored with the packs: the sample, the requests to thaw, and the end.
+Nothing there is ever overwritten.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from log_aggregator.steps.packs.pages import list_all
 
 @dataclass(frozen=True, slots=True)
 class BegunDrill:
-    """A drill whose sample is drawn. It has ended once its record is written."""
+    """A drill whose sample is drawn. It ends when its record is written."""
 
     sample: Sample
     sample_key: str
@@ -65,16 +65,16 @@ class DrillFolder:
     options: WriteOptions
 
     def find_begun(self) -> BegunDrill | None:
-        """The oldest drill that has not ended. Raises StoreError, and BadPack where it cannot be
-        read.
+        """The oldest drill that has not ended. Raises StoreError, and BadPack if its files cannot
+        be decoded.
         """
         parts = self._list()
         begun = sorted(name for name in parts if SAMPLE in parts[name] and END not in parts[name])
         return self._read(begun[0], parts[begun[0]]) if begun else None
 
     def find_last(self) -> datetime | None:
-        """When the sample of the newest drill was drawn. None where there is none, or where one has
-        not ended: it is to be gone on with.
+        """When the sample of the newest drill was drawn. None if there is none, or if one has not
+        ended and must be resumed.
         """
         parts = self._list()
         if any(SAMPLE in found and END not in found for found in parts.values()):
@@ -82,14 +82,16 @@ class DrillFolder:
         return max(map(parse_drawn, parts), default=None)
 
     def begin(self, sample: Sample) -> BegunDrill:
-        """Raises StoreError, also where another drill of this second and seed has begun."""
+        """Writes the sample. Raises StoreError, also if another drill with this seed began in the
+        same second.
+        """
         data = encode_sample(sample)
         key = drill_key(self.target, sample.name, SAMPLE)
         self._write(key, data)
         return BegunDrill(sample, key, hashlib.sha256(data).hexdigest())
 
     def request(self, drill: BegunDrill, request: ThawRequest) -> BegunDrill:
-        """Before packs are asked for: what they cost is known then, whatever becomes of it."""
+        """Writes a request before it is sent, so that its price is known whatever happens next."""
         part = thaw_part(len(drill.requests))
         self._write(drill_key(self.target, drill.sample.name, part), encode_request(request))
         return BegunDrill(
@@ -97,7 +99,7 @@ class DrillFolder:
         )
 
     def end(self, drill: BegunDrill, written: WrittenRecord) -> None:
-        """Its record is written. Silent where somebody else said so already."""
+        """Marks the drill as ended. Another process may have done so already."""
         said = {"record": written.key, "sequence": written.sequence, "sha256": written.sha256}
         try:
             self._write(drill_key(self.target, drill.sample.name, END), encode_json(said))

@@ -1,6 +1,6 @@
-"""Tests the drill itself: plants damage in copies of a pack, and sees whether a drill finds it.
+"""Tests the drill itself: plants damage in copies of a pack, and checks that a drill finds it.
 
-The copies lie under a prefix of their own, and go again. The pack itself is only read.
+The copies lie under a separate prefix and are removed afterwards. The pack itself is only read.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from log_aggregator.steps.packs.ranges import PackReader
 from log_aggregator.steps.retrieval.thaw import PackState, State
 
 COPIED_BYTES_MAX = 64 * MIB
-"""The smallest pack that was drawn is copied; it is held in memory as a whole."""
+"""The smallest pack that was drawn is copied; it is held in memory."""
 DELETIONS_MAX = 1_000
 CANARY = b"Written by log-aggregator to see whether it can be removed again.\n"
 
 OpenRoom = Callable[[str, str], ObjectStore]
-"""`open_room(bucket, prefix)`: a store in which the target's bucket is this prefix, and there is no
-other.
+"""`open_room(bucket, prefix)`: a store whose only bucket is the target's, which maps to this
+prefix.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A pack and its index as they are stored, and the member that damage is done to."""
+    """A pack and its index as they are stored, and the member to damage."""
 
     pack: bytes
     index: bytes
@@ -50,7 +50,7 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is planted. `do` gives the pack and its index as they are written then."""
+    """A kind of damage. `do` returns the damaged pack and index."""
 
     name: str
     text: str
@@ -59,14 +59,14 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the drill said of a copy."""
+    """What the drill reported about a copy."""
 
     damage: Damage
     outcome: PackOutcome
 
     @property
     def is_kept(self) -> bool:
-        """Damage was found; of a copy that is not damaged nothing was said."""
+        """Whether damage was found, or nothing was reported about the undamaged copy."""
         return bool(self.outcome.failures) != (self.damage is UNDAMAGED)
 
 
@@ -95,14 +95,14 @@ def change_member(copied: Copied) -> tuple[bytes, bytes]:
 
 
 def drop_line(copied: Copied) -> tuple[bytes, bytes]:
-    """With the number of members as it is then, so that the index itself is whole."""
+    """Removes a member's line and adjusts the number of members, so the index itself is sound."""
     index = decode_index(copied.index)
     left = tuple(each for each in index.members if each.identity != copied.member.identity)
     return copied.pack, encode_index(replace(index, members=left))
 
 
 def cut_pack(copied: Copied) -> tuple[bytes, bytes]:
-    """By its last byte."""
+    """Cuts off the last byte."""
     return copied.pack[:-1], copied.index
 
 
@@ -118,11 +118,11 @@ DAMAGES = (
 def run_planted(
     job: Job, target: Target, rules: DrawRules, scratch: str | None, open_room: OpenRoom
 ) -> SelfTest | None:
-    """Every damage in a copy of its own. `scratch` is the bucket that copies go to; None: the
-    target's own. None where the target has no pack.
+    """Plants each damage in its own copy. `scratch` is the bucket for the copies; None: the
+    target's own. Returns None if the target has no pack.
 
-    Raises CannotStart where nothing could be removed again, NothingFound where no pack that was
-    drawn can be copied.
+    Raises CannotStart if the copies could not be removed, NothingFound if no pack that was drawn
+    can be copied.
     """
     sample = draw_sample(job, target, rules)
     if sample is None:
@@ -151,14 +151,14 @@ def _choose_pack(job: Job, sample: Sample) -> PackState:
     if not readable:
         raise NothingFound(
             f"s3://{sample.target.bucket}/{sample.target.root}packs/: none of the packs that were "
-            "drawn can be read now and is small enough to be copied; `thaw` some, or name another "
+            "drawn is both readable now and small enough to copy; `thaw` some, or pass another "
             "--seed"
         )
     return min(readable, key=lambda each: (each.size_bytes, each.key))
 
 
 def _choose_place(target: Target, scratch: str | None) -> tuple[str, str]:
-    """Where nothing else lies: no run takes it for logs."""
+    """A new random prefix, which no run takes for logs."""
     name = f"drill-{secrets.token_hex(6)}/"
     if scratch is None:
         return target.bucket, f"{target.probes_prefix}{name}"
@@ -186,14 +186,14 @@ def _try(
 
 @contextmanager
 def _clearing(store: ObjectStore, bucket: str, prefix: str, test: SelfTest) -> Iterator[None]:
-    """Sees that what is written can be removed, and removes everything at the end, whatever
+    """Checks first that objects can be removed, and removes everything at the end, whatever
     happens.
     """
     key = f"{prefix}canary"
     store.put_object(bucket, key, CANARY, crc64nvme=crc64nvme(CANARY), options=WriteOptions())
     if refused := _clear(store, bucket, prefix):
         raise CannotStart(
-            f"s3://{bucket}/{key} cannot be removed again, nor could copies of a pack: "
+            f"s3://{bucket}/{key} cannot be removed, so copies of a pack could not be either: "
             f"{refused[0]}; name another bucket with --scratch-bucket"
         )
     try:
@@ -211,9 +211,11 @@ def _entries(page: Page) -> Iterator[LogObject | DeleteMarker]:
 
 
 def _clear(store: ObjectStore, bucket: str, prefix: str) -> list[str]:
-    """Everything under the prefix, by version where there are versions. Gives what was refused.
+    """Deletes everything under the prefix, by version if there are versions. Returns what was
+    refused.
 
-    The bucket may be that of all packs, so nothing is removed where a listing names anything else.
+    The bucket may hold all packs, so nothing is removed if the listing names a key outside the
+    prefix.
     """
     if store.get_bucket_versioning(bucket) is None:
         deletions = [Deletion(each.key, etag=each.etag) for each in list_all(store, bucket, prefix)]
@@ -224,7 +226,7 @@ def _clear(store: ObjectStore, bucket: str, prefix: str) -> list[str]:
             for each in _entries(page)
         ]
     if any(not each.key.startswith(prefix) for each in deletions):
-        return [f"s3://{bucket}/{prefix}: the server lists what is not under this prefix"]
+        return [f"s3://{bucket}/{prefix}: the server lists keys outside this prefix"]
     refused = []
     for start in range(0, len(deletions), DELETIONS_MAX):
         refused += store.delete_objects(bucket, deletions[start : start + DELETIONS_MAX])

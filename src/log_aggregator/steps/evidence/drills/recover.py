@@ -1,6 +1,6 @@
-"""Brings members of a pack back, as somebody would who needs them, and compares everything: the
-index with what was drawn, the bytes with the index, the pack with its index, and a digest of
-CloudTrail with its signature.
+"""Recovers members of a pack, as a user in need of them would, and compares everything: the index
+with what was drawn, the bytes with the index, the pack with its index, and CloudTrail digests with
+their signatures.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ from log_aggregator.steps.rules import Level
 from log_aggregator.steps.workers import SerialWorkers
 
 UNVOUCHED_ADVICE = (
-    "Nothing is said against these digests: a drill goes by the public keys that are kept beside "
-    "the packs. `validate-cloudtrail` asks CloudTrail too, `keep-public-keys` keeps what it says."
+    "This is not evidence against the digests: a drill only uses public keys kept with the packs. "
+    "`validate-cloudtrail` asks CloudTrail too; `keep-public-keys` stores the keys it returns."
 )
 
 
 class Verdict(StrEnum):
-    """What is known of a digest."""
+    """The result for a digest."""
 
     VALID = "valid"
     INVALID = "invalid"
-    UNVOUCHED = "unvouched"  # its public key is not kept, or its signature stands elsewhere
+    UNVOUCHED = "unvouched"  # its public key is not kept, or its signature is in the next digest
 
 
 @dataclass(slots=True)
 class PackOutcome:
-    """What came of one pack's part of the sample."""
+    """The result for one pack's part of the sample."""
 
     pack_key: str
     bad: int = 0
     is_bad: bool = False
-    """The pack itself is not what its index says."""
+    """The pack itself does not match its index."""
     seconds: list[float] = field(default_factory=list)
-    """From the first request to the last byte, of each member that came back."""
+    """For each member that was recovered, the time from the first request to the last byte."""
     verdicts: list[Verdict] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     warnings: list[Failure] = field(default_factory=list)
@@ -64,14 +64,14 @@ class PackOutcome:
         self.failures.append(Failure.of(where, error))
 
     def fail_pack(self, where: str, error: GroupFailed, bad: int = 0) -> None:
-        """What S3 refuses says nothing of the pack; that nothing came back is bad all the same."""
+        """Counts members that were not recovered. A refused request does not make the pack bad."""
         self.is_bad = isinstance(error, (Unsound, NotFound))
         self.fail(where, error, bad)
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What members of a target are brought back with."""
+    """Recovers members of a target."""
 
     store: ObjectStore
     target: Target
@@ -79,7 +79,7 @@ class Recovery:
     clock: Clock
 
     def recover(self, pack_key: str, members: Sequence[Member]) -> PackOutcome:
-        """Raises Unreachable, NotAuthenticated: they say nothing of any pack."""
+        """Raises Unreachable and NotAuthenticated, which show nothing about any pack."""
         outcome = PackOutcome(pack_key)
         where = f"s3://{self.target.bucket}/{pack_key}"
         try:
@@ -97,8 +97,8 @@ class Recovery:
     def _fetch(
         self, outcome: PackOutcome, pack_key: str, members: Sequence[Member]
     ) -> Iterator[tuple[Fetched, float]]:
-        """Each with the time at which the pack was begun. What the index has no longer, or
-        otherwise, is bad.
+        """Each member with the time of the pack's first request. A member that the index no longer
+        has, or describes differently, is bad.
         """
         began = self.clock.now().timestamp()
         group = _group_of(self.target, pack_key)
@@ -122,8 +122,8 @@ class Recovery:
             outcome.verdicts.append(verdict)
 
     def _compare(self, outcome: PackOutcome, fetched: Fetched) -> Verdict | None:
-        """Takes all of its bytes, which compares them with the index. None for what is no digest.
-        Raises GroupFailed where they are others.
+        """Reads all of a member's bytes, which compares them with the index. None if it is not a
+        digest. Raises GroupFailed if they differ.
         """
         name = parse_digest_key(fetched.pack.group.bucket, fetched.member.key)
         if name is None:
@@ -131,14 +131,14 @@ class Recovery:
                 pass
             return None
         read = use_digest(fetched.member.metadata, fetched.pieces)
-        for _ in fetched.pieces:  # of one that is too large
+        for _ in fetched.pieces:  # the rest of a digest that is too large to parse
             pass
         flaw = read.parsed
         if not isinstance(flaw, Flaw):
             signature, _ = find_signature(read.metadata, ())
             try:
                 if not signature:
-                    raise StoreError("its signature is not with it; the next digest may have it")
+                    raise StoreError("it has no signature in its metadata; the next digest may")
                 found = find_flaw(name, flaw, read.metadata, signature, self.keys)
             except GroupFailed as error:
                 outcome.warnings.append(Failure.of(fetched.where, error, UNVOUCHED_ADVICE))
@@ -153,7 +153,7 @@ class Recovery:
 def _keep_equal(
     outcome: PackOutcome, group: Group, drawn: Sequence[Member], found: Collection[Member]
 ) -> list[Member]:
-    """Those drawn that the index has as they were drawn."""
+    """The drawn members that the index still describes as it did when they were drawn."""
     there = {member.identity: member for member in found}
     kept = []
     for member in drawn:
@@ -162,8 +162,8 @@ def _keep_equal(
             kept.append(member)
             continue
         where = f"s3://{group.bucket}/{member.key}"
-        what = "has no line" if now is None else "has another line"
-        text = f"{where}: the index of {outcome.pack_key} {what} of it since it was drawn"
+        what = "no longer has this member" if now is None else "describes this member differently"
+        text = f"{where}: the index of {outcome.pack_key} {what} since it was drawn"
         outcome.fail(where, VerificationError(text), 1)
     return kept
 

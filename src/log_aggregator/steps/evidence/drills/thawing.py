@@ -1,6 +1,6 @@
-"""Thaws what was drawn and is frozen, under a limit of dollars, and knows how long each pack took.
+"""Thaws the frozen packs of a sample, within a limit of dollars, and measures how long each took.
 
-S3 says itself what is under way or done, so nothing but the request is written down.
+HeadObject shows whether a restore is under way or done, so only the requests are written down.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ from log_aggregator.steps.retrieval.thaw import (
 )
 
 THAW_TIME_MAX = timedelta(hours=72)
-"""Half as long again as S3 takes at most. What is not there by then is not coming back."""
+"""A Bulk restore from Deep Archive takes up to 48 hours
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html). A
+pack that is not thawed after half as long again is given up."""
 THAW_DAYS = 3
-"""So long the copies can be read: a drill that is started every day finds them."""
-_LATE = "S3 takes longer than it says"
+"""How long thawed copies stay readable: long enough for a drill that is started every day."""
+_LATE = "S3 takes longer to thaw it than AWS documents"
 
 
 @dataclass(frozen=True, slots=True)
 class ThawRules:
-    """How packs are thawed, and for how much at most: the dollars of the whole drill."""
+    """How packs are thawed. `dollars_max` is for the whole drill."""
 
     tier: str = "Bulk"
     days: int = THAW_DAYS
@@ -49,9 +51,9 @@ class Looked:
 
     states: list[PackState]
     failures: dict[str, Failure] = field(default_factory=dict)
-    """By the pack's key: it cannot be looked at, or does not come."""
+    """By the pack's key: it could not be examined, or is not thawed in time."""
     ready: dict[str, datetime] = field(default_factory=dict)
-    """When it was first seen that a pack can be read."""
+    """When a pack was first seen to be readable."""
 
     def of(self, state: State) -> list[PackState]:
         return [each for each in self.states if each.state is state]
@@ -67,40 +69,41 @@ def look_at_sample(job: Job, sample: Sample) -> Looked:
 
 
 def _list_packs(sample: Sample) -> Iterator[FoundPack]:
-    """What the listing said of them is forgotten: S3 is asked."""
+    """The packs of the sample, without what the listing said about them: S3 is asked anew."""
     for pack_key, members in sorted(sample.by_pack.items()):
         group = entry_of(sample.target, pack_key).group
         yield FoundPack(sample.target, pack_key, group, PackFormat.GZIP, tuple(members))
 
 
 def price_thawing(looked: Looked, rules: ThawRules) -> float:
-    """Dollars for what is frozen. Raises SettingsError where the tier does not exist for a pack."""
+    """The price in dollars of thawing what is frozen. Raises SettingsError if the storage class of
+    a pack does not have the tier.
+    """
     tiers = price_tiers(looked.states, rules.days)
     dollars = next(each.dollars for each in tiers if each.tier == rules.tier)
     if dollars is None:
         classes = ", ".join(sorted({each.storage_class for each in looked.of(State.FROZEN)}))
         raise SettingsError(
-            f"--tier {rules.tier}: expected another one, because one of {classes} does not know it"
+            f"--tier {rules.tier}: choose another tier; {classes} cannot be restored with this one"
         )
     return dollars
 
 
 def check_dollars(dollars: float, spent: float, rules: ThawRules) -> None:
-    """Raises LimitExceeded where the drill would cost more than it may."""
+    """Raises LimitExceeded if the drill would cost more than its limit."""
     if dollars and dollars + spent > rules.dollars_max:
-        before = f", after ${spent:.4g} before" if spent else ""
+        before = f", on top of ${spent:.4g} spent" if spent else ""
         raise LimitExceeded(
-            f"thawing what was drawn costs ${dollars:.4g}{before}, and --dollars-max is "
-            f"${rules.dollars_max:.4g}; a higher --dollars-max starts it, and a smaller sample "
-            "costs less"
+            f"thawing the sample costs ${dollars:.4g}{before}, more than --dollars-max of "
+            f"${rules.dollars_max:.4g}; raise --dollars-max, or draw a smaller sample"
         )
 
 
 def plan_request(
     looked: Looked, drill: BegunDrill, rules: ThawRules, dollars: float, now: datetime
 ) -> ThawRequest | None:
-    """What is to be written down before packs are asked for: those that are frozen, and those that
-    somebody else has asked for. None where there is nothing new.
+    """The request to write down before thawing: the frozen packs, and those whose thawing someone
+    else requested. None if there is nothing new.
     """
     frozen = [each.key for each in looked.of(State.FROZEN)]
     others = [each.key for each in looked.of(State.THAWING) if each.key not in drill.asked]
@@ -109,7 +112,7 @@ def plan_request(
 
 
 def give_up_late(looked: Looked, drill: BegunDrill, now: datetime) -> None:
-    """What S3 should have thawed long ago is a failure, so that every drill ends."""
+    """Counts packs that S3 should have thawed long ago as failures, so that every drill ends."""
     for pack in looked.of(State.THAWING):
         asked = drill.asked.get(pack.key)
         if asked is not None and now - asked.asked > THAW_TIME_MAX:
@@ -120,7 +123,7 @@ def give_up_late(looked: Looked, drill: BegunDrill, now: datetime) -> None:
 def wait_for(
     job: Job, looked: Looked, thawing: list[PackState], patience: Patience, progress: ThawProgress
 ) -> None:
-    """Until all of them can be read, or it is known that they do not come. Raises Unreachable."""
+    """Waits until all of them can be read, or are given up. Raises Unreachable."""
     times = _Times(progress, job.clock, looked.ready)
     for failure in wait_until_thawed(job.store, thawing, job.clock, patience, times):
         key = next(
@@ -130,8 +133,8 @@ def wait_for(
 
 
 def thaw_seconds(looked: Looked, drill: BegunDrill, packs: Iterable[str]) -> dict[str, float]:
-    """Of those that had to be thawed: from the first request until it was seen that each can be
-    read.
+    """For each pack that had to be thawed, the time from the first request until it was seen to be
+    readable.
     """
     asked = drill.asked
     return {
@@ -142,7 +145,7 @@ def thaw_seconds(looked: Looked, drill: BegunDrill, packs: Iterable[str]) -> dic
 
 
 class _Times(ThawProgress):
-    """Passes on how it goes, and keeps when each pack was seen to be ready."""
+    """Passes progress on, and records when each pack was seen to be ready."""
 
     def __init__(self, inner: ThawProgress, clock: Clock, ready: dict[str, datetime]) -> None:
         self._inner, self._clock, self._ready = inner, clock, ready

@@ -87,7 +87,7 @@ def test_a_server_that_ignores_the_prefix_loses_nothing(versioning: str | None) 
             return super().list_object_versions(bucket, **{**asked, "prefix": ""})
 
     before = set(world.store.snapshot())
-    with pytest.raises(CannotStart, match="lists what is not under this prefix"):
+    with pytest.raises(CannotStart, match="lists keys outside this prefix"):
         _clear_by(NoPrefix(world.store, lambda call, number: None))
     assert before <= set(world.store.snapshot())
 
