@@ -24,11 +24,11 @@ DEVIATIONS: dict[str, dict[str, str]] = {
             "it lists directories, so names that begin like a folder's come in another order"
         ),
         "test_suspended_versioning": "it lists the null version last, not as the newest",
-        "test_frozen_objects": "it reads objects of archive classes",
-        "test_a_restore_is_seen": NOTHING_FREEZES,
+        "test_frozen_objects_cannot_be_read": "it reads objects of archive classes",
+        "test_a_restore_is_reported": NOTHING_FREEZES,
         "test_a_restore_takes_its_time": NOTHING_FREEZES,
-        "test_asking_again_is_no_error": NOTHING_FREEZES,
-        "test_nothing_to_thaw": NOTHING_FREEZES,
+        "test_requesting_a_restore_again_is_not_an_error": NOTHING_FREEZES,
+        "test_objects_that_need_no_thawing_are_refused": NOTHING_FREEZES,
         "test_a_wrong_whole_is_refused[size]": "it does not look at MpuObjectSize",
     },
     "moto": {
@@ -37,11 +37,11 @@ DEVIATIONS: dict[str, dict[str, str]] = {
         "test_a_slash_is_a_character_like_any_other": (
             "it ignores KeyMarker without VersionIdMarker"
         ),
-        "test_a_listing_begins_behind_any_key": "it ignores KeyMarker without VersionIdMarker",
+        "test_a_listing_starts_after_any_key": "it ignores KeyMarker without VersionIdMarker",
         "test_suspended_versioning": "it drops all older versions",
         "test_a_restore_takes_its_time": "its restores are done at once",
         "test_a_stored_checksum_vouches_for_the_body": "it does not store CRC64NVME",
-        "test_what_is_told_of_a_written_object": "it does not store CRC64NVME",
+        "test_a_written_object_keeps_its_size_checksum_and_metadata": "it does not store CRC64NVME",
         "test_wrong_bytes_are_refused": "it does not compare checksums",
         "test_the_checksum_of_the_whole_is_known": "it does not store CRC64NVME",
         "test_a_source_that_changed_is_not_copied": "it ignores CopySourceIfMatch",
@@ -49,7 +49,7 @@ DEVIATIONS: dict[str, dict[str, str]] = {
         "test_parts_out_of_order_are_refused": "it takes parts in any order",
         "test_a_wrong_whole_is_refused": "it looks neither at MpuObjectSize nor at checksums",
         "test_aborting": "it answers 500 to an upload that is gone",
-        "test_by_etag_only_the_listed_object_goes": "it ignores the ETag in DeleteObjects",
+        "test_deleting_by_etag_spares_changed_objects": "it ignores the ETag in DeleteObjects",
         "test_a_null_version_that_was_overwritten_stays": "it ignores the ETag in DeleteObjects",
     },
     "ministack": {
@@ -79,5 +79,5 @@ RACES: dict[str, dict[str, str]] = {
 }
 """Where a store may or may not differ, by chance. The outcome of these tests means nothing, so they
 are skipped. What these stores do promise has its own tests:
-`test_who_writes_at_once_is_told_the_truth` and `test_who_completes_at_once_is_told_the_truth`.
+`test_parallel_writers_get_true_answers` and `test_parallel_completions_get_true_answers`.
 """

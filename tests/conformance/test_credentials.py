@@ -32,7 +32,9 @@ CALLS: list[Callable[[ObjectStore], object]] = [
 ]
 
 
-def test_wrong_credentials(embedded_settings: ClientSettings, embedded_store: S3Store) -> None:
+def test_wrong_credentials_are_refused(
+    embedded_settings: ClientSettings, embedded_store: S3Store
+) -> None:
     """Every method refuses a wrong secret and an unknown key, and does nothing."""
     embedded_store._s3.create_bucket(Bucket="conformance-credentials")
     for wrong in (

@@ -315,7 +315,7 @@ class TestListing:
         assert all(1 <= len(page.objects) <= page_size for page in pages)
         assert len(pages) == -(-len(keys) // page_size)
 
-    def test_a_listing_begins_behind_any_key(self, lab: Harness) -> None:
+    def test_a_listing_starts_after_any_key(self, lab: Harness) -> None:
         """`start` is exclusive, need not exist, and may lie before, inside or after the prefix."""
         bucket = lab.create_bucket(versioning="Enabled")
         for key in ("a", "p/1", "p/2", "p/3", "q"):
@@ -379,7 +379,9 @@ class TestListing:
             ]
 
     @pytest.mark.parametrize("page_size", [1, 2, 1_000])
-    def test_prefixes(self, lab: Harness, page_size: int) -> None:
+    def test_prefixes_and_objects_beside_them_are_listed_once(
+        self, lab: Harness, page_size: int
+    ) -> None:
         """All "folders" under a prefix are listed, each once, together with the objects directly
         there.
         """
@@ -396,7 +398,7 @@ class TestListing:
         assert lab.store.list_prefixes(bucket, prefix="").prefixes == ("p/", "q/")
         assert lab.store.list_prefixes(bucket, prefix="nothing/") == Page(objects=())
 
-    def test_a_missing_bucket(self, lab: Harness) -> None:
+    def test_a_missing_bucket_is_an_error(self, lab: Harness) -> None:
         """Every listing of a missing bucket raises NoSuchBucket."""
         for list_page in (lab.store.list_objects, lab.store.list_object_versions):
             with pytest.raises(NoSuchBucket, match="no-such-bucket"):
@@ -509,7 +511,7 @@ class TestVersions:
 
 
 class TestReading:
-    def test_conditions(self, lab: Harness) -> None:
+    def test_a_read_requires_the_expected_etag(self, lab: Harness) -> None:
         """An object is read only if it has the given ETag."""
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"1")
@@ -523,7 +525,7 @@ class TestReading:
             lab.store.get_object(bucket, "k", if_match=hashlib.md5(b"2").hexdigest()).data == b"2"
         )
 
-    def test_what_is_told_of_one_version(self, lab: Harness) -> None:
+    def test_head_describes_exactly_the_requested_version(self, lab: Harness) -> None:
         """HeadObject describes exactly the requested version, and only if it has the given ETag."""
         bucket = lab.create_bucket(versioning="Enabled")
         lab.put(bucket, "k", b"1")
@@ -545,7 +547,7 @@ class TestReading:
         with pytest.raises(NotFound):
             lab.store.head_object(bucket, "k", version_id=old.version_id)
 
-    def test_what_is_not_there(self, lab: Harness) -> None:
+    def test_missing_objects_and_missing_buckets_differ(self, lab: Harness) -> None:
         """A missing object or version is NotFound, and the error names it; a missing bucket is
         another error.
         """
@@ -565,7 +567,7 @@ class TestReading:
         with pytest.raises(NotFound):
             lab.store.head_object(bucket, "missing")
 
-    def test_ranges(self, lab: Harness) -> None:
+    def test_ranges_may_end_after_the_object_but_not_begin_there(self, lab: Harness) -> None:
         """A range is [first, last), may end after the object's end, and must not begin there."""
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"0123456789")
@@ -612,7 +614,7 @@ class TestReading:
             )
             assert body.version_id is None
 
-    def test_many_are_read_as_one_by_one(self, lab: Harness) -> None:
+    def test_parallel_reads_give_the_same_as_single_reads(self, lab: Harness) -> None:
         """Each answer is in its place and complete, or has the error that a single read
         would have.
         """
@@ -632,7 +634,7 @@ class TestReading:
                 )
 
     @pytest.mark.parametrize("size_bytes", [0, 1, 20 * MIB + 1])
-    def test_sizes(self, lab: Harness, size_bytes: int) -> None:
+    def test_objects_of_any_size_come_back_exactly(self, lab: Harness, size_bytes: int) -> None:
         """Empty, tiny and large objects come back exact."""
         bucket = lab.create_bucket()
         data = incompressible(size_bytes)
@@ -650,7 +652,7 @@ class TestReading:
         assert lab.store.get_object_checked(bucket, "with")[1] is True
         assert lab.store.get_object_checked(bucket, "without")[1] is False
 
-    def test_frozen_objects(self, lab: Harness) -> None:
+    def test_frozen_objects_cannot_be_read(self, lab: Harness) -> None:
         """An object in an archive class is listed as such, and cannot be read: ObjectFrozen, not
         AccessDenied.
         """
@@ -667,7 +669,7 @@ class TestReading:
 
 class TestRestoring:
     @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
-    def test_a_restore_is_seen(self, lab: Harness, storage_class: str) -> None:
+    def test_a_restore_is_reported(self, lab: Harness, storage_class: str) -> None:
         """HeadObject shows a restore once it was requested, and not before; the object itself does
         not change.
         """
@@ -690,7 +692,7 @@ class TestRestoring:
         with pytest.raises(ObjectFrozen):
             lab.store.get_object(bucket, "k")
 
-    def test_asking_again_is_no_error(self, lab: Harness) -> None:
+    def test_requesting_a_restore_again_is_not_an_error(self, lab: Harness) -> None:
         """A restore that is in progress or done may be requested again."""
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"frozen", storage_class="GLACIER")
@@ -698,7 +700,7 @@ class TestRestoring:
             lab.store.restore_object(bucket, "k", days=1, tier="Bulk")
         assert lab.store.head_object(bucket, "k").restore is not None
 
-    def test_nothing_to_thaw(self, lab: Harness) -> None:
+    def test_objects_that_need_no_thawing_are_refused(self, lab: Harness) -> None:
         """Restoring a readable or a missing object fails, and the error is not ObjectFrozen."""
         bucket = lab.create_bucket()
         lab.put(bucket, "k", b"warm")
@@ -711,7 +713,7 @@ class TestRestoring:
 
 
 class TestPut:
-    def test_what_is_told_of_a_written_object(self, lab: Harness) -> None:
+    def test_a_written_object_keeps_its_size_checksum_and_metadata(self, lab: Harness) -> None:
         """A written object keeps its size, checksum, class, type and metadata."""
         bucket = lab.create_bucket(versioning="Enabled")
         data = bytearray(incompressible(100_000))
@@ -751,7 +753,7 @@ class TestPut:
         put(lab.store, bucket, "k", b"third")
         assert lab.store.get_object(bucket, "k").data == b"third"
 
-    def test_what_may_be_replaced_is(self, lab: Harness) -> None:
+    def test_objects_are_replaced_only_where_allowed(self, lab: Harness) -> None:
         """Objects are replaced if the options say so, and only then."""
         bucket, replacing = lab.create_bucket(), WriteOptions(may_replace=True)
         for data in (b"first", b"second"):
@@ -777,14 +779,14 @@ class TestPut:
         assert winners == [lab.store.get_object(bucket, "k").data]
         assert len(lab.store.list_object_versions(bucket, prefix="k").objects) == 1
 
-    def test_who_writes_at_once_is_told_the_truth(self, lab: Harness) -> None:
+    def test_parallel_writers_get_true_answers(self, lab: Harness) -> None:
         """However many succeed, the stored versions are theirs and no one else's."""
         bucket = lab.create_bucket(versioning="Enabled")
         winners = write_at_once(lab.store, bucket, "k", 16)
         assert sorted(data_of_versions(lab.store, bucket, "k")) == sorted(winners)
         assert lab.store.get_object(bucket, "k").data in winners
 
-    def test_a_missing_bucket(self, lab: Harness) -> None:
+    def test_writing_to_a_missing_bucket_fails(self, lab: Harness) -> None:
         """Nothing is written to a missing bucket, and none is created."""
         with pytest.raises(NoSuchBucket):
             put(lab.store, "no-such-bucket", "k", b"1")
@@ -977,7 +979,7 @@ class TestMultipart:
         winners = complete_at_once(lab.store, bucket, "k", 8)
         assert winners == [lab.store.get_object(bucket, "k").data]
 
-    def test_who_completes_at_once_is_told_the_truth(self, lab: Harness) -> None:
+    def test_parallel_completions_get_true_answers(self, lab: Harness) -> None:
         """However many succeed, the stored versions are theirs and no one else's."""
         bucket = lab.create_bucket(versioning="Enabled")
         winners = complete_at_once(lab.store, bucket, "k", 8)
@@ -1025,7 +1027,7 @@ class TestMultipart:
 
 
 class TestDeleting:
-    def test_exactly_the_named_versions_go(self, lab: Harness) -> None:
+    def test_exactly_the_named_versions_are_deleted(self, lab: Harness) -> None:
         """Exactly the named versions of all keys are gone afterwards, and no delete marker
         is left.
         """
@@ -1046,7 +1048,7 @@ class TestDeleting:
         assert [(each.key, each.version_id) for each in after.objects] == kept
         assert after.markers == ()
 
-    def test_by_etag_only_the_listed_object_goes(self, lab: Harness) -> None:
+    def test_deleting_by_etag_spares_changed_objects(self, lab: Harness) -> None:
         """In a bucket without versions, deleting an object that was overwritten since it was listed
         is refused.
         """
@@ -1077,7 +1079,7 @@ class TestDeleting:
         assert [each.key for each in lab.store.list_object_versions(bucket).objects] == ["changed"]
         assert lab.store.get_object(bucket, "changed").data == b"2"
 
-    def test_what_is_gone_already_is_no_failure(self, lab: Harness) -> None:
+    def test_deleting_twice_is_not_a_failure(self, lab: Harness) -> None:
         """Repeating a deletion, by version or by ETag, refuses nothing."""
         versioned, plain = lab.create_bucket(versioning="Enabled"), lab.create_bucket()
         lab.put(versioned, "k", b"1")
@@ -1103,7 +1105,7 @@ class TestDeleting:
         assert (failure.deletion, failure.code) == (deletions[1], "AccessDenied")
         assert lab.store.list_object_versions(bucket).objects == (locked,)
 
-    def test_batches(self, lab: Harness) -> None:
+    def test_a_batch_takes_a_thousand_entries(self, lab: Harness) -> None:
         """A call deletes up to a thousand entries; more are refused before anything is touched, and
         an empty call does nothing. moto takes three seconds for this many.
         """
@@ -1120,7 +1122,7 @@ class TestDeleting:
         assert lab.store.delete_objects(bucket, deletions) == []
         assert all_versions(lab, bucket) == []
 
-    def test_a_missing_bucket(self, lab: Harness) -> None:
+    def test_deleting_in_a_missing_bucket_is_an_error(self, lab: Harness) -> None:
         """Deleting in a missing bucket is an error, not a success."""
         with pytest.raises(NoSuchBucket):
             lab.store.delete_objects("no-such-bucket", [Deletion("k", "v")])

@@ -180,7 +180,7 @@ LEFT_OUT = (
     LeftOut(
         "there is no X-Ray: the local runner gives each invocation its trace, and the tests "
         "listen where X-Ray's daemon would",
-        ("e2e/test_day.py::test_x_ray_gets_what_the_functions_did",),
+        ("e2e/test_day.py::test_x_ray_receives_a_trace_of_each_function",),
     ),
     LeftOut(
         "state machines can do everything, whatever their roles say",
@@ -190,19 +190,19 @@ LEFT_OUT = (
         "definitions are not validated, and a path that leads nowhere is null instead of an error",
         (
             "infra/test_definition_schema.py::test_the_definition_fits_the_schema",
-            "simulation/test_statemachine.py::test_it_does_what_a_run_in_one_process_does",
+            "simulation/test_statemachine.py::test_the_stack_packs_the_same_as_a_single_process",
         ),
     ),
     LeftOut(
         "states and results may be larger than 256 KiB",
         (
-            "infra/test_statemachines.py::test_fan_out_is_by_manifests",
+            "infra/test_statemachines.py::test_every_map_is_distributed_and_reads_a_manifest",
             "infra/test_statemachines.py::test_outputs_of_map_items_stay_small",
         ),
     ),
     LeftOut(
         "retries wait without jitter and without an upper bound",
-        ("infra/test_statemachines.py::test_what_may_go_away_is_tried_again_and_nothing_else",),
+        ("infra/test_statemachines.py::test_only_temporary_errors_are_retried",),
     ),
     LeftOut(
         "a stopped execution continues in the background (these tests take its functions' "
@@ -214,7 +214,7 @@ LEFT_OUT = (
         "403)",
         (
             "infra/permissions.py::check_missing_objects_are_seen_as_missing",
-            "simulation/test_roles.py::test_what_is_missing_is_no_refusal",
+            "simulation/test_roles.py::test_missing_objects_are_not_taken_for_refusals",
         ),
     ),
     LeftOut(

@@ -52,7 +52,7 @@ COMPILED = ("_awscrt", "msgspec/_core", "pycurl", "zlib_ng/zlib_ng")
 
 
 @pytest.mark.parametrize("architecture", ELF_MACHINES)
-def test_libraries_are_of_the_processor(architecture: str, tmp_path: Path) -> None:
+def test_libraries_match_the_lambda_processor(architecture: str, tmp_path: Path) -> None:
     """For both of Lambda's processors and for its Python, whatever this machine has. The libraries
     for this machine are imported by the functions run here; the others cannot be.
     """

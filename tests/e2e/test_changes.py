@@ -65,7 +65,7 @@ def make_template() -> dict[str, Any]:
     }
 
 
-def test_only_what_must_be_is_changed() -> None:
+def test_only_necessary_changes_are_made() -> None:
     """The runtime, and the alarm on an expression; policies stay complete; the given template is
     not touched.
     """
@@ -84,7 +84,7 @@ def test_only_what_must_be_is_changed() -> None:
     assert adapted == wanted
 
 
-def test_with_permissions_enforced_two_denials_go() -> None:
+def test_enforced_permissions_drop_only_two_denials() -> None:
     """Only denials that the local AWS misjudges are dropped; every permission and every other
     denial stays.
     """
@@ -95,7 +95,7 @@ def test_with_permissions_enforced_two_denials_go() -> None:
     assert statements == [{"Effect": "Deny", "Action": "s3:DeleteObject"}, {"Fn::If": []}]
 
 
-def test_an_unknown_runtime_is_not_changed_silently() -> None:
+def test_an_unknown_runtime_is_an_error() -> None:
     """A function that is not Python would not run under the runtime client."""
     template = copy.deepcopy(make_template())
     template["Globals"]["Function"]["Runtime"] = "nodejs22.x"
@@ -104,7 +104,7 @@ def test_an_unknown_runtime_is_not_changed_silently() -> None:
 
 
 @pytest.mark.parametrize("row", [*CHANGES, *LEFT_OUT], ids=lambda row: row.what)
-def test_each_row_is_covered_elsewhere_and_written_down(row: Change | LeftOut) -> None:
+def test_each_row_is_tested_elsewhere_and_documented(row: Change | LeftOut) -> None:
     """Every test named in a row exists, and the row is on the page."""
     assert row.covered_by
     for name in row.covered_by:

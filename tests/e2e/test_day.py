@@ -79,7 +79,7 @@ def test_every_original_is_in_a_pack_and_gone(done: Done) -> None:
     assert done.site.open_uploads() == []
 
 
-def test_nothing_but_originals_is_deleted(done: Done) -> None:
+def test_only_originals_are_deleted(done: Done) -> None:
     """Exactly the day's logs and their old delete markers are gone from the source buckets; the
     destination only grew.
     """
@@ -90,7 +90,7 @@ def test_nothing_but_originals_is_deleted(done: Done) -> None:
     assert new == {done.site.destination}
 
 
-def test_packs_and_indexes_stand_side_by_side(done: Done) -> None:
+def test_every_pack_has_an_index_in_the_right_storage_class(done: Done) -> None:
     """Each pack has its index and each index its pack; packs have the configured storage class,
     indexes stay warm.
     """
@@ -151,7 +151,7 @@ def test_a_search_finds_what_the_function_merged(done: Done) -> None:
     assert done.execution.output["search"]["is_done"] is True
 
 
-def test_what_is_searched_has_its_own_key(done: Done) -> None:
+def test_terms_and_tables_have_their_own_key(done: Done) -> None:
     """Terms and tables are encrypted with the search key, packs and indexes with the bucket's
     default.
     """
@@ -167,7 +167,7 @@ def test_what_is_searched_has_its_own_key(done: Done) -> None:
     assert keys == {"packs/": others, "indexes/": others, "terms/": own, "tables/": own}
 
 
-def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
+def test_metrics_match_the_result(done: Done, built: BuiltTemplate) -> None:
     """The run's metrics equal the result's numbers; the groups' metrics add up to them; all metrics
     used by alarms are written.
     """
@@ -209,7 +209,7 @@ def test_metrics_say_what_was_done(done: Done, built: BuiltTemplate) -> None:
     assert ("Stack",) in {names for datum in data for names in datum.dimension_sets}
 
 
-def test_logs_are_json_and_hold_no_contents(done: Done) -> None:
+def test_logs_are_json_without_contents(done: Done) -> None:
     """Every line of every function is a JSON object; ours name their step and, except the first
     function's, their run; none contains log contents.
     """
@@ -237,7 +237,7 @@ def test_logs_are_json_and_hold_no_contents(done: Done) -> None:
         assert content not in everything
 
 
-def test_x_ray_gets_what_the_functions_did(done: Done) -> None:
+def test_x_ray_receives_a_trace_of_each_function(done: Done) -> None:
     """Every sampled invocation arrives as subsegments of the segment that Lambda makes: the
     function's step, with a span for each group that can be searched for by the group's properties.
     Nothing of an unsampled invocation arrives, and never any log contents.
@@ -277,7 +277,7 @@ def test_x_ray_gets_what_the_functions_did(done: Done) -> None:
         assert content not in everything
 
 
-def test_a_mistake_is_told_by_its_place(done: Done) -> None:
+def test_an_unexpected_error_is_reported_by_its_place(done: Done) -> None:
     """For an unexpected error, Lambda's own runtime client reports a name that is on the errors
     page, the place, and no frames except the handler's.
     """
@@ -302,7 +302,7 @@ def spans_of(traces: list[telemetry.Trace], name: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_dry_run_says_what_is_there_to_do(done: Done) -> None:
+def test_a_dry_run_reports_what_there_is_to_do(done: Done) -> None:
     """Nothing changes; the result counts what a run over the neighbouring days would pack."""
     before = done.site.inventory()
     days = {
@@ -378,7 +378,7 @@ def test_late_logs_by_bucket_and_by_look_back(done: Done) -> None:
         assert (metrics["OutstandingLeftBehind"], metrics["OutstandingRetained"]) == (0, 0)
 
 
-def test_the_hourly_emptying(done: Done) -> None:
+def test_the_hourly_function_empties_the_self_logging_bucket(done: Done) -> None:
     """All versions of access logs are deleted from the self-logging bucket; other objects stay; no
     other bucket is touched.
     """
@@ -401,7 +401,7 @@ def test_the_hourly_emptying(done: Done) -> None:
     )
 
 
-def test_the_months_evidence(done: Done) -> None:
+def test_the_stack_makes_a_months_evidence(done: Done) -> None:
     """What the stack does for an auditor by itself: a drill recovers all its members, and a page
     says so. No pack changes.
     """

@@ -20,7 +20,7 @@ LOOK = ["cloudformation:Describe*", "cloudformation:List*", "s3:List*", "s3:Get*
     [(["s3:List*"], "cloudformation:DescribeStacks"), (LOOK, "cloudformation:DeleteChangeSet")],
     ids=["nothing", "read only"],
 )
-def test_who_may_not_deploy_learns_it_before_the_build(
+def test_missing_permissions_are_reported_before_the_build(
     actions: list[str], denied: str, aws: LocalAws, machine: Machine, tmp_path: Path
 ) -> None:
     """Also in a dry run; the missing action is named."""

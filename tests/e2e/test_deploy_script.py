@@ -76,7 +76,7 @@ def test_dry_run_prints_a_change_set_and_leaves_nothing(
     ] == []
 
 
-def test_a_bucket_that_is_not_there(aws: LocalAws, machine: Machine, config: Path) -> None:
+def test_a_missing_bucket_is_reported(aws: LocalAws, machine: Machine, config: Path) -> None:
     """It is named, the exit code is that of a wrong setting, and nothing was built or touched."""
     done = deploy(
         aws,

@@ -129,7 +129,7 @@ def shell(aws: LocalAws, tmp_path: Path) -> Shell:
     return Shell(aws, tmp_path, spec)
 
 
-def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
+def test_each_stage_works_with_exactly_its_policy(shell: Shell) -> None:
     """In the order of a log's life: surveyed, planned, packed and kept, deleted on request, found
     and recovered, and searched.
     """
@@ -181,7 +181,7 @@ def test_each_stage_works_under_exactly_its_policy(shell: Shell) -> None:
     refuse(shell.client(searcher), "put_object", TARGET, "tables/x")
 
 
-def test_packs_beside_their_originals(aws: LocalAws, tmp_path: Path) -> None:
+def test_packs_may_share_the_bucket_of_their_originals(aws: LocalAws, tmp_path: Path) -> None:
     """In a bucket with both, originals are deleted under the policies for packing and deleting,
     which are too long for one document, and packs cannot be.
     """

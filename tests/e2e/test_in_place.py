@@ -16,7 +16,7 @@ from log_aggregator_lab.organisation.generate import generate
 IS_ENFORCING = True
 
 
-def test_packs_stay_in_their_bucket_and_are_never_eaten(
+def test_in_place_packs_are_never_packed_again(
     aws: LocalAws, built: BuiltTemplate, machine: Machine
 ) -> None:
     """Everything comes back; packs lie in a folder of their own source bucket; the next run leaves

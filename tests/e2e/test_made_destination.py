@@ -49,7 +49,7 @@ def call(aws: LocalAws, folder: Path, program: list[str], *arguments: str) -> st
 
 
 @pytest.mark.usefixtures("logs")
-def test_the_printed_commands_make_a_bucket_that_the_doctor_likes(
+def test_the_doctor_approves_of_a_bucket_made_by_the_printed_commands(
     aws: LocalAws, tmp_path: Path
 ) -> None:
     """With versions, a lock, rules and a policy; the settings file can be read by the doctor and a

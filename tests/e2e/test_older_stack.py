@@ -97,7 +97,7 @@ def older_template() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("shape", ["Yes", "No"])
-def test_the_update_keeps_what_is_there(
+def test_updating_an_old_stack_keeps_its_aggregates(
     shape: str, built: BuiltTemplate, machine: Machine, tmp_path: Path
 ) -> None:
     """With a common destination, and with aggregates in the source buckets."""

@@ -72,7 +72,7 @@ def test_each_function_works_under_its_own_role(site: Site) -> None:
     assert run(site.deployment, "ProcessHistoricalMainLogsSM", given).output["windows"] == 1
 
 
-def test_emptying_under_its_own_role(site: Site) -> None:
+def test_the_emptying_function_works_under_its_own_role(site: Site) -> None:
     """The emptying function may empty its bucket."""
     s3 = site.aws.client("s3")
     s3.put_object(Bucket=SELF_LOGGING, Key="2026-01-01-00-00-00-0123456789ABCDEF", Body=b"log")
@@ -171,14 +171,14 @@ ATTEMPTS = (
 @pytest.mark.parametrize(
     "attempt", ATTEMPTS, ids=lambda attempt: f"{attempt.role}-{attempt.operation}-{attempt.place}"
 )
-def test_no_role_may_do_more(site: Site, attempt: Attempt) -> None:
+def test_roles_allow_nothing_more(site: Site, attempt: Attempt) -> None:
     """Each of these requests is refused."""
     with pytest.raises(ClientError) as refused:
         _try(site.client_of(attempt.role), attempt.operation, *_place(site, attempt.place))
     assert refused.value.response["Error"]["Code"] == "AccessDenied"
 
 
-def test_the_attempts_would_be_answered(site: Site) -> None:
+def test_refused_requests_would_otherwise_succeed(site: Site) -> None:
     """The same requests succeed under roles that may make them: so they are refused for lack of
     permission, and not because of a wrong name.
     """

@@ -39,7 +39,7 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
     return site
 
 
-def test_a_night_under_a_platforms_rules(site: Site) -> None:
+def test_a_night_under_a_platform_teams_rules(site: Site) -> None:
     """Everything is packed and can be recovered; every role is under the path, and the work bucket
     has versions.
     """
@@ -56,7 +56,7 @@ def test_a_night_under_a_platforms_rules(site: Site) -> None:
     assert versioning["Status"] == "Enabled"
 
 
-def test_what_the_boundary_leaves_out_is_not_done(site: Site) -> None:
+def test_a_step_outside_the_boundary_is_skipped_and_reported(site: Site) -> None:
     """A boundary without deletions, for example: late logs are packed, their originals stay, and
     the run says what is missing.
     """

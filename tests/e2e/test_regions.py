@@ -18,7 +18,7 @@ IS_ENFORCING = True
 DIGESTS = "/CloudTrail-Digest/"
 
 
-def test_a_region_that_refuses_is_told_once(
+def test_a_refusing_region_is_reported_once(
     aws: LocalAws, built: BuiltTemplate, machine: Machine
 ) -> None:
     """The first night warns and records it, under the template's roles; the second neither asks the

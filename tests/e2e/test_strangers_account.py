@@ -35,7 +35,7 @@ def site(aws: LocalAws, built: BuiltTemplate, machine: Machine) -> Site:
     return site
 
 
-def test_nothing_is_left_for_want_of_room(site: Site) -> None:
+def test_throttled_functions_lose_nothing(site: Site) -> None:
     """Four times as many functions are wanted as there is room for; calls that Lambda refuses are
     retried until there is room.
     """
@@ -55,7 +55,7 @@ def test_nothing_is_left_for_want_of_room(site: Site) -> None:
     assert room["unreserved"] == limit["ConcurrentExecutions"] - len(SIDE_BY_SIDE) * AT_ONCE
 
 
-def test_a_night_looks_at_the_account_first(site: Site) -> None:
+def test_the_first_night_accepts_the_state_of_the_account(site: Site) -> None:
     """Findings of the first night are accepted; later, worse ones are counted, and no night fails
     because of them.
     """

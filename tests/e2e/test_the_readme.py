@@ -114,7 +114,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield Place(server, proxy, tmp_path_factory.mktemp("typed"), spec, entries)
 
 
-def test_the_whole_way(place: Place) -> None:
+def test_every_command_of_the_readme_works(place: Place) -> None:
     """Every command does what its comment says, in the page's order, and every original ends up
     where it should.
     """

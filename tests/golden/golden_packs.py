@@ -42,7 +42,7 @@ FORMATS = {"gzip": "json.gz", "tar": "tar"}
 
 
 def make_packs() -> dict[str, bytes]:
-    """File name -> bytes: each pack, and its index."""
+    """File name -> bytes: each pack and its index."""
     store = MemoryStore()
     store.create_bucket("logs", versioning="Enabled")
     store.create_bucket("dest")

@@ -37,7 +37,7 @@ def read(pack_format: str) -> tuple[bytes, Index, bytes]:
 
 
 def run(*command: str, stdin: bytes | None = None) -> bytes:
-    """What a real program makes of it. It must succeed and complain of nothing."""
+    """The output of a real program. It must succeed without any message."""
     done = subprocess.run(
         command, input=stdin, capture_output=True, check=True, timeout=SECONDS_MAX
     )
@@ -46,16 +46,16 @@ def run(*command: str, stdin: bytes | None = None) -> bytes:
 
 
 def same_zlib() -> bool:
-    """Whether this machine's zlib deflates the golden text to the golden bytes; others may do it
-    otherwise, and be right too.
+    """Whether this machine's zlib deflates the golden text to the golden bytes; others may differ
+    and be right too.
     """
     _, index, data = read("gzip")
     return encode_index(index) == data
 
 
 @pytest.mark.parametrize("pack_format", BOTH)
-def test_every_original_comes_back(pack_format: str) -> None:
-    """Bytes, metadata and flags of every member of the golden packs are what they were."""
+def test_every_original_comes_back_from_the_golden_packs(pack_format: str) -> None:
+    """Bytes, metadata and flags of every member of the golden packs are unchanged."""
     pack, index, _ = read(pack_format)
     for member in index.members:
         data, metadata = ORIGINALS[member.key]
@@ -66,8 +66,8 @@ def test_every_original_comes_back(pack_format: str) -> None:
     assert (crc64nvme(pack), len(pack)) == expected_pack(index, read(pack_format)[2])[::-1]
 
 
-def test_nothing_is_missing() -> None:
-    """Between them the golden packs hold all the originals, in every encoding."""
+def test_the_golden_packs_hold_every_original() -> None:
+    """Together the golden packs have all the originals, in every encoding."""
     members = [member for pack_format in BOTH for member in read(pack_format)[1].members]
     assert sorted(member.key for member in members) == sorted(ORIGINALS)
     assert {member.encoding.value for member in members} == {"raw", "block", "sealed"}
@@ -75,8 +75,8 @@ def test_nothing_is_missing() -> None:
 
 @pytest.mark.parametrize("pack_format", BOTH)
 def test_the_tail_is_the_index(pack_format: str) -> None:
-    """The tail of each golden pack holds the index that lies beside it, and nothing else follows
-    from it.
+    """Each golden pack's tail decodes to the index stored next to it, and encodes to the same
+    bytes.
     """
     pack, index, data = read(pack_format)
     tail = pack[index.content_length_bytes :]
@@ -85,8 +85,8 @@ def test_the_tail_is_the_index(pack_format: str) -> None:
 
 
 @pytest.mark.parametrize("pack_format", BOTH)
-def test_they_are_written_the_same_way(pack_format: str) -> None:
-    """The same log objects give the golden bytes again; with another zlib, packs of the same
+def test_golden_packs_are_written_the_same_way(pack_format: str) -> None:
+    """The same log objects give the golden bytes again; another zlib gives packs of the same
     content, places and hashes.
     """
     made = make_packs()
@@ -107,9 +107,9 @@ EXPECTED_LINES = [{"Records": []}, {"Records": []}, {"text": 1}, {"text": 2}]
 
 
 @pytest.mark.skipif(shutil.which("gzip") is None, reason="gzip is not installed")
-def test_gzip_reads_the_gzip_pack() -> None:
-    """`gzip -t` finds nothing wrong, and `zcat` gives one document a line but for two that were one
-    object's members.
+def test_gzip_can_read_the_gzip_pack() -> None:
+    """`gzip -t` finds nothing wrong, and `zcat` gives one document per line, except two that were
+    one object's members.
     """
     run("gzip", "-t", str(GZIP))
     text = run("gzip", "-dc", str(GZIP))
@@ -121,9 +121,7 @@ def test_gzip_reads_the_gzip_pack() -> None:
 
 
 def test_every_line_is_json() -> None:
-    """Each line of the inflated pack can be given to a JSON reader; jq, where it is there,
-    agrees.
-    """
+    """A JSON reader accepts each line of the inflated pack; jq, where installed, agrees."""
     lines = [
         line
         for line in gzip.decompress(GZIP.read_bytes()).splitlines()
@@ -141,9 +139,9 @@ def test_every_line_is_json() -> None:
 
 
 @pytest.mark.skipif(shutil.which("tar") is None, reason="tar is not installed")
-def test_tar_reads_the_tar_pack() -> None:
-    """`tar tvf` lists the keys and the index, `tar xO` gives the originals, and the index's entry
-    inflates with gzip.
+def test_tar_can_read_the_tar_pack() -> None:
+    """`tar tvf` lists the keys and the index, `tar xO` gives the originals, and gzip inflates the
+    index's entry.
     """
     listing = run("tar", "tvf", str(TAR)).decode().splitlines()
     keys = [key for key in ORIGINALS if key.endswith(".parquet")]
@@ -157,7 +155,7 @@ def test_tar_reads_the_tar_pack() -> None:
     assert gzip.decompress(entry) == gzip.decompress(read("tar")[2])
 
 
-def test_pythons_tarfile_reads_the_tar_pack() -> None:
+def test_pythons_tarfile_can_read_the_tar_pack() -> None:
     """The members' times and sizes are those of the originals."""
     with tarfile.open(fileobj=io.BytesIO(TAR.read_bytes())) as tar:
         infos = tar.getmembers()[:-1]
@@ -169,8 +167,8 @@ def test_pythons_tarfile_reads_the_tar_pack() -> None:
 
 @pytest.mark.parametrize("pack_format", BOTH)
 def test_damage_is_found_by_reading_back(pack_format: str) -> None:
-    """A flipped bit anywhere, and a cut anywhere, is found by read-back verification, also if S3's
-    checksum is that of the damage.
+    """Reading back finds a flipped bit or a cut anywhere, even if S3's checksum is that of the
+    damage.
     """
     pack, index, data = read(pack_format)
     for position in range(0, len(pack), 7):
@@ -191,7 +189,7 @@ def verify(index: Index, data: bytes, pack: bytes) -> None:
     verify_pack(store, TARGET, index.pack_key, Level.READ_BACK)
 
 
-def test_the_files_are_small() -> None:
+def test_the_golden_files_stay_small() -> None:
     """They are committed, so they stay small."""
     assert (
         sum(path.stat().st_size for path in (GZIP, TAR, *Path(FOLDER).glob("*.jsonl.gz"))) < 30_000

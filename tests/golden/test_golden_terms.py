@@ -22,12 +22,12 @@ LINES = b"""\
 """
 
 
-def test_they_are_read() -> None:
+def test_golden_terms_can_be_read() -> None:
     head, sightings = decode_terms(FILE.read_bytes())
     assert (head, list(sightings)) == (HEAD, SIGHTINGS)
 
 
-def test_they_are_written_the_same_way() -> None:
-    """The compressed bytes are liblzma's own choice; the lines are not."""
+def test_golden_terms_are_written_the_same_way() -> None:
+    """The compressed bytes depend on liblzma; the lines do not."""
     assert lzma.decompress(FILE.read_bytes()) == LINES
     assert lzma.decompress(encode_terms(HEAD, SIGHTINGS)) == LINES

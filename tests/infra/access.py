@@ -12,7 +12,7 @@ from tests.infra.stack import Stack
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement of a role's own policy. `condition` is empty where it holds always."""
+    """A statement of a role's own policy. `condition` is empty if it always holds."""
 
     owner: str
     """The function or state machine that the role is made for."""
@@ -45,9 +45,7 @@ def statements_of(stack: Stack) -> list[Statement]:
 
 
 def may(stack: Stack, owner: str, action: str, arn: str) -> bool:
-    """Conditions of an allowing statement are taken as met; a denial with conditions does not
-    count.
-    """
+    """An allowing statement's conditions count as met; a denial with conditions is ignored."""
     mine = [
         found
         for found in statements_of(stack)
@@ -58,7 +56,7 @@ def may(stack: Stack, owner: str, action: str, arn: str) -> bool:
 
 
 def is_always(statement: Statement) -> bool:
-    """It has no condition but that on the bucket's owner, which another check looks at."""
+    """Its only condition is on the bucket's owner, which another check covers."""
     return set(statement.condition) <= {"StringEquals"} and set(
         statement.condition.get("StringEquals", ())
     ) <= {"aws:ResourceAccount"}

@@ -21,14 +21,14 @@ KEY, ROLE = "AWS::KMS::Key", "AWS::IAM::Role"
 
 @dataclass(frozen=True)
 class Hook:
-    """One control. It looks at every resource of its kind by itself."""
+    """A control, which checks each resource of its kind separately."""
 
     control: str
     kind: str
     passes: Callable[[Properties], bool]
 
     def refused(self, stack: Stack) -> set[str]:
-        """The logical ids of the resources that CloudFormation would not make."""
+        """The logical ids of the resources that CloudFormation would refuse to make."""
         return {
             name
             for name, properties in stack.of_type(self.kind).items()
@@ -109,7 +109,7 @@ def _acts(alarm: Properties) -> bool:
 
 
 def _keeps_a_year(group: Properties) -> bool:
-    """Here a parameter's value is text; the rule wants a number."""
+    """Parameter values are text here; the rule expects a number."""
     return int(group.get("RetentionInDays", 365)) >= 365
 
 
@@ -118,7 +118,7 @@ def _has_a_key(group: Properties) -> bool:
 
 
 def _allowed(role: Properties) -> Iterator[tuple[list[str], list[str], bool]]:
-    """Actions, resources, and whether it says NotAction, of every statement that allows."""
+    """Actions, resources and use of NotAction, of every allowing statement."""
     for policy in role.get("Policies", []):
         for statement in _listed(policy["PolicyDocument"]["Statement"]):
             if statement["Effect"] == "Allow":
@@ -138,7 +138,7 @@ def _allows_no_whole_service(role: Properties) -> bool:
 
 
 def _rotates(key: Properties) -> bool:
-    """A key that does not encrypt cannot, and is passed over."""
+    """A key that does not encrypt cannot rotate, and passes."""
     is_symmetric = key.get("KeySpec", "SYMMETRIC_DEFAULT") == "SYMMETRIC_DEFAULT"
     return key.get("EnableKeyRotation") is True or not is_symmetric
 

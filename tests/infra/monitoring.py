@@ -58,9 +58,7 @@ Named = tuple[str, str, tuple[str, ...]]
 
 
 def check_metrics_exist(stack: Stack) -> list[str]:
-    """What alarms and the dashboard look at is written by the code, with just these dimensions, or
-    by AWS.
-    """
+    """The code or AWS writes each metric of alarms and dashboard, with exactly these dimensions."""
     used = [("the dashboard", found) for found in _of_dashboard(stack)]
     used += [
         (name, found)
@@ -97,9 +95,9 @@ def check_alarms(stack: Stack) -> list[str]:
 
 
 def check_everything_that_must_alarm(stack: Stack) -> list[str]:
-    """A failed run of either machine, calls that Lambda refuses, no night's run in 36 hours,
-    terms that are not merged, objects left behind, objects retained: the last two until a run has
-    seen that they are gone.
+    """Alarms cover a failed run of either machine, calls that Lambda refuses, no nightly run in 36
+    hours, unmerged terms, objects left behind and objects retained: the last two until a run sees
+    that they are gone.
     """
     failures = {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}
     machines = {
@@ -155,7 +153,7 @@ def check_everything_that_must_alarm(stack: Stack) -> list[str]:
 
 
 def _check_reports_alarm(stack: Stack, alarms: list[Any]) -> list[str]:
-    """Where one cannot be made, and where one shows that something is wrong."""
+    """Alarms cover a report that cannot be made and one that shows a fault."""
     named = {
         (alarm.get("Namespace"), alarm.get("MetricName"), _value(alarm))
         for alarm in alarms
@@ -170,8 +168,8 @@ def _check_reports_alarm(stack: Stack, alarms: list[Any]) -> list[str]:
 
 
 def check_topic(stack: Stack) -> list[str]:
-    """Where the topic is made here it is encrypted with a key that CloudWatch may use; SNS's own
-    key it may not.
+    """A topic made here is encrypted with a key that CloudWatch can use, as it cannot use SNS's
+    own.
     """
     made = "AlarmTopic" in stack.resources
     problems = (
@@ -197,7 +195,7 @@ def check_topic(stack: Stack) -> list[str]:
 
 
 def check_dashboard(stack: Stack) -> list[str]:
-    """Valid JSON; inside of 24 columns; nothing on top of anything; everything has a title and a
+    """It is valid JSON within 24 columns, without overlaps; every widget has a title and a
     region.
     """
     try:
@@ -232,7 +230,7 @@ def check_dashboard(stack: Stack) -> list[str]:
 
 
 def missing_sections(stack: Stack) -> list[str]:
-    """Of the runbook: the page's title and every section that an alarm names are headings of it."""
+    """The runbook's title and sections that an alarm names, but that are not headings."""
     headings = re.findall(r"^(#+ .+)$", (ROOT / RUNBOOK).read_text(encoding="utf-8"), re.MULTILINE)
     named: set[str] = set()
     for properties in stack.of_type("AWS::CloudWatch::Alarm").values():
@@ -294,7 +292,7 @@ def _fires_above_zero(alarm: dict[str, Any]) -> bool:
 
 
 def _is_refusal_of_calls(alarm: dict[str, Any]) -> bool:
-    """Of every function that runs side by side with others of its kind."""
+    """The alarm must cover every function that runs in parallel copies."""
     if "Metrics" not in alarm:
         return False
     metrics = [row["MetricStat"]["Metric"] for row in alarm["Metrics"] if "MetricStat" in row]
@@ -324,7 +322,7 @@ def _is_silence_of_36_hours(alarm: dict[str, Any], stack: Stack) -> bool:
 
 
 def _too_long(alarm: dict[str, Any]) -> list[str]:
-    """A day at most for periods under an hour, else seven.
+    """The limit is a day for periods under an hour, otherwise seven.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     """
     periods = (

@@ -243,7 +243,7 @@ def check_actions_exist(stack: Stack) -> list[str]:
 
 
 def check_steps_have_what_they_need(stack: Stack) -> list[str]:
-    """Exactly: neither less nor more."""
+    """Permissions match the needs exactly, neither less nor more."""
     problems = []
     for owner in owners(stack):
         granted = {
@@ -272,8 +272,8 @@ def check_steps_have_what_they_need(stack: Stack) -> list[str]:
 
 
 def check_missing_objects_are_seen_as_missing(stack: Stack) -> list[str]:
-    """Who may get may list, without a condition on the prefix, which a GET has not: else S3 says
-    403 of what is not there, not 404.
+    """A role that can get objects can list them without a prefix condition, because a GET has no
+    prefix: otherwise S3 answers 403 for a missing object instead of 404.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_Permissions
     """
@@ -302,8 +302,8 @@ def check_missing_objects_are_seen_as_missing(stack: Stack) -> list[str]:
 
 
 def check_buckets_are_of_the_expected_account(stack: Stack) -> list[str]:
-    """Every allowing statement about buckets or objects says whose they must be: the stack's own
-    account's, or for sources and inventories also one that is named.
+    """Every allowing statement on buckets or objects names the owner: the stack's own account, or
+    for sources and inventories also a named one.
     """
     named = re.findall(r"=(\d{12})", stack.parameters["BucketAccounts"])
     own = {DESTINATION, WORK, stack.parameters["ControlTowerBucketAccessLogBucket"]}
@@ -325,8 +325,8 @@ def check_buckets_are_of_the_expected_account(stack: Stack) -> list[str]:
 
 
 def check_functions_expect_the_accounts(stack: Stack) -> list[str]:
-    """Every request of a function names the account that its role asks for as well, and STS has not
-    to be asked for it.
+    """Every request of a function expects the account that its role also requires, without asking
+    STS for it.
     """
     named = dict(re.findall(r"([^,=]+)=(\d{12})", stack.parameters["BucketAccounts"]))
     inventories = stack.parameters["InventoryBuckets"].split(",")
@@ -369,15 +369,15 @@ def check_only_two_delete(stack: Stack) -> list[str]:
 
 
 def _place(bucket: str, root: str, folder: str) -> str:
-    """Something that lies in a folder of a target. Probes lie beside the root."""
+    """An object in a folder of a target. Probes are next to the root."""
     if folder == "probes" and root:
         return f"arn:aws:s3:::{bucket}/{root.removesuffix('/')}_probes/x"
     return f"arn:aws:s3:::{bucket}/{root}{folder}/x"
 
 
 def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
-    """By no role, whatever OtherBuckets says; nor manifests, nor the declared layouts. The
-    rest of the destination bucket is its policy's business.
+    """No role can delete packs, whatever OtherBuckets says, nor manifests or declared layouts. The
+    bucket policy covers the rest of the destination.
     """
     packs = [
         _place(bucket, root, folder)
@@ -395,10 +395,10 @@ def check_packs_cannot_be_deleted(stack: Stack) -> list[str]:
 
 
 def check_who_writes_where(stack: Stack) -> list[str]:
-    """Combine writes packs, indexes and terms, Delete lists of discards and what it asks for
-    conditions with, Plan custody records, Finish these, public keys and indexes that are missing,
-    MergeTerms tables, Drill samples and custody records, Report pages; nobody writes into sources,
-    or declares a layout.
+    """Combine writes packs, indexes and terms; Delete lists of discards and its probes of
+    conditions; Plan custody records; Finish these, public keys and missing indexes; MergeTerms
+    tables; Drill samples and custody records; Report pages. No function writes into sources or
+    declares a layout.
     """
     allowed = {
         ("CombineFunction", "packs"),
@@ -457,8 +457,8 @@ def check_who_writes_where(stack: Stack) -> list[str]:
 
 
 def check_packs_are_written_once(stack: Stack) -> list[str]:
-    """Who may write under the target may do so only on the condition that the key does not exist.
-    Also by the bucket's policy.
+    """Roles that can write under the target can do so only if the key does not exist. The bucket
+    policy says the same.
     """
     condition = {
         "Null": {"s3:if-none-match": "true"},
@@ -543,7 +543,7 @@ def check_resources_are_named(stack: Stack) -> list[str]:
 
 
 def _is_own_folder(resource: str) -> bool:
-    """In place, its own folder lies in every bucket that it takes logs from."""
+    """In place, every bucket with logs has the stack's own folder."""
     return resource.startswith((f"arn:aws:s3:::*/{FOLDER}/", f"arn:aws:s3:::*/{FOLDER}_probes/"))
 
 
@@ -561,10 +561,10 @@ def check_only_known_managed_policies(stack: Stack) -> list[str]:
 
 
 def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
-    """kms only on keys that a parameter names, for what a step does: Plan, Combine, Delete, Finish
-    encrypt, Delete, Verify and who takes inventories read, Examine looks, the rest nothing. What is
-    searched has its own key where one is named: Combine cannot read it then, and MergeTerms
-    encrypts with no other.
+    """kms is allowed only on keys that a parameter names, for a step's work: Plan, Combine, Delete
+    and Finish encrypt; Delete, Verify and readers of inventories decrypt; Examine describes; other
+    functions do nothing. Terms have their own key if one is named: then Combine cannot read it, and
+    MergeTerms encrypts with no other.
     """
     source_keys = set(filter(None, stack.parameters["SourceKmsKeyArns"].split(",")))
     target_keys = {stack.parameters["DestinationKmsKeyArn"]} - {""} or (
@@ -612,15 +612,15 @@ def check_keys_are_the_given_ones(stack: Stack) -> list[str]:
 
 
 def find_signing_key(stack: Stack) -> str | None:
-    """The one that is named, or that the stack makes."""
+    """The named key, or the one that the stack makes."""
     if stack.parameters["SignRecordsWith"] != "new":
         return stack.parameters["SignRecordsWith"] or None
     return str(stack.outputs["SigningKeyArn"])
 
 
 def check_who_signs(stack: Stack) -> list[str]:
-    """Finish signs, with the key that is named, or one for signing alone that outlives the stack;
-    nobody else knows of it.
+    """Finish signs with the named key, or with a signing-only key that outlives the stack; no other
+    function knows it.
     """
     key, made = find_signing_key(stack), stack.of_type("AWS::KMS::Key").get("SigningKey")
     told = {
@@ -655,7 +655,7 @@ def _uses_of_the_signing_key(stack: Stack) -> set[tuple[str, str, str]]:
 
 
 def _uses_of_the_stack_key(stack: Stack) -> set[tuple[str, str, str]]:
-    """Functions write manifests, machines only read them, and three functions do not write any."""
+    """Functions write manifests and machines only read them; three functions write none."""
     key = stack.parameters["StackKmsKeyArn"]
     if not key:
         return set()
@@ -737,7 +737,7 @@ def _needed(stack: Stack, owner: str) -> set[tuple[str, str]]:
 
 
 def _places(stack: Stack, resource: str) -> list[str]:
-    """What an ARN of an allowing statement stands for, in the words of STEPS_NEED."""
+    """The places covered by an allowing statement's ARN, in the terms of STEPS_NEED."""
     places: dict[str, str] = {
         f"arn:aws:s3:::{WORK}": "work",
         f"arn:aws:s3:::{WORK}/runs/*": "runs",
@@ -782,7 +782,7 @@ def _sources(stack: Stack) -> list[str]:
 
 
 def _targets(stack: Stack) -> list[tuple[str, str]]:
-    """(bucket, what stands in front of packs/) for every place where packs are."""
+    """(bucket, the prefix before packs/) for every place with packs."""
     return (
         [(name, f"{FOLDER}/") for name in _sources(stack)]
         if stack.in_place
@@ -796,14 +796,14 @@ def _bucket_statement(stack: Stack, sid: str) -> dict[str, Any] | None:
 
 
 def _is_named(resource: str) -> bool:
-    """`arn:*:s3:::name*` is; `arn:*:s3:::*` is not."""
+    """`arn:*:s3:::name*` is named; `arn:*:s3:::*` is not."""
     parts = resource.split(":", 5)
     return len(parts) == 6 and parts[2] not in {"", "*"} and parts[5].split("/")[0].strip("*") != ""
 
 
 @functools.cache
 def _real_actions() -> frozenset[str]:
-    """cfn-lint ships AWS's own list: service -> Actions, in lower case."""
+    """AWS's own list, shipped with cfn-lint: service -> actions, in lower case."""
     path = Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json"
     services = json.loads(path.read_text(encoding="utf-8"))
     return frozenset(

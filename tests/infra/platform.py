@@ -14,8 +14,8 @@ _DELETING = ("delete", "s3:*", "*")
 
 
 def check_every_role_is_bounded(stack: Stack) -> list[str]:
-    """Also those of the schedules. Without the parameters neither property is there, so that an
-    update leaves the roles as they are.
+    """This includes the schedules' roles. Without the parameters neither property is set, so an
+    update leaves the roles unchanged.
     """
     path = stack.parameters["RolePath"]
     wanted = (stack.parameters["PermissionsBoundaryArn"] or None, None if path == "/" else path)
@@ -39,7 +39,7 @@ def check_stack_key(stack: Stack) -> list[str]:
 
 
 def check_access_logs(stack: Stack) -> list[str]:
-    """Each bucket writes into a folder of its own, or none does."""
+    """Each bucket writes into its own folder, or none writes."""
     target = stack.parameters["ServerAccessLogBucket"]
     folders = {"CommonDestinationBucket": "destination", "WorkBucket": "work"}
     problems = []
@@ -60,7 +60,9 @@ def check_versions_of_the_work_bucket(stack: Stack) -> list[str]:
 
 
 def check_replication(stack: Stack) -> list[str]:
-    """All that proves a pack is replicated, no deletion is, and the role could replicate none."""
+    """All evidence about a pack is replicated, deletions are not, and the role could not replicate
+    them.
+    """
     asked = bool(stack.parameters["ReplicaBucketArn"]) and not stack.in_place
     configured = asked and stack.properties("CommonDestinationBucket").get(
         "ReplicationConfiguration"
@@ -80,8 +82,8 @@ def check_replication(stack: Stack) -> list[str]:
 
 
 def check_tags_are_left_to_the_deployment(stack: Stack) -> list[str]:
-    """A tag of a resource would come before the stack's of the same name. SAM's own are no one
-    else's.
+    """A resource's own tag would override the stack's of the same name. Only SAM's own tags
+    remain.
     """
     return [
         f"{name}: {tag['Key']}"
@@ -92,8 +94,8 @@ def check_tags_are_left_to_the_deployment(stack: Stack) -> list[str]:
 
 
 def check_notices(stack: Stack) -> list[str]:
-    """The rules listen to this stack only; the topic that is made here lets EventBridge publish
-    where success or a new report is told, and not otherwise.
+    """The rules cover this stack only; EventBridge can publish to the topic made here exactly where
+    success or a new report is announced.
     """
     rules = stack.of_type("AWS::Events::Rule")
     asked = {
@@ -127,8 +129,8 @@ def check_notices(stack: Stack) -> list[str]:
 
 
 def _check_the_notice_of_reports(stack: Stack, rule: dict[str, Any]) -> list[str]:
-    """It hears of this stack's function, which sends what it returns, and names only what that
-    returns.
+    """The rule matches this stack's function, which sends its result, and uses only fields of that
+    result.
     """
     function = f"arn:aws:lambda:eu-west-1:111122223333:function:{STACK}-ReportFunction"
     problems = []

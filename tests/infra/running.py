@@ -93,8 +93,8 @@ def check_functions(stack: Stack) -> list[str]:
 
 
 def check_logs_are_kept(stack: Stack) -> list[str]:
-    """Every function and state machine writes into a log group of its own, which the template makes
-    and which forgets.
+    """Every function and state machine writes into its own log group, which the template makes with
+    a retention.
     """
     groups = {
         properties["LogGroupName"]: properties
@@ -137,8 +137,8 @@ def check_logs_are_kept(stack: Stack) -> list[str]:
 
 
 def check_logs_stay(stack: Stack) -> list[str]:
-    """A log group is kept when its stack goes, and its name is never that of a later stack's, which
-    could not be made else.
+    """A log group outlives its stack, and its name never clashes with a later stack's, which
+    otherwise could not be made.
     """
     own = STACK_UUID.split("-")[0]
     return [
@@ -154,7 +154,7 @@ def check_logs_stay(stack: Stack) -> list[str]:
 
 
 def check_environment(stack: Stack) -> list[str]:
-    """Names are settings; values are what settings allow; all of it fits."""
+    """Names are settings, values are allowed by them, and everything fits."""
     settings = {f"LOG_AGGREGATOR_{row.name.upper()}" for row in SETTINGS}
     problems = []
     for name, properties in stack.of_type("AWS::Lambda::Function").items():
@@ -245,8 +245,8 @@ def check_machines(stack: Stack) -> list[str]:
 
 
 def _missing_permissions(stack: Stack, name: str) -> list[str]:
-    """A machine with Distributed Maps starts executions of itself, and follows them; its name is
-    the one that it has.
+    """A machine with Distributed Maps starts and follows its own executions, under its
+    actual name.
     """
     prefix, machine = "arn:aws:states:eu-west-1:111122223333", f"{STACK}-{name}"
     wanted = {
@@ -277,7 +277,7 @@ def _missing_permissions(stack: Stack, name: str) -> list[str]:
 
 
 def check_names(stack: Stack) -> list[str]:
-    """Control Tower's guardrails forbid changing what is named like its own things."""
+    """Control Tower's guardrails forbid changing resources named like its own."""
     texts = [*stack.resources]
     for resource in stack.resources.values():
         properties = resource.get("Properties", {})
@@ -290,8 +290,8 @@ def check_names(stack: Stack) -> list[str]:
 
 
 def check_parameters(template: Template) -> list[str]:
-    """The older names stay; each has a description and a default, and something that bounds it;
-    each is used, and shown in a group.
+    """Older names stay; each parameter has a description, a default and a bound, is used, and is
+    shown in a group.
     """
     parameters = template["Parameters"]
     problems = [f"{name}: is gone" for name in sorted(OLDER_PARAMETERS - set(parameters))]

@@ -120,8 +120,8 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stack:
-    """What one set of parameters makes of the template. Resources whose condition does not hold are
-    not there.
+    """The result of the template for one set of parameters. Resources whose condition fails are
+    missing.
     """
 
     parameters: Mapping[str, str]
@@ -162,12 +162,12 @@ def load_template() -> Template:
 
 
 def deploy(template: Template, parameters: Mapping[str, str]) -> Stack:
-    """Translates and resolves. `parameters` are those that differ from the defaults."""
+    """Translate and resolve. `parameters` are those that differ from the defaults."""
     return resolve(translate(template), parameters)
 
 
 def translate(template: Template) -> Template:
-    """What `sam deploy` would hand to CloudFormation; code and definitions lie somewhere in S3."""
+    """What `sam deploy` would hand to CloudFormation; code and definitions are somewhere in S3."""
     source = copy.deepcopy(template)
     for resource in source["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
@@ -225,8 +225,8 @@ class _Resolver:
         self._parameters = parameters
 
     def value(self, node: Any) -> Any:
-        """The node with every intrinsic function replaced by what it gives. NoValue takes its
-        property or list entry with it.
+        """The node with every intrinsic function replaced by its value. NoValue also removes its
+        property or list entry.
         """
         if isinstance(node, list):
             return [found for found in map(self.value, node) if found is not _NOTHING]
@@ -306,7 +306,7 @@ class _Resolver:
         return self._parameters[name] if name in self._parameters else self._identifier(name)
 
     def _identifier(self, name: str) -> Any:
-        """What Ref gives of a resource."""
+        """The value of Ref for a resource."""
         match self._template["Resources"][name]["Type"]:
             case "AWS::S3::Bucket":
                 properties = self._template["Resources"][name].get("Properties", {})
@@ -341,7 +341,7 @@ class _Resolver:
 
 
 def _literal(delimiter: Any) -> str:
-    """CloudFormation takes no function here."""
+    """CloudFormation accepts no function in this place."""
     if not isinstance(delimiter, str):
         raise TypeError("the delimiter of Join and Split must be a literal")
     return delimiter

@@ -15,9 +15,8 @@ _TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def check_lifecycle(stack: Stack) -> list[str]:
-    """Exactly these rules. Only packs are frozen, and only large ones; large terms and tables move
-    to where they can still be read at once; an index expires at the age of its pack; nothing else
-    is touched.
+    """The rules are exactly these. Only large packs are frozen; large terms and tables move to a
+    class that stays readable; an index expires at its pack's age; nothing else is touched.
     """
     versioned = stack.parameters["WorkBucketVersioning"] == "Yes"
     wanted = {

@@ -20,7 +20,7 @@ NAMES = ("combine_log_files", "process_historical_main_logs")
 
 
 def lint(definition: Definition) -> list[str]:
-    """What the linter has to say."""
+    """The linter's messages."""
     properties = {"RoleArn": "arn:aws:iam::111122223333:role/machine", "Definition": definition}
     resource = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
     template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": resource}}
@@ -36,9 +36,7 @@ def load(name: str) -> Definition:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_definition_fits_the_schema(name: str) -> None:
-    """Every state has the fields that its type wants and no others, paths are paths, retries are
-    retries.
-    """
+    """Every state has the fields of its type and no others, and paths and retries are valid."""
     assert lint(load(name)) == []
 
 
@@ -59,7 +57,7 @@ def _no_beginning(definition: Definition) -> None:
 
 
 @pytest.mark.parametrize("mistake", [_misspell, _no_path, _nowhere, _no_beginning])
-def test_mistakes_are_seen(mistake: Callable[[Definition], None]) -> None:
+def test_mistakes_in_a_definition_are_found(mistake: Callable[[Definition], None]) -> None:
     """The linter does look at the definition."""
     definition = load("combine_log_files")
     mistake(definition)

@@ -41,7 +41,7 @@ WHOLE = {"all functions": "AWS::Lambda::Function", "all log groups": "AWS::Logs:
 
 
 class Row(NamedTuple):
-    """What the page says of a control."""
+    """The page's row for a control."""
 
     asks: str
     default: str
@@ -65,8 +65,8 @@ def _rows() -> dict[str, Row]:
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.control)
-def test_what_the_defaults_make_of_a_control(hook: Hook) -> None:
-    """It passes, or exactly the resources that the page names are refused."""
+def test_controls_pass_with_default_parameters_as_documented(hook: Hook) -> None:
+    """It passes, or refuses exactly the resources that the page names."""
     stack = _deploy({})
     said = _rows()[hook.control].default
     refused = hook.refused(stack)
@@ -82,9 +82,9 @@ def test_what_the_defaults_make_of_a_control(hook: Hook) -> None:
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook.control)
-def test_what_makes_a_control_pass(hook: Hook) -> None:
-    """The parameters of the page do, together; where it says that nothing does, all of them do
-    not.
+def test_documented_parameters_make_a_control_pass(hook: Hook) -> None:
+    """The parameters that the page names suffice together and are all needed; where it names none,
+    all parameters together do not suffice.
     """
     row = _rows()[hook.control]
     if row.default == "passes":
@@ -100,16 +100,16 @@ def test_what_makes_a_control_pass(hook: Hook) -> None:
 
 
 @pytest.mark.parametrize(("control", "value"), WARNINGS.items(), ids=list(WARNINGS))
-def test_what_the_page_warns_of_is_refused(control: str, value: tuple[str, str]) -> None:
-    """A control that the defaults pass, and a value that fails it."""
+def test_documented_warnings_are_real(control: str, value: tuple[str, str]) -> None:
+    """A value fails a control that the defaults pass."""
     [hook] = [hook for hook in HOOKS if hook.control == control]
     assert _rows()[control].remedy.startswith(f"`{value[0]}` must not be")
     assert hook.refused(_deploy(dict([value]))) != set()
 
 
 @pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
-def test_what_passes_passes_with_every_set_of_parameters(parameters: Mapping[str, str]) -> None:
-    """No parameter makes the stack fail a control that it passes without, but for those that the
+def test_no_other_parameter_makes_a_passing_control_fail(parameters: Mapping[str, str]) -> None:
+    """No parameter makes the stack fail a control that passes without it, except those that the
     page warns of.
     """
     stack = _deploy(parameters)
@@ -119,9 +119,9 @@ def test_what_passes_passes_with_every_set_of_parameters(parameters: Mapping[str
             assert hook.refused(stack) == set(), hook.control
 
 
-def test_every_kind_of_resource_is_on_the_page() -> None:
-    """Either a control looks at it, or the page says that none does; and the page has the controls
-    that are known here.
+def test_every_resource_type_is_on_the_page() -> None:
+    """A control looks at it, or the page says that none does; the page has the controls
+    known here.
     """
     [sentence] = re.findall(r"^For these types of resources .*$", PAGE, re.MULTILINE)
     without = set(re.findall(r"`(AWS::\w+::\w+)`", sentence))
@@ -131,16 +131,18 @@ def test_every_kind_of_resource_is_on_the_page() -> None:
     assert list(_rows()) == [hook.control for hook in HOOKS]
 
 
-def test_the_sums_are_right() -> None:
-    """In the table of what watching costs: records times their price."""
+def test_the_calculated_costs_are_right() -> None:
+    """In the table of watching costs each sum is records times price."""
     rows = re.findall(r"^\|.*\| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|$", PAGE, re.MULTILINE)
     assert len(rows) == 4
     for records, price, dollars in rows:
         assert int(records.replace(",", "")) * float(price) / 1e6 == pytest.approx(float(dollars))
 
 
-def test_the_roles_are_those_of_the_stack() -> None:
-    """What the SOC is told to look for exists, and every function that touches logs is told."""
+def test_roles_on_the_page_exist_in_the_stack() -> None:
+    """Everything that the SOC must look for exists, and every function that touches logs is
+    listed.
+    """
     told = set(re.findall(r"`log-aggregator-(\w+Role)-\*`", PAGE))
     roles = set(_deploy(PARAMETER_SETS["access logs"]).of_type("AWS::IAM::Role"))
     assert told <= roles

@@ -764,8 +764,8 @@ MISTAKES = (
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake.name for mistake in MISTAKES])
-def test_the_mistake_is_seen(mistake: Mistake) -> None:
-    """The check is silent on the template as it is, and speaks on the template with the mistake."""
+def test_each_mutation_of_the_template_is_found(mistake: Mistake) -> None:
+    """The check is silent on the template as it is, and reports the mistake once planted."""
     template = load_template()
     assert mistake.check(deploy(template, mistake.parameters)) == []
     mistake.change(template["Resources"])
@@ -797,6 +797,6 @@ def _changed(change: Callable[[Template], object]) -> Template:
         "not described",
     ],
 )
-def test_mistakes_in_parameters_are_seen(change: Callable[[Template], object]) -> None:
-    """The check of parameters speaks."""
+def test_mistakes_in_parameters_are_found(change: Callable[[Template], object]) -> None:
+    """The check of parameters reports each mistake."""
     assert running.check_parameters(_changed(change)) != []

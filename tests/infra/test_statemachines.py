@@ -35,7 +35,7 @@ DEATHS = {
 
 
 def machines(definition: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The machine itself, its branches, and what its maps run."""
+    """The machine itself, its branches and its maps' inner machines."""
     yield definition
     for state in definition["States"].values():
         for branch in state.get("Branches", ()):
@@ -54,7 +54,7 @@ def function_of(state: Mapping[str, Any]) -> str:
 
 
 def ways_into(machine: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
-    """(from which state, by what) a state is reached inside of its machine."""
+    """(the previous state, the transition) by which a state is reached inside its machine."""
     ways = [("", "StartAt")] if machine["StartAt"] == name else []
     for other, state in machine["States"].items():
         if state.get("Next") == name:
@@ -67,8 +67,8 @@ def ways_into(machine: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
 
 
 def find_unsafe_deletions(definition: Definition) -> list[str]:
-    """Ways into a deleting state that are not the success of a verification of the same work item,
-    after its combination.
+    """Ways into a deleting state other than a successful verification of the same work item after
+    its combination.
     """
     unsafe = []
     for machine in machines(definition):
@@ -112,9 +112,9 @@ def combine() -> Definition:
     return load_definition("combine_log_files")
 
 
-def test_deletion_follows_verification_only(combine: Definition) -> None:
-    """A deleting state has one way in: the verification of the same item succeeded. It is there for
-    both kinds of logs.
+def test_deletion_only_follows_successful_verification(combine: Definition) -> None:
+    """The only way into a deleting state is the same item's successful verification. Both kinds of
+    logs have one.
     """
     assert find_unsafe_deletions(combine) == []
     assert sum(function_of(state) == "DeleteFunction" for _, state in states(combine)) == 2
@@ -161,14 +161,14 @@ def delete_something_else(broken: Definition) -> None:
     ],
 )
 def test_a_broken_order_is_found(combine: Definition, mutate: Callable[[Definition], None]) -> None:
-    """The check above sees what it is for."""
+    """The check above detects what it is for."""
     broken = copy.deepcopy(combine)
     mutate(broken)
     assert find_unsafe_deletions(broken) != []
 
 
-def test_nothing_is_packed_before_all_is_listed_and_planned(combine: Definition) -> None:
-    """The machine's own order: list, plan (limits), pack, finish."""
+def test_nothing_is_packed_before_everything_is_listed(combine: Definition) -> None:
+    """The machine's order is list, plan (limits), pack, finish."""
     order, name = [], combine["StartAt"]
     while name is not None:
         order.append(name)
@@ -187,8 +187,8 @@ def test_nothing_is_packed_before_all_is_listed_and_planned(combine: Definition)
     ]
 
 
-def test_main_and_auxiliary_logs_go_side_by_side(combine: Definition) -> None:
-    """Both the listing and the packing have a branch for either kind."""
+def test_main_and_auxiliary_logs_run_in_parallel(combine: Definition) -> None:
+    """Listing and packing each have a branch for either kind."""
     for name in ("ListLogs", "PackLogs"):
         maps = [
             state
@@ -202,11 +202,11 @@ def test_main_and_auxiliary_logs_go_side_by_side(combine: Definition) -> None:
         ]
 
 
-def test_fan_out_is_by_manifests(definition: Definition) -> None:
+def test_every_map_is_distributed_and_reads_a_manifest(definition: Definition) -> None:
     """Every map is distributed, reads its items from S3, has a bound, and needs no batches or
     result writers.
 
-    Each goes on when items fail, but for that over an inventory: half of it is none.
+    Each continues when items fail, except the one over an inventory, half of which is useless.
     """
     maps = [state for _, state in states(definition) if state["Type"] == "Map"]
     assert maps
@@ -224,7 +224,7 @@ def test_fan_out_is_by_manifests(definition: Definition) -> None:
 
 
 def test_outputs_of_map_items_stay_small(combine: Definition) -> None:
-    """What the items of a map give is dropped item by item: 256 KiB hold 80,000 times `{}`."""
+    """Each item's result is dropped: 256 KiB hold 80,000 times `{}`."""
     for machine in machines(combine):
         if machine.get("ProcessorConfig"):
             last = [state for state in machine["States"].values() if state.get("End")]
@@ -232,16 +232,16 @@ def test_outputs_of_map_items_stay_small(combine: Definition) -> None:
 
 
 def test_an_empty_list_starts_no_map(combine: Definition) -> None:
-    """Each map is behind a choice that looks at the count."""
+    """Each map follows a choice that checks the count."""
     for machine in machines(combine):
         for name, state in machine["States"].items():
             if state["Type"] == "Map":
                 assert [by for _, by in ways_into(machine, name)] == ["Choice"]
 
 
-def test_what_may_go_away_is_tried_again_and_nothing_else(definition: Definition) -> None:
+def test_only_temporary_errors_are_retried(definition: Definition) -> None:
     """Retries have jitter, a bound and names: throttling, Lambda's own errors, a dead or late
-    process, S3 that fails for the moment.
+    process, temporary S3 failures.
     """
     ours = {
         name
@@ -263,8 +263,8 @@ def test_what_may_go_away_is_tried_again_and_nothing_else(definition: Definition
             assert rule["MaxDelaySeconds"] <= 300
 
 
-def test_what_the_examination_meets_stops_no_run(combine: Definition) -> None:
-    """It has no say in what a run does: neither its result nor its error goes further."""
+def test_a_failed_examination_does_not_stop_a_run(combine: Definition) -> None:
+    """Neither its result nor its error affects a run."""
     state = combine["States"]["Examine"]
     assert (state["ResultPath"], state["Next"]) == (None, "ListLogs")
     assert state["Catch"] == [
@@ -272,10 +272,10 @@ def test_what_the_examination_meets_stops_no_run(combine: Definition) -> None:
     ]
 
 
-def test_a_process_that_died_is_replaced_by_a_new_one(definition: Definition) -> None:
-    """By one and the same retrier, whatever Lambda calls it, with our own words for it: a kill for
-    memory has had two names. Three times: what another item left in the process is gone then, and
-    what this one needs is not.
+def test_a_dead_process_is_replaced(definition: Definition) -> None:
+    """One retrier handles every name Lambda has for it, along with our own: a kill for memory has
+    had two names. It tries three times: that clears another item's remains, but does not help an
+    item that needs too much.
     """
     for name, state in states(definition):
         if not function_of(state):
@@ -286,8 +286,8 @@ def test_a_process_that_died_is_replaced_by_a_new_one(definition: Definition) ->
         assert rules[0]["MaxAttempts"] == 3, name
 
 
-def test_a_failing_state_still_comes_to_the_end(combine: Definition) -> None:
-    """After Prepare, whatever fails goes to the finishing function, which writes the metrics and
+def test_a_failing_state_still_leads_to_the_finish(combine: Definition) -> None:
+    """After Prepare, every failure leads to the finishing function, which writes the metrics and
     fails the execution.
     """
     for name in ("ListLogs", "Plan", "PackLogs"):
@@ -301,9 +301,9 @@ def test_a_failing_state_still_comes_to_the_end(combine: Definition) -> None:
         ]
 
 
-def test_a_run_ends_as_it_finished_whatever_becomes_of_its_terms(combine: Definition) -> None:
-    """A run that failed fails with its own error after its terms are merged; one that succeeded
-    succeeds, even if they cannot be. What cannot be merged is not tried for ever.
+def test_a_run_keeps_its_outcome_when_merging_terms_fails(combine: Definition) -> None:
+    """A failed run fails with its own error after its terms are merged; a successful one succeeds
+    even if they cannot be. A merge is not retried forever.
     """
     merge, merged = combine["States"]["MergeTerms"], combine["States"]["Merged?"]
     assert merge["Catch"] == [
@@ -316,8 +316,8 @@ def test_a_run_ends_as_it_finished_whatever_becomes_of_its_terms(combine: Defini
     assert combine["States"]["Done"] == {"Type": "Succeed"}
 
 
-def test_a_history_ends_as_its_windows_did_whatever_becomes_of_its_terms() -> None:
-    """They are merged once for all windows, before the end that says which windows failed."""
+def test_a_history_keeps_its_outcome_when_merging_terms_fails() -> None:
+    """Terms are merged once for all windows, before the end that says which windows failed."""
     states_ = load_definition("process_historical_main_logs")["States"]
     assert states_["RunWindows"]["Next"] == "MergeTermsOfHistory"
     assert states_["MergeTermsOfHistory"]["Catch"] == [
@@ -326,9 +326,9 @@ def test_a_history_ends_as_its_windows_did_whatever_becomes_of_its_terms() -> No
     assert states_["HistoryMerged?"]["Default"] == "FinishHistory"
 
 
-def test_every_function_is_used_and_known() -> None:
-    """The definitions call functions that have handlers, and all of these are called by one of the
-    two.
+def test_every_function_is_called_and_has_a_handler() -> None:
+    """Every function called by the definitions has a handler, and every handler is called by one of
+    the two.
     """
     called = {
         function_of(state)
@@ -338,9 +338,9 @@ def test_every_function_is_used_and_known() -> None:
     assert called - {""} == set(MODULES)
 
 
-def test_names_of_states_are_unique_and_everything_is_reached(definition: Definition) -> None:
-    """Step Functions wants unique names in a whole definition; a state that nothing leads to would
-    be dead.
+def test_state_names_are_unique_and_every_state_is_reachable(definition: Definition) -> None:
+    """Step Functions requires unique names in a whole definition; a state that nothing leads to
+    would be dead.
     """
     names = [name for name, _ in states(definition)]
     assert len(names) == len(set(names))
@@ -349,8 +349,8 @@ def test_names_of_states_are_unique_and_everything_is_reached(definition: Defini
             assert ways_into(machine, name), name
 
 
-def test_substitutions_are_those_of_the_template() -> None:
-    """What the definitions leave open is the partition, the concurrencies, and ARNs."""
+def test_substitutions_match_the_template() -> None:
+    """The definitions leave only the partition, the concurrencies and ARNs open."""
     for path in DEFINITIONS.glob("*.asl.json"):
         open_names = set(re.findall(r"\$\{(\w+)\}", path.read_text(encoding="utf-8")))
         assert {name for name in open_names if not name.endswith("Arn")} <= {

@@ -47,21 +47,21 @@ def _translated() -> Template:
 
 @pytest.mark.parametrize("parameters", PARAMETER_SETS.values(), ids=PARAMETER_SETS)
 @pytest.mark.parametrize("check", CHECKS, ids=[check.__name__ for check in CHECKS])
-def test_check(check: Check, parameters: dict[str, str]) -> None:
+def test_every_check_passes_for_every_set_of_parameters(
+    check: Check, parameters: dict[str, str]
+) -> None:
     """Every check holds for every set of parameters."""
     assert check(resolve(_translated(), parameters)) == []
 
 
-def test_parameters() -> None:
-    """The older stack's parameters keep their names; every one is described, bounded, used and
-    shown.
-    """
+def test_parameters_are_described_bounded_and_used() -> None:
+    """The older stack's parameters keep their names; all are described, bounded, used and shown."""
     assert running.check_parameters(load_template()) == []
 
 
 def test_thirty_buckets_fit() -> None:
-    """With 30 names as long as S3 allows the environment stays under Lambda's 4 KB and each role's
-    policies under IAM's 10,240 characters, keys and other accounts included.
+    """With 30 names of S3's maximum length the environment stays under Lambda's 4 KB and each
+    role's policies under IAM's 10,240 characters, keys and other accounts included.
     """
     names = [f"{'application-load-balancer-logs-of-':x<60}{number:03}" for number in range(30)]
     given = {
@@ -76,8 +76,8 @@ def test_thirty_buckets_fit() -> None:
         assert running.check_environment(stack) == []
 
 
-def test_outputs() -> None:
-    """What people need after a deployment is said, and nothing of what was not made."""
+def test_outputs_describe_exactly_what_was_made() -> None:
+    """Outputs have what people need after a deployment, and nothing that was not made."""
     in_place = deploy(load_template(), PARAMETER_SETS["in place"]).outputs
     common = deploy(load_template(), PARAMETER_SETS["own topic"]).outputs
     assert set(common) - set(in_place) == {"CommonDestinationBucketName"}
@@ -94,7 +94,7 @@ def test_outputs() -> None:
 
 
 def test_a_stack_can_be_made_in_every_partition() -> None:
-    """Each partition that botocore knows has its console, in the domain that people sign in to."""
+    """Each partition that botocore knows has its console, in the domain where people sign in."""
     loader = botocore.loaders.create_loader()
     partitions = {row["id"] for row in loader.load_data("partitions")["partitions"]}
     sign_in = json.dumps(loader.load_service_model("signin", "endpoint-rule-set-1"))
@@ -109,19 +109,19 @@ def test_a_stack_can_be_made_in_every_partition() -> None:
 
 
 def test_the_runbook_has_the_headings_that_alarms_name() -> None:
-    """An alarm's description names a page and a section that are there."""
+    """An alarm's description names an existing page and section."""
     assert monitoring.missing_sections(deploy(load_template(), {})) == []
 
 
-def test_cfn_lint() -> None:
-    """The linter that `sam validate --lint` runs has nothing to say."""
+def test_cfn_lint_finds_nothing() -> None:
+    """The linter that `sam validate --lint` runs reports nothing."""
     matches = cfnlint.api.lint((ROOT / "template.yaml").read_text(encoding="utf-8"))
     assert [str(match) for match in matches] == []
 
 
-def test_key_policies_name_everybody_who_needs_the_key() -> None:
-    """A policy that names the roles of the output alone lets each function do what it does with the
-    key, the records of custody included; and the doctor looks at all of them.
+def test_the_key_policy_names_every_role_that_needs_it() -> None:
+    """A policy that names only the roles of the output lets each function use the key, also for
+    custody records; the doctor checks all of them.
     """
     key = "arn:aws:kms:eu-west-1:111122223333:key/0123"
     stack = resolve(_translated(), {"DestinationKmsKeyArn": key})
@@ -139,8 +139,8 @@ def test_key_policies_name_everybody_who_needs_the_key() -> None:
     assert set(stack.outputs["TargetKeyRoleArns"].split(",")) == using
 
 
-def test_the_policy_of_the_key_of_search_names_two_roles() -> None:
-    """Who writes terms and who merges them: nobody else uses that key, and packs have another."""
+def test_the_search_key_policy_names_two_roles() -> None:
+    """One role writes terms and one merges them: no other uses that key, and packs have another."""
     stack = resolve(_translated(), PARAMETER_SETS["search with a key"])
     assert stack.outputs["SearchKeyRoleArns"].split(",") == [
         f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}FunctionRole"
@@ -149,8 +149,10 @@ def test_the_policy_of_the_key_of_search_names_two_roles() -> None:
     assert "SearchKeyRoleArns" not in resolve(_translated(), PARAMETER_SETS["no search"]).outputs
 
 
-def test_the_doctor_looks_at_the_role_of_every_step() -> None:
-    """Of both state machines: whatever function they invoke, but that which only looks."""
+def test_the_doctor_checks_the_role_of_every_step() -> None:
+    """This covers every function that either state machine invokes, except the one that
+    only looks.
+    """
     stack = resolve(_translated(), {})
     steps = {
         arn.rpartition(":")[2]
@@ -172,8 +174,8 @@ def test_the_doctor_looks_at_the_role_of_every_step() -> None:
     assert set(machine["DefinitionSubstitutions"]["RoleArns"].split(",")) == simulated
 
 
-def test_the_destination_has_the_name_that_was_asked_for() -> None:
-    """The bucket, its policy's ARNs, what the functions write to and the dashboard agree."""
+def test_the_destination_gets_the_requested_name() -> None:
+    """The bucket, its policy's ARNs, the functions' target and the dashboard agree."""
     stack = resolve(_translated(), {"DestinationBucketName": "our-packs"})
     assert stack.properties("CommonDestinationBucket")["BucketName"] == "our-packs"
     variables = stack.properties("CombineFunction")["Environment"]["Variables"]
@@ -182,8 +184,8 @@ def test_the_destination_has_the_name_that_was_asked_for() -> None:
     assert "all-aggregated-logs" not in json.dumps([stack.resources, stack.outputs], default=str)
 
 
-def test_roles_of_schedules_are_what_sam_makes() -> None:
-    """Updating a stack whose schedules had SAM's own roles leaves these roles as they are."""
+def test_roles_of_schedules_match_those_made_by_sam() -> None:
+    """Updating a stack whose schedules had SAM's own roles leaves these roles unchanged."""
     parameters = PARAMETER_SETS["access logs"]
     ours, theirs = load_template(), load_template()
     owners = ("CombineLogFilesSM", "EmptyAccessLogsFunction", "DrillFunction", "ReportFunction")
@@ -193,7 +195,7 @@ def test_roles_of_schedules_are_what_sam_makes() -> None:
     assert deploy(ours, parameters).resources == deploy(theirs, parameters).resources
 
 
-def test_rules_refuse_what_cannot_work() -> None:
+def test_rules_refuse_combinations_that_cannot_work() -> None:
     """Combinations that would fail later are refused before anything is made."""
     rules = load_template()["Rules"]
     refused = {

@@ -33,16 +33,16 @@ sys.path.insert(0, str(ROOT / "docs"))
 MAKER: Any = importlib.import_module("make_terraform")
 
 
-def test_the_parameters_are_those_of_the_template() -> None:
+def test_the_terraform_file_is_up_to_date() -> None:
     """The file is what `make docs` makes of the template as it is now."""
     assert MAKER.PARAMETERS.read_text(encoding="utf-8") == MAKER.make_parameters(
         load_template()["Parameters"]
     ), "run `make docs`"
 
 
-def test_each_variable_has_the_default_of_its_parameter() -> None:
-    """Read back from the file: every parameter is passed from a variable of its own, which has the
-    parameter's type and default, and which has none where the parameter has none.
+def test_each_variable_matches_its_parameter() -> None:
+    """Read back from the file, every parameter has its own variable with its type and default, or
+    with no default where it has none.
     """
     text = MAKER.PARAMETERS.read_text(encoding="utf-8")
     variables = dict(read_variables(text))
@@ -57,8 +57,8 @@ def test_each_variable_has_the_default_of_its_parameter() -> None:
         assert found.get("default") == parameters[name].get("Default"), name
 
 
-def test_what_begins_a_template_in_terraform_is_text() -> None:
-    """A description or default may hold what Terraform would compute."""
+def test_template_syntax_in_texts_is_escaped() -> None:
+    """A description or default may contain text that Terraform would evaluate."""
     made = MAKER.make_parameters(
         {"OneName": {"Type": "String", "Description": "a ${b} %{c}\n", "Default": "${d}"}}
     )
@@ -66,21 +66,21 @@ def test_what_begins_a_template_in_terraform_is_text() -> None:
     assert '  default     = "$${d}"\n' in made
 
 
-def test_capabilities_are_those_of_the_deployment() -> None:
-    """As in samconfig.toml.example: what the transform of SAM and the roles need."""
+def test_capabilities_match_the_deployment() -> None:
+    """They are those in samconfig.toml.example, needed by SAM's transform and the roles."""
     wanted = re.findall(r"^capabilities += (.*)$", _read("samconfig.toml.example"), re.MULTILINE)
     given = re.findall(r"^  capabilities += (.*)$", _read("terraform/main.tf"), re.MULTILINE)
     assert given == wanted != []
 
 
 def test_the_arguments_of_the_stack_exist() -> None:
-    """The provider is not here to refuse a name that it does not know."""
+    """The provider is not installed here and cannot refuse an unknown name."""
     given = re.findall(r"^  (\w+) += ", _read("terraform/main.tf"), re.MULTILINE)
     assert {"name", "template_url", "parameters"} <= set(given) <= ARGUMENTS
 
 
 def test_the_example_names_variables_that_exist() -> None:
-    """Every argument of the page's example is a variable, and each that has no default is there."""
+    """Every argument of the page's example is a variable, and each without a default is present."""
     page = _read("docs/how-to/deploy-with-terraform.md")
     [block] = re.findall(r"```hcl\n(.*?)```", page, re.DOTALL)
     named = set(re.findall(r"^  (\w+) +=", block, re.MULTILINE)) - {"source"}
@@ -98,9 +98,9 @@ def test_the_files_are_formatted() -> None:
 
 
 @needs_terraform
-def test_terraform_computes_what_the_template_has_as_defaults(tmp_path: Path) -> None:
-    """Of all that needs no provider: the variables, their defaults, and the map as text, which is
-    what CloudFormation takes. Null stands for a default.
+def test_terraform_computes_the_templates_defaults(tmp_path: Path) -> None:
+    """Terraform evaluates everything that needs no provider: the variables, their defaults, and the
+    map as text, as CloudFormation takes it. Null means the default.
     """
     for name in ("variables.tf", "parameters.tf"):
         shutil.copy(MODULE / name, tmp_path)
@@ -128,7 +128,7 @@ def test_terraform_computes_what_the_template_has_as_defaults(tmp_path: Path) ->
 
 @needs_terraform
 def test_an_s3_address_is_refused(tmp_path: Path) -> None:
-    """CloudFormation would take it for a mistake only after everything else was planned."""
+    """CloudFormation would call it a mistake only after everything else was planned."""
     shutil.copy(MODULE / "variables.tf", tmp_path)
     (tmp_path / "terraform.tfvars").write_text(
         'template_url = "s3://example/template.yaml"\n', encoding="utf-8"
@@ -139,7 +139,7 @@ def test_an_s3_address_is_refused(tmp_path: Path) -> None:
 
 
 def read_variables(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each variable's name, type and default. A literal of Terraform is one of JSON here."""
+    """Each variable's name, type and default. A Terraform literal is JSON here."""
     for name, body in re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.DOTALL | re.MULTILINE):
         found = dict(re.findall(r"^  (\w+) += (.*)$", body, re.MULTILINE))
         if "default" in found:
@@ -148,7 +148,7 @@ def read_variables(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def run_terraform(folder: Path, *arguments: str, stdin: str = "") -> Any:
-    """With nothing of this machine's: no settings, no credentials, no plugins, no reports."""
+    """Run it without this machine's settings, credentials, plugins and reports."""
     return subprocess.run(
         [str(TERRAFORM), *arguments],
         cwd=folder,

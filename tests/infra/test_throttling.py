@@ -14,7 +14,7 @@ ITEMS, AT_ONCE, QUOTA = 300, 40, 10
 
 
 def retriers(node: Any) -> Iterator[dict[str, Any]]:
-    """The retrier that catches a throttled call, of each task that has one."""
+    """For each task the retrier that catches a throttled call, if any."""
     if isinstance(node, dict):
         matching = [rule for rule in node.get("Retry", ()) if THROTTLED in rule["ErrorEquals"]]
         yield from matching[:1]
@@ -24,7 +24,9 @@ def retriers(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def lost(rule: dict[str, Any], call_seconds: float) -> int:
-    """How many items run out of attempts when more start at once than the quota allows."""
+    """The number of items that run out of attempts when more start together than the quota
+    allows.
+    """
     rnd = random.Random(0)
     waiting, running, failed = ITEMS - AT_ONCE, 0, 0
     # (time, tie breaker, attempts so far; -1 is the end of a call)
@@ -50,7 +52,7 @@ def lost(rule: dict[str, Any], call_seconds: float) -> int:
 
 @pytest.mark.parametrize(("call_seconds", "lost_max"), [(60, 0), (300, ITEMS * 2 // 100)])
 def test_a_quota_of_ten_loses_no_items(call_seconds: int, lost_max: int) -> None:
-    """Every retrier for throttling outlasts 300 items, 40 at once, on a quota of ten."""
+    """Every retrier for throttling outlasts 300 items, 40 in parallel, on a quota of ten."""
     rules = [
         r
         for p in sorted(DEFINITIONS.glob("*.json"))

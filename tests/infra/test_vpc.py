@@ -25,15 +25,15 @@ def _with_the_lines() -> Stack:
 
 
 def test_every_function_is_in_the_vpc() -> None:
-    """With the lines of the page, and may make the network interface that it needs there."""
+    """Each has the lines of the page, and can make the network interface that it needs there."""
     stack, wanted = _with_the_lines(), _lines_of_the_page()["VpcConfig"]
     for name, properties in stack.of_type("AWS::Lambda::Function").items():
         assert properties["VpcConfig"] == wanted, name
         assert _POLICY in stack.properties(f"{name}Role")["ManagedPolicyArns"], name
 
 
-def test_without_the_lines_no_role_may_make_network_interfaces() -> None:
-    """So a stack that is in no VPC keeps its narrow roles."""
+def test_without_these_lines_no_role_may_make_network_interfaces() -> None:
+    """A stack outside a VPC keeps its narrow roles."""
     stack = deploy(load_template(), PARAMETER_SETS["access logs"])
     assert _POLICY not in str(stack.resources)
     assert not any(

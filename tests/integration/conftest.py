@@ -104,7 +104,7 @@ class Site:
         return [*IN_BACKGROUND, sys.executable, "-m", "log_aggregator", *arguments]
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """As a user starts it."""
+        """Start it as a user does."""
         return subprocess.Popen(
             self.start_command(*arguments),
             env=self.environment,
@@ -114,7 +114,7 @@ class Site:
         )
 
     def start_until_packing(self, *arguments: str) -> Forked:
-        """A run that has listed everything and is in the middle of its groups."""
+        """Start a run and wait until it has listed everything and is packing groups."""
         command = ["run", *self.sources, *arguments]
         process = self.forks.start(command, self.environment)
         if not process.wait_for(lambda: "\npacking" in process.err.read_text()):
@@ -128,8 +128,8 @@ class Site:
         number: signal.Signals,
         *arguments: str,
     ) -> Done:
-        """Starts a command through the proxy and sends it this signal right before the request
-        that is decided for; gives how it ended.
+        """Start a command through the proxy and signal it right before the chosen request; returns
+        how it ended.
         """
         is_started = threading.Event()
 
@@ -154,7 +154,7 @@ class Site:
         endpoint_url: str | None = None,
         tuning: Tuning | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Runs the command line to its end, which must come with this exit code."""
+        """Run the command line to its end and check its exit code."""
         place = {"AWS_ENDPOINT_URL_S3": endpoint_url or self.server.endpoint_url}
         done = self.forks.start(arguments, self.environment | place, tuning=tuning).wait()
         assert done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
@@ -167,7 +167,7 @@ class Site:
         return result
 
     def check(self) -> CheckResult:
-        """All originals, against the manifest."""
+        """Check all originals against the manifest."""
         return check_originals(
             store_of(self.server),
             SerialWorkers(),
@@ -178,7 +178,7 @@ class Site:
         )
 
     def has_packed(self, count: int) -> bool:
-        """Whether so many packs and indexes are there, a thousand at most."""
+        """Whether this many packs and indexes are there, a thousand at most."""
         found = self.client.list_objects_v2(Bucket=self.destination)
         return int(found.get("KeyCount", 0)) >= count
 
@@ -193,7 +193,7 @@ class Site:
 
 @cache
 def client_of(server: EmbeddedS3) -> Any:
-    """Made once: that takes longer than most requests."""
+    """The client is made once, which takes longer than most requests."""
     return boto3.client(
         "s3",
         endpoint_url=server.endpoint_url,
@@ -211,7 +211,7 @@ def store_of(server: EmbeddedS3) -> ObjectStore:
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """Where they are made: a server, and cheap processes."""
+    """Makes sites, with one server and cheap processes."""
 
     server: EmbeddedS3
     forks: ForkServer
@@ -221,7 +221,7 @@ class Sites:
         return Site(self.server, self.forks, small(), None)
 
     def make(self, spec: OrganisationSpec, *, in_place: bool = False) -> Site:
-        """Puts the organisation into buckets of its own."""
+        """Put the organisation into new buckets."""
         own = spec.with_bucket_prefix(f"t{next(_NUMBERS)}-{_OWN}-")
         create_buckets(own, self.server)
         destination = None
@@ -238,8 +238,8 @@ class Sites:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> Iterator[None]:
-    """nohup, cron and a shell's background jobs have SIGINT ignored. A process that is started here
-    would take that over, and could not be interrupted.
+    """Under nohup, cron and a shell's background jobs SIGINT is ignored. A process started here
+    would inherit that and could not be interrupted.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -261,7 +261,7 @@ def sites(
 
 @pytest.fixture
 def site(sites: Sites) -> Site:
-    """The small organisation, with everything odd in it."""
+    """The small organisation, with all its oddities."""
     return sites.make(small(seed=7))
 
 

@@ -15,15 +15,16 @@ pytestmark = pytest.mark.server
 
 
 def deleting(skip: int) -> Callable[[Action], Decide]:
-    """At a request that deletes originals, after so many others."""
+    """Choose a request that deletes originals, after skipping this many."""
     return lambda action: on(
         lambda request: request.operation == "DeleteObjects", action, times=1, skip=skip
     )
 
 
-def test_a_backfill_outlives_its_workers(site: Site) -> None:
-    """One is killed, the next takes its window over and is stopped by a ctrl-C, the third needs no
-    leave to go on: every original is where it has to be, and `status` says that all is done.
+def test_a_backfill_survives_killed_workers(site: Site) -> None:
+    """One worker is killed, the next takes its window over and is stopped by ctrl-C, and the third
+    continues without --take-over: every original is where it must be, and `status` reports that all
+    is done.
     """
     at = site.sources.index("--date")
     where = [*site.sources[:at], *site.sources[at + 2 :]]

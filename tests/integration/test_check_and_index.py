@@ -20,8 +20,8 @@ def index_of(pack_key: str) -> str:
 
 
 def test_lost_indexes_come_back_byte_for_byte(site: Site) -> None:
-    """Every pack of a run loses its index: verify says so, find is incomplete, rebuild brings the
-    very bytes back, and all is well.
+    """Without any index, verify reports it and find is incomplete; rebuild restores the exact
+    bytes.
     """
     packs = [pack["key"] for pack in site.run_json()["packs"]]
     where = ("--destination-bucket", str(site.destination))
@@ -54,9 +54,9 @@ def is_copy(index: bytes) -> bool:
     return bool(json.loads(gzip.decompress(index).splitlines()[0])["pack_format"] == "copy")
 
 
-def test_an_aggregate_made_with_cat(site: Site, tmp_path: Path) -> None:
-    """`cat a.gz b.gz` in a bucket of its own: adopted, found, extracted and verified; truncated, it
-    is refused; damaged, it is noticed.
+def test_an_aggregate_made_with_cat_is_adopted(site: Site, tmp_path: Path) -> None:
+    """An aggregate of `cat a.gz b.gz` in a separate bucket is adopted, found, extracted and
+    verified; truncated, it is refused; damaged, it is noticed.
     """
     files = []
     for number in range(5):
@@ -93,9 +93,9 @@ def test_an_aggregate_made_with_cat(site: Site, tmp_path: Path) -> None:
     assert "VerificationError" in site.call("verify", "--date", "2024-02-29", *where, code=1).stdout
 
 
-def test_a_date_with_nothing(site: Site) -> None:
-    """Nothing to make anew is as it should be; what was not looked at is not verified, and an empty
-    prefix is not adopted.
+def test_a_date_without_packs(site: Site) -> None:
+    """Having nothing to rebuild is success; an empty check is not verified, and an empty prefix is
+    not adopted.
     """
     where = ("--destination-bucket", str(site.destination))
     assert (

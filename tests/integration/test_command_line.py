@@ -27,14 +27,14 @@ pytestmark = pytest.mark.server
 
 
 def first(operation: str, skip: int = 0) -> Callable[[Action], Decide]:
-    """At the first request of this operation, after so many others of it."""
+    """Choose the first request of this operation after skipping this many."""
     return lambda action: on(
         lambda request: request.operation == operation, action, times=1, skip=skip
     )
 
 
 def test_run_packs_everything_once_and_a_second_run_finds_nothing(site: Site) -> None:
-    """Every original of the day comes back from a pack; what had to stay stays; the second run
+    """Every original of the day comes back from a pack; objects that must stay do; the second run
     writes and deletes nothing.
     """
     first = site.run_json()
@@ -62,8 +62,8 @@ def test_run_packs_everything_once_and_a_second_run_finds_nothing(site: Site) ->
 
 
 def test_one_get_for_each_small_object(sites: Sites) -> None:
-    """Small objects cost one GET each; beyond that a group costs a few requests, however many
-    objects it has.
+    """Small objects cost one GET each; beyond that a group costs a few requests, whatever
+    its size.
     """
     site = sites.make(flat(300, 3_000))
     requests = site.run_json()["requests"]
@@ -74,7 +74,7 @@ def test_one_get_for_each_small_object(sites: Sites) -> None:
 
 
 def test_late_logs_make_an_additional_pack(site: Site) -> None:
-    """What arrives after a run goes into another pack; the first one is never touched."""
+    """Logs that arrive after a run go into another pack; the first one is never touched."""
     before = {pack["key"] for pack in site.run_json()["packs"]}
     site.entries += upload(late(site.spec), site.server).entries
     after = {pack["key"] for pack in site.run_json()["packs"]}
@@ -84,9 +84,7 @@ def test_late_logs_make_an_additional_pack(site: Site) -> None:
 
 
 def test_in_place_packs_are_never_eaten(sites: Sites) -> None:
-    """Without a destination bucket each bucket keeps its packs, and later runs leave these
-    alone.
-    """
+    """Without a destination bucket each bucket keeps its packs, and later runs leave them alone."""
     site = sites.make(small(seed=9), in_place=True)
     first = site.run_json()
     assert site.check().problems == []
@@ -97,8 +95,8 @@ def test_in_place_packs_are_never_eaten(sites: Sites) -> None:
     assert site.check().problems == []
 
 
-def test_plan_is_what_run_does_and_changes_nothing(site: Site) -> None:
-    """`plan` names the very packs that `run` then writes; before that, nothing has changed."""
+def test_plan_shows_what_run_does_and_changes_nothing(site: Site) -> None:
+    """`plan` names exactly the packs that `run` then writes, and changes nothing."""
     planned = json.loads(site.call("plan", "--json", *site.sources).stdout)
     assert site.client.list_objects_v2(Bucket=site.destination).get("KeyCount") == 0
     assert [entry for entry in site.check().problems if "is in no pack" not in entry] == []
@@ -110,7 +108,7 @@ def test_plan_is_what_run_does_and_changes_nothing(site: Site) -> None:
 
 
 def test_verify_finds_a_flipped_bit(site: Site) -> None:
-    """`verify` reads every pack back; one wrong byte is found, named, and ends with exit code 1."""
+    """`verify` reads every pack back; one wrong byte is found and named, with exit code 1."""
     packs = site.run_json()["packs"]
     arguments = ("verify", "--date", str(site.day), "--destination-bucket", str(site.destination))
     assert f"{len(packs)} packs verified" in site.call(*arguments).stdout
@@ -122,9 +120,9 @@ def test_verify_finds_a_flipped_bit(site: Site) -> None:
     assert victim in failed.stdout
 
 
-def test_extract_gives_the_very_bytes(packed: Site, tmp_path: Path) -> None:
-    """One original, by its key alone, byte for byte; an existing file is not overwritten; an
-    unknown key is a clear error.
+def test_extract_returns_the_exact_bytes(packed: Site, tmp_path: Path) -> None:
+    """An original is extracted by its key alone, byte for byte; an existing file is not
+    overwritten; an unknown key is a clear error.
     """
     entry = next(
         entry for entry in packed.entries if entry.source == "digest" and entry.purpose == "log"
@@ -174,9 +172,9 @@ def test_real_programs_read_the_packs(site: Site, tmp_path: Path) -> None:
     assert names[-1] == ".log-aggregator/index.jsonl.gz"
 
 
-def test_interrupt_leaves_no_upload_and_loses_nothing(sites: Sites) -> None:
-    """Stopped in the middle of an upload: exit code 130, no open multipart upload; the same command
-    goes on and finishes.
+def test_an_interrupt_leaves_no_upload_and_loses_nothing(sites: Sites) -> None:
+    """Stopped during an upload, it exits with 130 and no open multipart upload; the same command
+    then finishes.
     """
     site = sites.make(flat(1, 8_000))
     moments = {
@@ -200,7 +198,7 @@ def test_interrupt_leaves_no_upload_and_loses_nothing(sites: Sites) -> None:
 
 
 def test_kill_loses_nothing(sites: Sites) -> None:
-    """SIGKILL at several moments, then one clean run: every original comes back."""
+    """After SIGKILL at several moments and one clean run, every original comes back."""
     site = sites.make(small(seed=11))
     moments = (("GetObject", 2), ("PutObject", 0), ("PutObject", 3), ("DeleteObjects", 0))
     with Proxy(site.server.endpoint_url) as proxy:
@@ -214,8 +212,8 @@ def test_kill_loses_nothing(sites: Sites) -> None:
     assert check.found_in_packs >= 70
 
 
-def test_two_runs_at_once_lose_nothing(site: Site) -> None:
-    """Two processes on the same day: both end, and every original is in a pack."""
+def test_two_simultaneous_runs_lose_nothing(site: Site) -> None:
+    """Two processes work on the same day: both end, and every original is in a pack."""
     command = ["run", "--json", *site.sources]
     processes = [site.forks.start(command, site.environment) for _ in range(2)]
     for process in processes:
@@ -226,9 +224,9 @@ def test_two_runs_at_once_lose_nothing(site: Site) -> None:
     assert site.check().problems == []
 
 
-def test_server_that_goes_away_ends_with_a_clear_message(sites: Sites) -> None:
-    """The server is gone when the first log object is read: a message without a traceback, exit
-    code 1, nothing hangs.
+def test_a_vanished_server_ends_the_run_with_a_clear_message(sites: Sites) -> None:
+    """The server goes away at the first read of a log object: there is a message without a
+    traceback, exit code 1, and nothing hangs.
     """
     site = sites.make(flat(100, 1_000))
     with Proxy(site.server.endpoint_url) as proxy:
@@ -269,14 +267,16 @@ def test_server_that_goes_away_ends_with_a_clear_message(sites: Sites) -> None:
 def test_bad_input_is_one_clear_line(
     sites: Sites, arguments: list[str], code: int, message: str
 ) -> None:
-    """What is wrong is named, nothing is touched, and the exit code says whose fault it is."""
+    """The line names what is wrong, nothing is touched, and the exit code tells whose fault
+    it is.
+    """
     result = sites.without_buckets().call(*arguments, code=code)
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_empty_bucket_and_empty_day_are_no_errors(sites: Sites) -> None:
-    """Nothing to do is success."""
+def test_an_empty_bucket_or_day_is_not_an_error(sites: Sites) -> None:
+    """Having nothing to do is success."""
     site = sites.without_buckets()
     site.client.create_bucket(Bucket="empty-bucket")
     result = site.call("run", "--other-buckets", "empty-bucket", "--date", "2025-01-01")
@@ -284,8 +284,8 @@ def test_empty_bucket_and_empty_day_are_no_errors(sites: Sites) -> None:
 
 
 def test_wrong_credentials_are_named(sites: Sites) -> None:
-    """The message names the operation, the bucket and the missing permission or key; exit code
-    3.
+    """The message names the operation, the bucket and the missing permission or key; the exit code
+    is 3.
     """
     site = sites.without_buckets()
     environment = site.environment | {"AWS_SECRET_ACCESS_KEY": "wrong"}
@@ -295,11 +295,11 @@ def test_wrong_credentials_are_named(sites: Sites) -> None:
     assert "Traceback" not in done.err
 
 
-def test_full_server_keeps_every_original(
+def test_a_full_server_keeps_every_original(
     monkeypatch: pytest.MonkeyPatch, forks: ForkServer
 ) -> None:
-    """A server without room for anything: exit code 3, a clear message, every original still there,
-    no upload left open.
+    """On a server without room the exit code is 3 with a clear message, every original stays, and
+    no upload is left open.
     """
     monkeypatch.setitem(server_module.FLAGS, "volume.max", "1")  # the source bucket takes them all
     with EmbeddedS3() as server:

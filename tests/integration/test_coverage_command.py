@@ -24,9 +24,9 @@ def call(site: Site, *words: str) -> tuple[int, str, Any]:
     return done.code, done.out + done.err, json.loads(done.out) if "--json" in words else None
 
 
-def test_a_year_of_an_auditor(sites: Sites) -> None:
-    """Complete with originals and with packs alone; then a day's logs are gone, and the digests in
-    the packs still name them.
+def test_coverage_before_and_after_packing_and_after_a_loss(sites: Sites) -> None:
+    """The year is complete with originals or packs alone; without a day's logs, digests in the
+    packs still name them.
     """
     site = sites.make(SPEC)
     code, out, _ = call(site, "coverage", "--log-type", "CloudTrail")

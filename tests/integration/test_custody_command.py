@@ -20,9 +20,9 @@ def packed(sites: Sites) -> Site:
     return sites.make(flat(20, 300))
 
 
-def test_a_chain_is_verified_shown_and_broken(packed: Site) -> None:
-    """The hash that a run prints is that of the stored object; exit code 1 once a record is not
-    what it was.
+def test_a_changed_record_fails_verification(packed: Site) -> None:
+    """The hash that a run prints is that of the stored object; a changed record gives exit
+    code 1.
     """
     place = ["--destination-bucket", packed.destination or ""]
     for empty in (["custody", "verify"], ["custody", "show"]):
@@ -59,9 +59,9 @@ def test_a_chain_is_verified_shown_and_broken(packed: Site) -> None:
     packed.call("custody", "show", "no-such-run", *place, code=1)
 
 
-def test_the_life_of_a_log_object_is_told(packed: Site) -> None:
-    """Which pack, which index, which run packed, verified and deleted it; nothing for what was
-    never packed.
+def test_history_of_a_log_object_is_shown(packed: Site) -> None:
+    """It shows the pack, the index and the runs that packed, verified and deleted it, and nothing
+    for an object never packed.
     """
     place = ["--destination-bucket", packed.destination or ""]
     packed.run_json()

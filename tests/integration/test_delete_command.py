@@ -17,14 +17,14 @@ COUNT = 20
 
 @pytest.fixture
 def kept(sites: Sites) -> Site:
-    """A day that is packed, with its originals beside it."""
+    """A day that is packed and whose originals were kept."""
     site = sites.make(flat(COUNT, 300))
     assert site.run_json("--no-delete-originals")["objects"]["kept"] == COUNT
     return site
 
 
 def still_there(site: Site) -> int:
-    """Originals that are packed and have not gone."""
+    """The number of packed originals not deleted."""
     return sum(each.endswith("is packed, but was not deleted") for each in site.check().problems)
 
 
@@ -32,8 +32,8 @@ def options(site: Site) -> list[str]:
     return [each for each in site.sources if each != "--delete-originals"]
 
 
-def test_a_first_run_keeps_the_originals_and_says_so(sites: Sites) -> None:
-    """Without a word about deletion nothing is deleted."""
+def test_a_first_run_keeps_the_originals(sites: Sites) -> None:
+    """Without an explicit option nothing is deleted."""
     site = sites.make(flat(COUNT, 300))
     page = site.call("run", *options(site)).stdout
     assert f"kept       {COUNT} originals: nothing is deleted unless" in page
@@ -48,8 +48,8 @@ def test_a_first_run_keeps_the_originals_and_says_so(sites: Sites) -> None:
     assert record["stage"] == "pack"
 
 
-def test_originals_go_when_it_is_asked_for(kept: Site) -> None:
-    """Of packs that are old enough, of all days that there are packs of, and recorded as that."""
+def test_originals_are_deleted_on_request(kept: Site) -> None:
+    """Packs old enough are taken from all days, and the deletion is recorded."""
     days = [kept.sources.index("--date"), kept.sources.index("--date") + 1]
     everywhere = [each for at, each in enumerate(kept.sources) if at not in days]
     everywhere.remove("--delete-originals")
@@ -74,10 +74,10 @@ def test_originals_go_when_it_is_asked_for(kept: Site) -> None:
     ],
     ids=["unverified", "without an age", "no age", "nobody to ask"],
 )
-def test_what_is_not_asked_for_plainly_is_not_done(
+def test_nothing_is_deleted_without_clear_confirmation(
     kept: Site, arguments: list[str], code: int, said: str
 ) -> None:
-    """Nothing goes; where nobody can be asked, the table is shown all the same."""
+    """Nothing is deleted; without a terminal the table is still shown."""
     done = kept.call("delete", *arguments, *options(kept), code=code)
     assert said in done.stderr
     if "--yes" in said:

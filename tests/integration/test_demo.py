@@ -40,7 +40,7 @@ class Demo:
 
     @property
     def commands(self) -> dict[str, list[str]]:
-        """What it tells its user to type, by the first word."""
+        """The commands that it tells its user to type, by the first word."""
         typed = [
             shlex.split(line)
             for line in self.text.splitlines()
@@ -85,33 +85,31 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 def quoted(first: str) -> list[str]:
-    """The lines of the page's block with these words in it, without what it leaves out."""
+    """The lines of the page's block with these words, without its omissions."""
     blocks = [block for block in _BLOCK.findall(PAGE) if first in block]
     assert len(blocks) == 1
     return [line.strip() for line in blocks[0].splitlines() if line.strip() != "..."]
 
 
 def without_packed(line: str) -> str:
-    """How small a pack is depends on the zlib of the machine."""
+    """Drop a pack's size, which depends on the machine's zlib."""
     return _PACKED_MB.sub("MB", line)
 
 
 def test_the_page_quotes_the_demo(demo: Demo) -> None:
-    """Every line that the page shows of the demo is printed, figures and all."""
+    """Every line that the page shows of the demo is printed, figures included."""
     printed = without_packed(demo.text)
     assert [
         line for line in quoted("log objects in 64 groups") if without_packed(line) not in printed
     ] == []
 
 
-def test_the_page_quotes_the_second_act(demo: Demo) -> None:
+def test_the_page_quotes_the_second_part_of_the_demo(demo: Demo) -> None:
     assert [line for line in quoted("All three losses") if line not in demo.text] == []
 
 
-def test_the_page_quotes_the_ways_back(demo: Demo, tmp_path: Path) -> None:
-    """The commands that the demo prints run as they stand, and say what the page shows of
-    them.
-    """
+def test_the_printed_recovery_commands_work(demo: Demo, tmp_path: Path) -> None:
+    """The commands that the demo prints run unchanged and print what the page shows."""
     said = ""
     for words in demo.commands.values():
         command = [sys.executable, "-m", "log_aggregator", *words]
@@ -141,7 +139,7 @@ LOST = (
 
 
 class _Texts(HTMLParser):
-    """The text of the parts of a page, by the nearest id above."""
+    """The text of a page's parts, by the nearest id above."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -156,8 +154,10 @@ class _Texts(HTMLParser):
         self.by_part[self._part] = f"{self.by_part.get(self._part, '')} {data.strip()}"
 
 
-def test_each_loss_is_on_the_terminal_and_on_the_page(demo: Demo) -> None:
-    """The digest, the log object and the pack; and the members that the drill misses."""
+def test_each_loss_is_shown_in_the_terminal_and_on_the_page(demo: Demo) -> None:
+    """The digest, the log object and the pack are named, and so are the members missing from the
+    drill.
+    """
     parts = _Texts()
     parts.feed(demo.page.read_text(encoding="utf-8"))
     for lost in LOST:
@@ -168,8 +168,8 @@ def test_each_loss_is_on_the_terminal_and_on_the_page(demo: Demo) -> None:
     assert "All three losses were found, and nothing else." in demo.text
 
 
-def test_each_loss_can_be_read_in_a_browser(demo: Demo, tmp_path: Path) -> None:
-    """What is drawn says the same. It takes seconds: a browser is started."""
+def test_a_browser_shows_each_loss(demo: Demo, tmp_path: Path) -> None:
+    """The drawn page says the same. It takes seconds: a browser is started."""
     program = find_chromium()
     if program is None:
         pytest.skip("there is no Chromium on this machine")
@@ -179,8 +179,8 @@ def test_each_loss_can_be_read_in_a_browser(demo: Demo, tmp_path: Path) -> None:
     assert [lost for lost in LOST if lost not in shown] == []
 
 
-def test_ctrl_c_ends_the_demo_and_its_server(demo: Demo) -> None:
-    """Nothing is left running. It stands at the end: the others need the server."""
+def test_ctrl_c_stops_the_demo_and_its_server(demo: Demo) -> None:
+    """No process is left. This test is last, because the others need the server."""
     found = _PORT.search(demo.text)
     assert found is not None
     address = ("127.0.0.1", int(found[1]))

@@ -144,8 +144,8 @@ def set_up(account: Account) -> None:
     )
 
 
-def test_what_is_wrong_is_found_on_a_server(account: Account) -> None:
-    """Real answers of real servers are understood: versions, lock, lifecycle, encryption,
+def test_problems_on_a_real_server_are_found(account: Account) -> None:
+    """The doctor understands real servers' answers on versions, lock, lifecycle, encryption and
     layout.
     """
     found = account.levels()
@@ -171,8 +171,8 @@ def test_what_is_wrong_is_found_on_a_server(account: Account) -> None:
     assert "problem" not in found.values()
 
 
-def test_the_exit_code_tells_of_problems(account: Account) -> None:
-    """0 with warnings, 1 with a problem."""
+def test_the_exit_code_shows_problems(account: Account) -> None:
+    """The exit code is 0 with warnings, 1 with a problem."""
     assert account.call()[0] == 0
     code, described = account.call("--other-buckets", "no-such-bucket")
     assert code == 1
@@ -180,12 +180,12 @@ def test_the_exit_code_tells_of_problems(account: Account) -> None:
 
 
 def test_in_place_is_refused(account: Account) -> None:
-    """Without a destination bucket, packs would lie in Control Tower's."""
+    """Without a destination bucket, packs would be in Control Tower's."""
     assert account.levels("--destination-bucket", "")[MAIN, "in-place"] == "problem"
 
 
-def test_only_questions_are_asked(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every request of an examination, S3's and all other services', is one that reads."""
+def test_an_examination_only_reads(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An examination sends only reading requests, to S3 and to all other services."""
     inspector, store = S3Inspector.connect(account.settings), S3Store.connect(account.settings)
     asked: set[str] = set()
     for client in (*map(inspector._client_of, SERVICES), store._s3):
@@ -220,8 +220,8 @@ def test_only_questions_are_asked(account: Account, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("account", ["ministack"], indirect=True)
 def test_roles_are_simulated_from_their_policies(account: Account) -> None:
-    """A role that may do everything but abort uploads and delete is told so, for the bucket and the
-    action.
+    """A role that can do everything except abort uploads and delete gets a problem for each bucket
+    and action.
     """
     iam = account.client("iam")
     trust = {"Version": "2012-10-17", "Statement": []}
@@ -259,8 +259,10 @@ def test_roles_are_simulated_from_their_policies(account: Account) -> None:
     }
 
 
-def test_a_server_that_knows_s3_only(embedded_settings: ClientSettings, forks: ForkServer) -> None:
-    """Every other question becomes a warning; nothing is asked of AWS, and nothing crashes."""
+def test_a_server_that_only_has_s3_causes_warnings(
+    embedded_settings: ClientSettings, forks: ForkServer
+) -> None:
+    """Every other question becomes a warning; AWS is not asked, and nothing crashes."""
     account = Account("seaweedfs", embedded_settings, forks)
     s3 = account.client("s3")
     for name in (MAIN, "flow-logs", "example-packs"):

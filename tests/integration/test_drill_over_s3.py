@@ -19,9 +19,9 @@ def packed(sites: Sites) -> Site:
     return site
 
 
-def test_a_sample_comes_back_and_damage_does_not(packed: Site) -> None:
-    """Twenty members by their seed; then all of them, after somebody changed a byte of a pack; the
-    chain tells of both.
+def test_a_drill_finds_a_changed_byte(packed: Site) -> None:
+    """Twenty members come back by their seed; after a byte of a pack is changed, all are tried. The
+    chain records both drills.
     """
     place = ["--destination-bucket", packed.destination or ""]
     (first,) = json.loads(
@@ -42,7 +42,7 @@ def test_a_sample_comes_back_and_damage_does_not(packed: Site) -> None:
     assert "unbroken" in packed.call("custody", "verify", *place).stdout
 
 
-def test_what_is_planted_is_found_and_removed(packed: Site) -> None:
+def test_planted_damage_is_found_and_removed(packed: Site) -> None:
     place = ["--destination-bucket", packed.destination or ""]
     (found,) = json.loads(packed.call("drill", "--planted", "--json", *place).stdout)["planted"]
     assert [trial["is_found"] for trial in found["trials"]] == [False, True, True, True]

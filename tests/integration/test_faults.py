@@ -22,8 +22,8 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", CALLS)
-def test_it_ends_with_3_and_says_what_helps(sites: Sites, name: str, fault: str) -> None:
-    """Never with a traceback; and to programs it says the same."""
+def test_a_failing_command_exits_with_3_and_advice(sites: Sites, name: str, fault: str) -> None:
+    """There is no traceback, and JSON says the same."""
     site = sites.without_buckets()
     wrong, remedy = FAULTS[fault]
     done = site.forks.start([*CALLS[name], "--json"], site.environment | wrong).wait()
@@ -33,9 +33,9 @@ def test_it_ends_with_3_and_says_what_helps(sites: Sites, name: str, fault: str)
     assert "Grant" not in told["advice"]
 
 
-def test_what_is_generated_can_be_validated(sites: Sites) -> None:
-    """The public keys of its digests are there, so that the how-to can be followed: packed, and
-    deleted, and valid all the same. Without them nothing is called false.
+def test_generated_logs_can_be_validated(sites: Sites) -> None:
+    """The public keys of the digests exist, so the how-to can be followed: packed and deleted logs
+    still validate. Without the keys nothing is called invalid.
     """
     site = sites.without_buckets()
     day, prefix = ("--date", "2026-03-14"), "generated-"

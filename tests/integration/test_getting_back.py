@@ -30,9 +30,9 @@ def where(site: Site) -> list[str]:
     return ["--date", str(site.day), "--destination-bucket", str(site.destination)]
 
 
-def test_a_whole_day_into_a_folder(packed: Site, tmp_path: Path) -> None:
-    """Every original of the manifest is a file, byte for byte, versions too, with its metadata
-    beside it; and few requests did it.
+def test_a_whole_day_is_extracted_into_a_folder(packed: Site, tmp_path: Path) -> None:
+    """Every original of the manifest becomes a file, byte for byte, with versions and metadata, in
+    few requests.
     """
     summary = json.loads(
         packed.call(
@@ -55,9 +55,9 @@ def test_a_whole_day_into_a_folder(packed: Site, tmp_path: Path) -> None:
     assert json.loads(beside.read_bytes())["metadata"] == dict(digest.metadata)
 
 
-def test_lines_of_a_log_type(packed: Site) -> None:
-    """All CloudTrail files of the day as one stream: a JSON document on each line. The damaged one
-    is named.
+def test_lines_of_a_log_type_are_extracted_as_one_stream(packed: Site) -> None:
+    """All CloudTrail files of the day form one stream, with a JSON document per line. The damaged
+    one is named.
     """
     done = packed.call("extract", *where(packed), "--log-type", "CloudTrail", "--lines", code=1)
     documents = [json.loads(line) for line in done.stdout.splitlines()]
@@ -67,9 +67,9 @@ def test_lines_of_a_log_type(packed: Site) -> None:
     assert "damaged gzip" in done.stderr
 
 
-def test_put_back_is_what_it_was(packed: Site) -> None:
-    """In another bucket every newest original is there with bytes, metadata, content type and
-    encoding; doing it again writes nothing.
+def test_put_back_restores_the_exact_originals(packed: Site) -> None:
+    """In another bucket every newest original has its bytes, metadata, content type and encoding; a
+    repeat writes nothing.
     """
     target = f"{packed.destination}-audit"
     create_bucket(target, packed.server, is_versioned=True)
@@ -101,9 +101,9 @@ def test_put_back_is_what_it_was(packed: Site) -> None:
     assert (second["written"], second["there"], second["failures"]) == (0, first["written"], [])
 
 
-def test_put_back_home_and_packed_again(site: Site) -> None:
-    """In its own bucket an original is there until the next run packs it again; nothing is lost on
-    the way, and a hold keeps it.
+def test_originals_put_back_are_packed_again(site: Site) -> None:
+    """In its own bucket an original stays until the next run packs it again; nothing is lost
+    meanwhile, and a hold keeps it.
     """
     site.run_json()
     digest = next(entry for entry in packed_entries(site) if entry.source == "digest")
@@ -122,14 +122,14 @@ def test_put_back_home_and_packed_again(site: Site) -> None:
 
 
 def test_thaw_finds_nothing_frozen(packed: Site) -> None:
-    """Packs in a class that can be read need no thawing, and none is asked for."""
+    """Packs in a readable class need no thawing, and none is requested."""
     described = json.loads(packed.call("thaw", *where(packed), "--json").stdout)
     assert (described["started"], described["totals"]["frozen"]["packs"]) == (0, 0)
     assert described["totals"]["readable"]["packs"] == len(described["packs"])
 
 
-def test_head_closes_the_pipe(packed: Site) -> None:
-    """`extract --lines | head -1` ends at once and without a traceback."""
+def test_closing_the_pipe_ends_extract_quietly(packed: Site) -> None:
+    """`extract --lines | head -1` ends immediately and without a traceback."""
     extracting = packed.start("extract", *where(packed), "--log-type", "CloudTrail", "--lines")
     assert extracting.stdout is not None
     assert extracting.stdout.readline().startswith("{")
@@ -151,9 +151,9 @@ def large_pack(sites: Sites) -> Site:
 
 
 @pytest.mark.parametrize("file_count", [1, 40])
-def test_ctrl_c_leaves_whole_files_only(large_pack: Site, tmp_path: Path, file_count: int) -> None:
-    """Interrupted once so many files are there: exit code 130, every file whole, none with another
-    name.
+def test_ctrl_c_leaves_only_whole_files(large_pack: Site, tmp_path: Path, file_count: int) -> None:
+    """Interrupted once this many files exist, it exits with 130; every file is whole, and none has
+    another name.
     """
     folder = tmp_path / "out"
     where = ("--destination-bucket", str(large_pack.destination), "--directory", str(folder))
@@ -181,9 +181,9 @@ def test_ctrl_c_leaves_whole_files_only(large_pack: Site, tmp_path: Path, file_c
     assert all(gzip.decompress(path.read_bytes()) for path in files)
 
 
-def test_a_full_file_system(packed: Site, tmp_path: Path) -> None:
-    """On a file system without room: exit code 1, a clear message, no partial file under a final
-    name.
+def test_a_full_file_system_leaves_no_partial_file(packed: Site, tmp_path: Path) -> None:
+    """On a full file system the exit code is 1 with a clear message, and no partial file has a
+    final name.
     """
     limit = ["bash", "-c", 'ulimit -f 1; exec "$@"', "limited"]
     command = [

@@ -16,7 +16,7 @@ from log_aggregator_lab.upload import create_bucket
 
 
 def take_inventories(site: Site, **options: Any) -> list[str]:
-    """An inventory of every bucket, as S3 would write it now, encrypted; gives where they are."""
+    """Write an encrypted inventory of every bucket, as S3 would now; returns their places."""
     bucket = f"{site.destination}-inventories"
     create_bucket(bucket, site.server, is_versioned=False)
     store = store_of(site.server)
@@ -43,7 +43,7 @@ def options_of(locations: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("file_format", list(Format))
 def test_a_run_by_inventories(site: Site, file_format: Format) -> None:
-    """Every original of the organisation, found by encrypted inventories alone, comes back; and a
+    """Every original of the organisation, found by encrypted inventories alone, comes back; a
     second run does nothing.
     """
     by = options_of(take_inventories(site, format=file_format))
@@ -60,8 +60,8 @@ def test_a_run_by_inventories(site: Site, file_format: Format) -> None:
     assert text.count("listed by") == len(by) // 2
 
 
-def test_what_is_refused(site: Site) -> None:
-    """With an exit code and a sentence that says what to do; nothing is touched."""
+def test_unsuitable_inventories_are_refused(site: Site) -> None:
+    """There is an exit code and a sentence that says what to do; nothing is touched."""
     first, *_ = take_inventories(site)
     without_days = [word for word in site.sources if word not in ("--date", str(site.day))]
     missing = first.replace("/daily/", "/weekly/")

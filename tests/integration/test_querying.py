@@ -64,7 +64,7 @@ class Queried:
         return rows
 
     def texts(self, source: str) -> Iterator[str]:
-        """The inflated bodies of one kind of log, or of several whose names begin so."""
+        """The inflated bodies of one kind of log, or of several with the same beginning of name."""
         for found in self.originals:
             if found.source == source or (
                 found.source.startswith(f"{source}-") and not found.source.endswith("parquet")
@@ -133,7 +133,7 @@ def queried(tmp_path_factory: pytest.TempPathFactory) -> Queried:
 
 
 def connect_terms(folder: Path, database: Any) -> None:
-    """The table of terms, as its statement has it, and the view over it by its own text."""
+    """Create the table of terms by its statement, and the view over it by its own text."""
     parts = f"string_split(substr(filename, {len(str(folder)) + 2}), '/')"
     database.execute(
         "CREATE MACRO from_unixtime(seconds) AS to_timestamp(seconds);"
@@ -144,8 +144,8 @@ def connect_terms(folder: Path, database: Any) -> None:
     )
 
 
-def test_the_same_cloudtrail_events(queried: Queried) -> None:
-    """By their ids: each once, with what, who and where, of every document of the day."""
+def test_cloudtrail_events_match_the_originals(queried: Queried) -> None:
+    """Every event of the day is found once by its id, with what, who and where."""
     records = queried.entries("cloudtrail", "Records")
     assert len(records) > 100
     wanted = Counter(
@@ -174,8 +174,8 @@ def test_the_same_cloudtrail_events(queried: Queried) -> None:
     )
 
 
-def test_free_fields_come_as_json(queried: Queried) -> None:
-    """Also where two names differ only in case, which a SerDe that lowers them refuses."""
+def test_free_fields_are_json(queried: Queried) -> None:
+    """This includes names that differ only in case, which a lower-casing SerDe refuses."""
     records = queried.entries("cloudtrail", "Records")
     wanted = {found["eventID"]: found["requestParameters"] for found in records}
     rows = queried.ask("SELECT event_id, request_parameters FROM log_archive.cloudtrail_events")
@@ -185,9 +185,9 @@ def test_free_fields_come_as_json(queried: Queried) -> None:
     )
 
 
-def test_partitions_are_those_of_the_keys(queried: Queried) -> None:
-    """Account, day and bucket stand beside each event, as in the key of its log object; CloudTrail
-    of other accounts is not among them.
+def test_partitions_match_the_keys(queried: Queried) -> None:
+    """Account, day and bucket of each event are those of its log object's key; other accounts'
+    CloudTrail is not included.
     """
     rows = queried.ask(
         "SELECT DISTINCT source_bucket, account, day FROM log_archive.cloudtrail_events"
@@ -201,8 +201,8 @@ def test_partitions_are_those_of_the_keys(queried: Queried) -> None:
     assert len({account for _, account, _ in rows}) == spec.accounts
 
 
-def test_the_same_configuration_items(queried: Queried) -> None:
-    """Of histories, snapshots and oversized items alike."""
+def test_configuration_items_match_the_originals(queried: Queried) -> None:
+    """This covers histories, snapshots and oversized items alike."""
     items = queried.entries("config", "configurationItems")
     wanted = Counter(
         (found["ARN"], found["configurationItemCaptureTime"], found["resourceType"])
@@ -218,9 +218,9 @@ def test_the_same_configuration_items(queried: Queried) -> None:
     assert queried.ask(team) == [(sum(found["tags"]["team"] == "search" for found in items),)]
 
 
-def test_the_same_flows(queried: Queried) -> None:
-    """One row for each line but the headers, numbers as numbers; parquet in tar packs of the same
-    folder is passed over.
+def test_flow_log_rows_match_the_originals(queried: Queried) -> None:
+    """There is a row for each line but the headers, with numbers as numbers; parquet in tar packs
+    of the same folder is skipped.
     """
     lines = [
         line.split(" ")
@@ -249,8 +249,10 @@ def test_the_same_flows(queried: Queried) -> None:
         ("waflogs_lines", ("waf",)),
     ],
 )
-def test_the_same_lines(queried: Queried, view: str, sources: tuple[str, ...]) -> None:
-    """Of a log type without a view of its own: its lines, as they were."""
+def test_lines_without_a_view_match_the_originals(
+    queried: Queried, view: str, sources: tuple[str, ...]
+) -> None:
+    """A log type without its own view has its lines unchanged."""
     wanted = Counter(
         line for source in sources for text in queried.texts(source) for line in text.splitlines()
     )
@@ -260,8 +262,8 @@ def test_the_same_lines(queried: Queried, view: str, sources: tuple[str, ...]) -
     )
 
 
-def test_every_log_object_is_in_the_indexes(queried: Queried) -> None:
-    """By bucket and key, with its size, of all log types that the statements name."""
+def test_every_log_object_is_in_the_index_views(queried: Queried) -> None:
+    """Each is there by bucket and key with its size, for all log types that the statements name."""
     rows = queried.ask(
         "SELECT log_type, source_bucket, object_key, object_bytes FROM log_archive.packed_objects"
     )
@@ -275,8 +277,8 @@ def test_every_log_object_is_in_the_indexes(queried: Queried) -> None:
     assert len(rows) == len({(bucket, key) for _, bucket, key, _ in rows})
 
 
-def test_queries_of_the_page_can_be_asked(queried: Queried) -> None:
-    """Every query of docs/how-to/query-with-athena.md asks for views and columns that are there."""
+def test_every_query_of_the_page_works(queried: Queried) -> None:
+    """Every query of docs/how-to/query-with-athena.md uses existing views and columns."""
     blocks = re.findall(
         r"^```sql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -291,9 +293,9 @@ def find_commands() -> list[str]:
     return [line for line in lines if line.startswith("duckdb -c ")]
 
 
-def test_terms_are_those_of_the_events(queried: Queried) -> None:
-    """By the view for Athena, and by the page's command for DuckDB: every access key of a caller,
-    as often as the events have it; there are others, that were made by calls.
+def test_terms_match_the_events(queried: Queried) -> None:
+    """Athena's view and the page's DuckDB command both have every caller's access key as often as
+    the events; keys created by calls are there as well.
     """
     records = queried.entries("cloudtrail", "Records")
     keys = Counter(
@@ -320,7 +322,7 @@ def test_terms_are_those_of_the_events(queried: Queried) -> None:
     assert queried.ask(f"SELECT sum(count) FROM ({query})") == [(keys[key],)]
 
 
-def test_the_page_can_do_without_athena(queried: Queried) -> None:
+def test_the_page_works_without_athena(queried: Queried) -> None:
     """Its DuckDB command counts the events of a folder of packs."""
     _, command = find_commands()
     (pattern,) = {

@@ -12,7 +12,7 @@ from log_aggregator_lab.organisation.generate import OrganisationSpec
 
 
 def test_a_report_shows_what_a_run_left(site: Site, tmp_path: Path) -> None:
-    """Each record with its hash, each account with its days; it changes nothing."""
+    """It has each record with its hash and each account with its days, and changes nothing."""
     site.call("run", *site.sources)
     store = store_of(site.server)
     before = list(entries_of(store, f"{site.destination}"))
@@ -37,9 +37,7 @@ def test_a_report_shows_what_a_run_left(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_report_shows_what_was_lost(sites: Sites, tmp_path: Path) -> None:
-    """A day's packs are gone, and a custody record was deleted: both are wrong, and the page says
-    where.
-    """
+    """A day's packs and a custody record were deleted: both are wrong, and the page says where."""
     spec = OrganisationSpec(
         seed=11, accounts=2, objects=80, size_bytes_median=1_000, digest_chains=-1, days=2
     )

@@ -77,10 +77,12 @@ def verify_json(site: Site, *options: str, code: int = 0) -> dict[str, Any]:
     return described
 
 
-def test_runs_sign_and_a_chain_is_proven(
+def test_a_run_signs_and_its_chain_is_proven(
     packed: Site, keys: Keys, authority: tuple[str, str]
 ) -> None:
-    """With a key in a file and a time stamp; also by openssl alone, as the page shows it."""
+    """Records are signed with a key in a file and a time stamp; openssl alone verifies them too, as
+    the page shows.
+    """
     url, roots = authority
     signing = ["--sign-with", keys.private, "--time-stamp-url", url]
     first = packed.run_json(*signing)
@@ -110,10 +112,10 @@ def test_runs_sign_and_a_chain_is_proven(
     assert chain["findings"] == []
 
 
-def test_openssl_alone_says_the_same(
+def test_openssl_alone_can_verify_a_signature(
     packed: Site, keys: Keys, authority: tuple[str, str], tmp_path: Path
 ) -> None:
-    """As docs/internals/custody.md shows it."""
+    """The commands are those of docs/internals/custody.md."""
     url, roots = authority
     packed.run_json("--sign-with", keys.private, "--time-stamp-url", url)
     stored = json.loads(read_object(packed, "signatures/0000000/0000000001.json"))
@@ -131,9 +133,9 @@ def test_openssl_alone_says_the_same(
         assert "OK" in done.stdout
 
 
-def test_cutting_the_chain_off_shows(packed: Site, keys: Keys) -> None:
-    """The newest record goes with all its versions: what is left is whole, and the signature says
-    that there was more.
+def test_removing_the_newest_records_is_noticed(packed: Site, keys: Keys) -> None:
+    """The newest record is deleted with all versions: the rest is a whole chain, but the signature
+    shows that there was more.
     """
     packed.run_json("--sign-with", keys.private)
     verify_json(packed, "--public-key", keys.public)
@@ -148,9 +150,9 @@ def test_cutting_the_chain_off_shows(packed: Site, keys: Keys) -> None:
         assert "it signs record 1, which is missing" in told
 
 
-def test_keys_that_were_not_named(packed: Site, keys: Keys) -> None:
-    """A stranger's signature is a break; without a name it proves nothing; a wrong file is wrong
-    usage.
+def test_unnamed_keys_prove_nothing(packed: Site, keys: Keys) -> None:
+    """A stranger's signature is a break; without a named key it proves nothing; a wrong file is a
+    usage error.
     """
     packed.run_json("--sign-with", keys.private)
     place = place_of(packed)
@@ -164,8 +166,8 @@ def test_keys_that_were_not_named(packed: Site, keys: Keys) -> None:
         assert "PRIVATE" not in done.stderr
 
 
-def test_signing_afterwards(packed: Site, keys: Keys) -> None:
-    """`custody sign` signs the newest record, once; nothing of a chain that is broken."""
+def test_an_existing_record_can_be_signed_later(packed: Site, keys: Keys) -> None:
+    """`custody sign` signs the newest record once, and nothing of a broken chain."""
     place = place_of(packed)
     signing = ["custody", "sign", *place, "--sign-with", keys.private]
     assert "no custody records" in packed.call(*signing, code=1).stderr
@@ -187,8 +189,8 @@ def test_signing_afterwards(packed: Site, keys: Keys) -> None:
     assert found["KeyCount"] == 1
 
 
-def test_a_run_that_cannot_sign_has_packed_all_the_same(packed: Site) -> None:
-    """It fails, says so, and lost nothing; the originals went as ever."""
+def test_a_run_that_cannot_sign_still_packs(packed: Site) -> None:
+    """The run fails and says so, but loses nothing; the originals are deleted as usual."""
     result = packed.run_json("--sign-with", "no-such-key.pem", code=1)
     (failure,) = result["failures"]
     assert failure["error"] == "SettingsError"
@@ -198,8 +200,8 @@ def test_a_run_that_cannot_sign_has_packed_all_the_same(packed: Site) -> None:
     assert packed.check().problems == []
 
 
-def test_an_authority_that_does_not_answer(packed: Site, keys: Keys) -> None:
-    """The record is signed without a stamp, and the run fails for that."""
+def test_a_missing_time_stamp_fails_the_run(packed: Site, keys: Keys) -> None:
+    """The record is signed without a stamp, and therefore the run fails."""
     signing = ["--sign-with", keys.private, "--time-stamp-url", "http://127.0.0.1:9/"]
     result = packed.run_json(*signing, code=1)
     (failure,) = result["failures"]
@@ -207,7 +209,7 @@ def test_an_authority_that_does_not_answer(packed: Site, keys: Keys) -> None:
     verify_json(packed, "--public-key", keys.public)
 
 
-def test_deletions_and_backfills_sign_too(packed: Site, keys: Keys) -> None:
+def test_deletions_and_backfills_are_signed(packed: Site, keys: Keys) -> None:
     signing = ["--sign-with", keys.private]
     day = str(packed.day)
     sources = [word for word in packed.sources if word not in ("--delete-originals", "--date", day)]
@@ -220,8 +222,8 @@ def test_deletions_and_backfills_sign_too(packed: Site, keys: Keys) -> None:
     assert (chain["signatures"]["read"], chain["signatures"]["only_chained"]) == (2, 0)
 
 
-def test_kms_signs_and_is_asked_for_its_key(packed: Site, keys: Keys) -> None:
-    """The signature names the ARN, and is proven by KMS or by its public key in a file."""
+def test_kms_can_sign_and_return_its_key(packed: Site, keys: Keys) -> None:
+    """The signature names the ARN, and verifies by KMS or by its public key in a file."""
     kms = FakeKms()
     with kms.serve() as url:
         environment = packed.environment | {"AWS_ENDPOINT_URL_KMS": url}

@@ -18,10 +18,10 @@ from log_aggregator_lab.servers.s3 import EmbeddedS3
 pytestmark = pytest.mark.server
 
 
-def test_a_stop_leaves_what_was_there_before(
+def test_a_stopped_rehearsal_leaves_earlier_objects_alone(
     embedded_s3: EmbeddedS3, embedded_store: S3Store, tmp_path: Path
 ) -> None:
-    """The stop comes once something was written; what was seen until then is printed."""
+    """The stop comes after something was written; the results until then are printed."""
     bucket = "rehearse-named"
     embedded_store._s3.create_bucket(Bucket=bucket)
     embedded_s3.make_room(bucket)

@@ -10,7 +10,7 @@ from tests.support.inventories import entries_of
 
 
 def test_a_survey_counts_what_a_plan_would_pack(site: Site, tmp_path: Path) -> None:
-    """Of a day as much as the plan of that day, and of the neighbouring days what is theirs; it
+    """A day's survey counts as much as that day's plan, and adjacent days have their own logs; it
     changes nothing, needs no destination, and writes its page.
     """
     place = site.sources.index("--date")

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass
 class Verdict:
-    """What a validation said: exit code, valid files by kind, and what was invalid, by key."""
+    """The result of a validation: exit code, valid files by kind, invalid ones by key."""
 
     code: int
     valid: dict[str, int]
@@ -52,7 +52,7 @@ class Verdict:
 
 @dataclass
 class Court:
-    """A site, and both judges."""
+    """A site and both judges."""
 
     site: Site
     api: TrailApi
@@ -68,7 +68,7 @@ class Court:
 
     @property
     def digests(self) -> list[str]:
-        """Of the first chain, oldest first."""
+        """The digests of the first chain, oldest first."""
         wanted = f"/{self.account}/CloudTrail-Digest/{SPEC.home_region}/"
         return sorted(
             entry.key
@@ -78,7 +78,7 @@ class Court:
 
     @property
     def log(self) -> str:
-        """One that a digest of the first chain names."""
+        """A log that a digest of the first chain names."""
         named = [
             entry["s3Object"]
             for key in self.digests
@@ -96,7 +96,7 @@ class Court:
         )
 
     def run(self) -> None:
-        """Both days: the last digest of a day lies in the next one."""
+        """Run both days, because the last digest of a day is in the next one."""
         options = [
             "--control-tower-bucket",
             self.site.spec.control_tower_bucket,
@@ -149,7 +149,7 @@ class Court:
         return read_verdict(done)
 
     def ask_us(self, *more: str, region: str = SPEC.home_region) -> Verdict:
-        """The same question."""
+        """Ask our command the same."""
         options = [
             "--destination-bucket",
             str(self.site.destination),
@@ -162,7 +162,7 @@ class Court:
 
 
 def read_verdict(done: Done) -> Verdict:
-    """Both speak alike."""
+    """Both print the same format."""
     text = done.out + done.err
     valid = {
         kind: int(count) for count, kind in re.findall(r"(\d+)/\d+ ([a-z ]+?) files valid", text)
@@ -179,7 +179,7 @@ def valid_lines(verdict: Verdict) -> set[str]:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[ForkServer]:
-    """Apart from ours: it brings another botocore."""
+    """A separate environment, because it needs another botocore."""
     with ForkServer(AWS, "awscli.handlers", "awscli.customizations.cloudtrail") as server:
         yield server
 
@@ -191,9 +191,9 @@ def court(sites: Sites, aws: ForkServer) -> Iterator[Court]:
         yield Court(site, api, aws)
 
 
-def test_the_aws_cli_says_the_same_before_and_after(court: Court) -> None:
-    """Originals are valid for both, file by file; packed and deleted they are valid for us alone;
-    put back, again for both.
+def test_the_aws_cli_agrees_before_and_after_packing(court: Court) -> None:
+    """Originals are valid for both, file by file; once packed and deleted, for us alone; once put
+    back, for both again.
     """
     first = court.ask_aws()
     assert (first.code, first.invalid) == (0, {})
@@ -221,7 +221,7 @@ def change_digit(text: str) -> str:
 
 
 def tamper(court: Court, what: str) -> str:
-    """One byte of one thing. Gives the key of what must be invalid."""
+    """Change one byte of one thing. Returns the key that must be invalid."""
     key = court.log if what == "log" else court.digests[11]
     body, metadata = court.read(key)
     document = gzip.decompress(body).decode()
@@ -239,9 +239,9 @@ def tamper(court: Court, what: str) -> str:
 
 
 @pytest.mark.parametrize("what", ["log", "digest", "signature", "link"])
-def test_one_byte(court: Court, what: str) -> None:
-    """A changed byte of a log, a digest, a signature or a link is found by both, in the same words,
-    and by us in the pack too.
+def test_a_changed_byte_is_found(court: Court, what: str) -> None:
+    """Both find a changed byte of a log, a digest, a signature or a link, in the same words, and we
+    find it in the pack too.
     """
     key = tamper(court, what)
     theirs, ours = court.ask_aws(), court.ask_us()
@@ -254,8 +254,8 @@ def test_one_byte(court: Court, what: str) -> None:
     assert (packed.code, packed.invalid, packed.valid) == (1, theirs.invalid, theirs.valid)
 
 
-def test_what_is_missing(court: Court) -> None:
-    """A log and a digest that are gone are invalid for both."""
+def test_missing_logs_and_digests_are_found(court: Court) -> None:
+    """A missing log and a missing digest are invalid for both."""
     keys = {court.log, court.digests[11]}
     for key in keys:
         court.site.client.delete_object(Bucket=court.site.spec.control_tower_bucket, Key=key)
@@ -265,8 +265,8 @@ def test_what_is_missing(court: Court) -> None:
     assert (ours.code, ours.invalid, ours.valid) == (theirs.code, theirs.invalid, theirs.valid)
 
 
-def test_data_behind_a_log(court: Court) -> None:
-    """A second gzip member behind a log is invalid for both."""
+def test_data_after_a_log_is_found(court: Court) -> None:
+    """A second gzip member after a log is invalid for both."""
     key = court.log
     body, metadata = court.read(key)
     court.write(key, body + gzip.compress(b"more"), metadata)
@@ -274,9 +274,9 @@ def test_data_behind_a_log(court: Court) -> None:
     assert theirs.invalid == ours.invalid == {key: "unexpected data after end of compressed stream"}
 
 
-def test_a_flipped_byte_of_a_member(court: Court) -> None:
-    """A byte that changed in a pack: the member is invalid, and cannot be put back; everything else
-    can, and then both miss just it.
+def test_a_flipped_byte_in_a_pack_is_found(court: Court) -> None:
+    """After a byte in a pack changed, its member is invalid and cannot be put back; all others can,
+    and then both miss only that one.
     """
     court.run()
     pack = next(
@@ -307,8 +307,8 @@ def test_a_flipped_byte_of_a_member(court: Court) -> None:
     assert court.ask_aws().invalid == {key: "not found"}
 
 
-def test_several_trails(court: Court) -> None:
-    """Another trail under the same prefix, whose name begins alike, is told apart by both."""
+def test_trails_with_similar_names_are_told_apart(court: Court) -> None:
+    """Both distinguish another trail under the same prefix whose name begins alike."""
     other = replace(court.site.spec, trail_name=f"{SPEC.trail_name}_eu-west-1_other")
     upload(list_digests(other), court.site.server)
     theirs = court.ask_aws()
@@ -317,8 +317,8 @@ def test_several_trails(court: Court) -> None:
     assert court.ask_us().valid["digest"] == 2 * DIGESTS_PER_CHAIN
 
 
-def test_a_trail_that_was_given_another_bucket(court: Court) -> None:
-    """Its older digests lie where it delivered them then: both follow the chain there, and count
+def test_a_trail_that_moved_to_another_bucket_is_followed(court: Court) -> None:
+    """Its older digests are where it then delivered them: both follow the chain there and count
     every file once, packed or not.
     """
     site, older = court.site, f"a-{court.site.spec.control_tower_bucket.partition('-aws-')[0]}"
@@ -341,9 +341,9 @@ def test_a_trail_that_was_given_another_bucket(court: Court) -> None:
     assert (named.code, named.valid) == (0, theirs.valid)
 
 
-def test_the_archived_key_is_enough(court: Court) -> None:
-    """The run keeps CloudTrail's key beside the packs; with it alone, and without CloudTrail,
-    everything is validated.
+def test_the_archived_key_is_sufficient(court: Court) -> None:
+    """The run keeps CloudTrail's key next to the packs; that key validates everything without
+    CloudTrail.
     """
     court.run()
     keys = court.site.client.list_objects_v2(Bucket=court.site.destination, Prefix="keys/")[
@@ -370,9 +370,9 @@ def test_the_archived_key_is_enough(court: Court) -> None:
     assert result["valid"] is True
 
 
-def test_json(court: Court) -> None:
-    """`--json` writes one document, with every chain, and everything that is invalid; the exit code
-    says the same.
+def test_json_lists_every_chain_and_everything_invalid(court: Court) -> None:
+    """`--json` writes one document with every chain and every invalid file; the exit code
+    agrees.
     """
     key = tamper(court, "log")
     court.run()
@@ -394,8 +394,10 @@ def test_json(court: Court) -> None:
     assert result["digests"] == {"valid": 2 * DIGESTS_PER_CHAIN, "invalid": 0, "unchecked": 0}
 
 
-def test_bad_input(court: Court) -> None:
-    """No range, a range without digests, an unknown account: a clear message and an exit code."""
+def test_bad_input_gives_a_clear_error(court: Court) -> None:
+    """No range, a range without digests and an unknown account each give a clear message and an
+    exit code.
+    """
     options = [
         "--destination-bucket",
         str(court.site.destination),

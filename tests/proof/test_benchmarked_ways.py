@@ -38,7 +38,9 @@ def server(embedded_s3: EmbeddedS3) -> EmbeddedS3:
 
 
 @pytest.mark.parametrize("way", ["chain", "boto3", "this"])
-def test_ways_pack_and_delete_everything(server: EmbeddedS3, way: str) -> None:
+def test_each_benchmarked_program_packs_and_deletes_everything(
+    server: EmbeddedS3, way: str
+) -> None:
     """Afterwards no version is left in the source bucket, and the packs have at least as many bytes
     as the log objects.
     """
@@ -52,7 +54,7 @@ def test_ways_pack_and_delete_everything(server: EmbeddedS3, way: str) -> None:
     assert took["server_seconds"] > 0
 
 
-def test_the_meter_sees_every_area(server: EmbeddedS3) -> None:
+def test_the_meter_measures_every_area(server: EmbeddedS3) -> None:
     """Each function is wrapped under the name by which the program calls it; otherwise its time
     would be counted elsewhere.
     """
@@ -70,7 +72,7 @@ def test_readers_read_everything_and_change_nothing(server: EmbeddedS3, way: str
     assert len(connect(make_connection(server)).list_object_versions(logs.bucket).objects) == COUNT
 
 
-def test_a_way_that_leaves_something_out_is_refused(server: EmbeddedS3) -> None:
+def test_an_incomplete_result_is_refused(server: EmbeddedS3) -> None:
     """Objects that are not logs of the day are not packed, so the counts differ."""
     logs = put_organisation(server, "other-day", COUNT, ACCOUNTS)
     make_client(server).put_object(
@@ -80,7 +82,7 @@ def test_a_way_that_leaves_something_out_is_refused(server: EmbeddedS3) -> None:
         ask(server, "bare", logs, threads=4, count_max=2 * COUNT)
 
 
-def test_whole_processes_do_their_work(server: EmbeddedS3) -> None:
+def test_whole_processes_check_their_work(server: EmbeddedS3) -> None:
     """Each process checks that it read or wrote every byte, and no original is deleted."""
     logs = put_logs(server, "processes", COUNT)
     prepare_bucket(server, packs_of(0), is_versioned=True)
@@ -92,7 +94,7 @@ def test_whole_processes_do_their_work(server: EmbeddedS3) -> None:
         read_bare(server, replace(logs, size_bytes=logs.size_bytes + 1))
 
 
-def test_a_relay_remembers_what_the_server_gave(server: EmbeddedS3) -> None:
+def test_a_relay_replays_the_servers_bytes(server: EmbeddedS3) -> None:
     """It answers with the server's bytes, even when the server no longer has them."""
     logs = put_logs(server, "relayed", COUNT)
     near = connect(make_connection(server))

@@ -39,7 +39,9 @@ def write_over(day: Day) -> None:
 
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("event", [deliver_late, add_version, deliver_again, write_over])
-def test_what_is_written_meanwhile_is_not_lost(ground: Ground, event: Event, position: int) -> None:
+def test_objects_written_during_a_run_are_not_lost(
+    ground: Ground, event: Event, position: int
+) -> None:
     """Objects written during a run survive it, and the next run packs them."""
     day = make_day(ground, "small")
     ground.proxy.restart(at(position, meanwhile(partial(event, day))))
@@ -68,7 +70,7 @@ def forget_what_was_written_over(day: Day) -> None:
 
 
 @pytest.mark.parametrize("position", POSITIONS)
-def test_a_key_that_is_deleted_meanwhile_stays_deleted(ground: Ground, position: int) -> None:
+def test_a_key_deleted_during_a_run_stays_deleted(ground: Ground, position: int) -> None:
     """A delete marker set by someone else is not removed, and nothing below it is lost."""
     day = make_day(ground, "small")
     key, bucket = trail_key(2, day=day.date), ground.names["trail"]

@@ -61,7 +61,7 @@ machine.
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", [*ALL, *MULTIPART])
-def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> None:
+def test_a_temporary_fault_loses_nothing(ground: Ground, operation: str, fault: str) -> None:
     """The fault occurs once: the clients repeat the request, or the group fails and keeps its
     originals; nothing is lost, and the next run finishes.
     """
@@ -78,7 +78,9 @@ def test_a_fault_that_goes_away(ground: Ground, operation: str, fault: str) -> N
 @pytest.mark.parametrize(
     "operation", ["ListObjectsV2", "GetObject", "HeadObject", "PutObject", "DeleteObjects"]
 )
-def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
+def test_a_permanent_fault_fails_the_run_and_deletes_nothing_unverified(
+    ground: Ground, operation: str, fault: str
+) -> None:
     """The fault stays: the run fails or cannot begin, and deletes nothing that it could not verify;
     the next run finishes.
     """
@@ -97,7 +99,9 @@ def test_a_fault_that_stays(ground: Ground, operation: str, fault: str) -> None:
     "operation",
     ["ListObjectVersions", "GetObject", "PutObject", "CompleteMultipartUpload", "DeleteObjects"],
 )
-def test_no_answer(ground: Ground, operation: str, stalling: Action) -> None:
+def test_a_silent_server_is_given_up_in_time(
+    ground: Ground, operation: str, stalling: Action
+) -> None:
     """The server does not answer: the client gives up in time and continues."""
     day = make_day(ground, "large" if operation in MULTIPART else "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, stalling, times=1))
@@ -131,7 +135,7 @@ def test_a_damaged_body_is_never_packed(ground: Ground, damage: Action, times: i
 
 
 @pytest.mark.parametrize("damage", [drop_checksums, falsify_checksums], ids=["none", "wrong"])
-def test_a_checksum_that_is_missing_or_wrong(ground: Ground, damage: Action) -> None:
+def test_a_missing_or_wrong_checksum_is_noticed(ground: Ground, damage: Action) -> None:
     """Without a checksum the pack is read back; with a wrong one nothing is deleted."""
     day = make_day(ground, "small")
     ground.proxy.restart(on(lambda request: request.operation == "HeadObject", damage))
@@ -153,7 +157,7 @@ def test_a_checksum_that_is_missing_or_wrong(ground: Ground, damage: Action) -> 
         ("CompleteMultipartUpload", 409, "ConditionalRequestConflict"),
     ],
 )
-def test_a_conditional_write_that_is_refused(
+def test_a_refused_conditional_write_is_not_trusted(
     ground: Ground, operation: str, status: int, code: str
 ) -> None:
     """The server claims that the key exists although it does not: nothing counts as written that is
@@ -169,7 +173,7 @@ def test_a_conditional_write_that_is_refused(
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
-def test_deletions_that_are_refused(ground: Ground, code: str) -> None:
+def test_refused_deletions_keep_their_objects(ground: Ground, code: str) -> None:
     """Every second key of each request is refused and stays, as a failure or until it is
     retried.
     """
@@ -185,7 +189,7 @@ def test_deletions_that_are_refused(ground: Ground, code: str) -> None:
 
 
 @pytest.mark.parametrize("operation", ["ListObjectVersions", "ListObjectsV2"])
-def test_an_object_that_is_listed_twice(ground: Ground, operation: str) -> None:
+def test_an_object_listed_twice_is_packed_once(ground: Ground, operation: str) -> None:
     """It is packed once and deleted once; or the listing is refused and nothing is touched."""
     day = make_day(ground, "small")
     ground.proxy.restart(on(lambda request: request.operation == operation, list_twice))
@@ -215,7 +219,7 @@ def choices(request: Request) -> Sequence[Action]:
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_by_chance(ground: Ground, seed: int) -> None:
+def test_random_faults_lose_nothing(ground: Ground, seed: int) -> None:
     """All faults together, at one request in ten: nothing is lost, and the next run finishes."""
     day = make_day(ground, "large" if seed % 4 == 0 else "small")
     ground.proxy.restart(by_chance(seed, 0.1, choices))

@@ -13,7 +13,7 @@ PROCESSES = 4
 
 @pytest.mark.parametrize("scenario", ["small", "large"])
 @pytest.mark.parametrize("attempt", range(3))
-def test_at_once(ground: Ground, scenario: str, attempt: int) -> None:
+def test_runs_at_the_same_time_lose_nothing(ground: Ground, scenario: str, attempt: int) -> None:
     """Four runs over the same day: each ends, nothing is lost, and a log object is in at most as
     many packs as there were runs.
     """
@@ -25,7 +25,7 @@ def test_at_once(ground: Ground, scenario: str, attempt: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_at_once_and_one_dies(ground: Ground, seed: int) -> None:
+def test_a_run_killed_next_to_others_loses_nothing(ground: Ground, seed: int) -> None:
     """One of three is killed at some request: the others continue, and what it left behind is
     repaired.
     """

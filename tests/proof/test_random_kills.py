@@ -26,7 +26,7 @@ STOPS_MAX = 3
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
-def test_stopped_at_random(ground: Ground) -> None:
+def test_a_run_stopped_at_random_moments_loses_nothing(ground: Ground) -> None:
     """With both buckets: the one with versions and the one without."""
     chance = random.Random(SEED)
     usual_seconds = {name: time_a_run(make_day(ground, name)) for name in SCENARIOS}

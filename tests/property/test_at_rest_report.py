@@ -66,8 +66,8 @@ VALUES = st.one_of(st.text(max_size=20), st.sampled_from(["dest", *DATA, "v1", "
 
 @given(st.integers(0, 1), st.integers(0, 6), VALUES)
 def test_a_changed_field_never_makes_another_pack_good(row: int, column: int, value: str) -> None:
-    """A field that says who it is, whether it went well or what the hash is: with another value the
-    pack is not good, unless the value means the same. The other pack stays as it is, or loses too.
+    """With another value in the field of identity, outcome or hash, the pack is not good, unless
+    the value means the same. The other pack stays good or becomes unproven.
     """
     rows = [make_row(key) for key in DATA]
     was, rows[row][column] = rows[row][column], value
@@ -82,7 +82,7 @@ def test_a_changed_field_never_makes_another_pack_good(row: int, column: int, va
 
 
 @given(st.lists(st.sampled_from([*DATA]), max_size=5))
-def test_good_is_what_has_exactly_one_row(keys: list[str]) -> None:
+def test_only_packs_with_exactly_one_row_are_good(keys: list[str]) -> None:
     found, foreign = verdicts(*encode([make_row(key) for key in keys]))
     for key in DATA:
         assert (found[key] is Verdict.GOOD) == (keys.count(key) == 1)
@@ -90,8 +90,8 @@ def test_good_is_what_has_exactly_one_row(keys: list[str]) -> None:
 
 
 @given(st.data())
-def test_any_other_hash_is_damage(data: st.DataObject) -> None:
-    """One bit of it, anywhere."""
+def test_any_other_hash_means_damage(data: st.DataObject) -> None:
+    """Any single flipped bit is damage."""
     raw = bytearray(hashlib.sha256(DATA["packs/a"]).digest())
     raw[data.draw(st.integers(0, 31))] ^= 1 << data.draw(st.integers(0, 7))
     row = make_row("packs/a", checksum_base64=base64.b64encode(raw).decode())
@@ -100,15 +100,17 @@ def test_any_other_hash_is_damage(data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_are_taken_for_a_report(data: bytes) -> None:
-    """They are refused, or show nothing."""
+def test_random_bytes_are_not_accepted_as_a_report(data: bytes) -> None:
+    """They are refused, or prove nothing."""
     found, _ = verdicts(data, ReportFile("k", hashlib.md5(data).hexdigest()))
     assert set(found.values()) == {Verdict.UNPROVEN}
 
 
 @given(st.text(min_size=1, max_size=30))
 def test_every_key_comes_back_from_the_manifest(name: str) -> None:
-    """Commas, quotation marks, line breaks, percent signs: S3 echoes what the manifest said."""
+    """Commas, quotation marks, line breaks and percent signs survive: S3 echoes the manifest's
+    text.
+    """
     task = HashTask(f"packs/{name}", "v1", "e", 1, Algorithm.SHA256)
     try:
         (line,) = csv.reader(io.StringIO(encode_manifest("dest", [task]).decode(), newline=""))

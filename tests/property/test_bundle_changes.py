@@ -15,8 +15,8 @@ COUNT = int(os.environ.get("CHANGES_COUNT", "300"))
 
 
 def test_every_change_of_a_byte_is_found(tmp_path: Path) -> None:
-    """Headers, directory, names, times, comments, contents, manifest, the verifier itself: flipped,
-    inserted, deleted, replaced, cut off, put in front or behind. Takes seconds: it signs a world.
+    """Headers, directory, names, times, comments, contents, manifest and the verifier itself are
+    flipped, inserted, deleted, replaced, cut and surrounded. Takes seconds: it signs a world.
     """
     path, changed = tmp_path / "evidence.zip", tmp_path / "changed.zip"
     make_bundle(make_trails(), path)
@@ -25,8 +25,8 @@ def test_every_change_of_a_byte_is_found(tmp_path: Path) -> None:
     assert count_unfound(data, changed, SEED, COUNT) == []
 
 
-def test_every_byte_of_the_zip_s_frame_is_found(tmp_path: Path) -> None:
-    """Each byte that is no file's: all of them, not a sample."""
+def test_every_changed_byte_of_the_zip_structure_is_found(tmp_path: Path) -> None:
+    """All bytes outside the files are tried, not a sample."""
     path, changed = tmp_path / "evidence.zip", tmp_path / "changed.zip"
     make_bundle(make_trails(), path)
     data = path.read_bytes()

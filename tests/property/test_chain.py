@@ -24,8 +24,8 @@ NEWEST = len(RUNS) - 1
 
 
 def make_chain() -> tuple[MemoryStore, list[bytes], str]:
-    """A bucket without versions, so that nothing but the chain can tell; its records, and the
-    newest one's hash.
+    """An unversioned bucket, so that only the chain can show changes; its records and the newest
+    one's hash.
     """
     store = MemoryStore()
     store.create_bucket("dest")
@@ -50,8 +50,8 @@ def replace_all(store: MemoryStore, records: list[bytes | None]) -> None:
             store.put("dest", record_key(TARGET, number), data)
 
 
-def test_a_whole_chain_is_whole() -> None:
-    """Without any change nothing is found, with and without the newest hash."""
+def test_an_unchanged_chain_is_whole() -> None:
+    """An unchanged chain gives no finding, with or without the newest hash."""
     store, _, newest = make_chain()
     assert not breaks(store, newest)
     assert not breaks(store, None)
@@ -62,7 +62,7 @@ def test_a_whole_chain_is_whole() -> None:
 )
 @settings(max_examples=300, deadline=None)
 def test_any_changed_bit_is_found(number: int, place: float, bit: int) -> None:
-    """In any record, anywhere in it, the gzip frame too."""
+    """The bit may be anywhere in any record, including the gzip frame."""
     store, records, newest = make_chain()
     changed = bytearray(records[number])
     changed[int(place * len(changed))] ^= 1 << bit
@@ -71,8 +71,8 @@ def test_any_changed_bit_is_found(number: int, place: float, bit: int) -> None:
 
 
 @given(st.permutations(range(len(RUNS))))
-def test_any_other_order_is_found(order: list[int]) -> None:
-    """Records under one another's keys."""
+def test_records_in_another_order_are_found(order: list[int]) -> None:
+    """Records swap their keys."""
     store, records, newest = make_chain()
     replace_all(store, [records[number] for number in order])
     assert breaks(store, None) == (order != sorted(order))
@@ -81,7 +81,7 @@ def test_any_other_order_is_found(order: list[int]) -> None:
 
 @given(st.sets(st.integers(0, NEWEST), min_size=1))
 def test_any_removed_records_are_found(removed: set[int]) -> None:
-    """One or several; those at the end where the newest one's hash was kept."""
+    """One or several are removed; at the end it takes the newest record's stored hash to notice."""
     store, _, newest = make_chain()
     for number in removed:
         store.delete("dest", record_key(TARGET, number))
@@ -92,8 +92,8 @@ def test_any_removed_records_are_found(removed: set[int]) -> None:
 
 @pytest.mark.parametrize("shift", ["in the middle", "at the end"])
 @given(number=st.integers(0, NEWEST), place=st.integers(0, NEWEST + 1))
-def test_a_record_that_is_there_twice_is_found(shift: str, number: int, place: int) -> None:
-    """Put in between, with all that follow moved on by one, or added at the end."""
+def test_a_duplicated_record_is_found(shift: str, number: int, place: int) -> None:
+    """A record is inserted and all later ones shift by one, or it is added at the end."""
     store, records, _ = make_chain()
     more = (
         [*records[:place], records[number], *records[place:]]
@@ -105,8 +105,8 @@ def test_a_record_that_is_there_twice_is_found(shift: str, number: int, place: i
 
 
 @given(st.integers(0, NEWEST - 1))
-def test_one_record_that_says_something_else_is_found(number: int) -> None:
-    """A whole and valid one in the place of another: the one after it tells."""
+def test_a_replaced_record_is_found(number: int) -> None:
+    """A valid record replaced by another valid one is noticed by the next record."""
     store, records, _ = make_chain()
     store.put(
         "dest",
@@ -118,9 +118,7 @@ def test_one_record_that_says_something_else_is_found(number: int) -> None:
 
 @given(st.integers(0, NEWEST), st.sampled_from([str.upper, lambda run: run * 2]))
 def test_a_rewritten_past_is_found(number: int, rename: Callable[[str], str]) -> None:
-    """Also where somebody writes all that follows anew, with hashes that fit: the newest hash is
-    then another.
-    """
+    """Even if all later records are rewritten with matching hashes, the newest hash differs."""
     _, _, newest = make_chain()
     store = MemoryStore()
     store.create_bucket("dest")

@@ -20,7 +20,7 @@ Drawn = tuple[int, int, int, int]
 
 
 def make_sources(drawn: list[Drawn]) -> list[Source]:
-    """Keys in order, the versions of each side by side."""
+    """Keys in order, the versions of each together."""
     return [
         Source(
             LogObject("logs", f"key{number:03}", f"v{version}", "e", size, TIME),
@@ -32,8 +32,8 @@ def make_sources(drawn: list[Drawn]) -> list[Source]:
 
 
 def cut_plainly(sources: list[Source], limits: PackLimits) -> Iterator[list[Source]]:
-    """A pack takes sources until another key would not go in any more. It ends there, or at the
-    last change of hour or Region before, if at least half of it is in front of that.
+    """A pack takes sources until another key does not fit. It ends there, or at the last earlier
+    change of hour or Region, if at least half of it precedes that.
     """
     remaining = sources
     while remaining:
@@ -84,11 +84,11 @@ def is_change(sources: list[Source], place: int) -> bool:
     members_max=5,
     size_bytes_max=1000,
 )
-def test_a_pack_ends_where_it_is_full_or_at_the_hour_before(
+def test_a_pack_ends_when_full_or_at_the_last_hour_before(
     drawn: list[Drawn], members_max: int, size_bytes_max: int
 ) -> None:
-    """At a limit exactly it is not full yet; what one pack held or where it was cut is nothing to
-    the next; the last change counts, of hour or of Region.
+    """Exactly at a limit it is not full yet; earlier packs do not affect the next; the last change
+    of hour or Region counts.
     """
     sources = make_sources(drawn)
     limits = PackLimits(pack_size_bytes_max=size_bytes_max, members_max=members_max)
@@ -104,11 +104,11 @@ def test_a_pack_ends_where_it_is_full_or_at_the_hour_before(
     members_max=st.integers(1, 9),
     size_bytes_max=st.integers(1, 30),
 )
-def test_every_source_is_in_one_pack_that_keeps_to_its_limits(
+def test_every_source_is_in_one_pack_within_the_limits(
     drawn: list[Drawn], members_max: int, size_bytes_max: int
 ) -> None:
-    """In order, once, and with all versions of its key. Only these, or one source that is too large
-    alone, may be more than the limits allow.
+    """Packs are in order, without repeats, with all versions of a key together. Only these, or one
+    source too large by itself, may exceed the limits.
     """
     sources = make_sources(drawn)
     limits = PackLimits(pack_size_bytes_max=size_bytes_max, members_max=members_max)

@@ -53,8 +53,8 @@ def operation() -> Any:
 
 
 @given(given_ones=st.lists(DELETIONS, min_size=1, max_size=5))
-def test_it_says_what_botocores_would(operation: Any, given_ones: list[tuple[Any, ...]]) -> None:
-    """Element by element."""
+def test_the_body_matches_botocores(operation: Any, given_ones: list[tuple[Any, ...]]) -> None:
+    """The XML is compared element by element."""
     deletions = [Deletion(*each) for each in given_ones]
     entries = [
         {"Key": each.key}
@@ -74,7 +74,7 @@ def flatten(document: bytes) -> list[tuple[str, str | None]]:
     return [(each.tag, each.text) for each in ET.fromstring(document).iter()]
 
 
-def test_what_was_not_written_here_is_not_sent() -> None:
-    """Botocore is handed a key that nobody has."""
+def test_a_request_not_written_here_is_not_sent() -> None:
+    """botocore gets a placeholder key that no object has."""
     with pytest.raises(RuntimeError):
         replace_body(params={})

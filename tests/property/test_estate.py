@@ -90,7 +90,7 @@ def make_objects(keys: Sequence[str]) -> list[LogObject]:
 
 
 def walk(looker: Looker, place: Place) -> Iterator[Tally]:
-    """Everything that was counted at a place and below it."""
+    """Everything counted at a place and below it."""
     seen = looker.look(place)
     yield seen.counted
     for number in range(len(seen.parts)):
@@ -98,7 +98,7 @@ def walk(looker: Looker, place: Place) -> Iterator[Tally]:
 
 
 def count(tallies: Iterator[Tally]) -> Counter[Any]:
-    """Objects and bytes by all that they are told apart by, also of what is left alone."""
+    """Objects and bytes by every attribute that distinguishes them, including those left alone."""
     counts: Counter[Any] = Counter()
     for tally in tallies:
         for cell, (objects, size_bytes) in tally.cells.items():
@@ -110,10 +110,10 @@ def count(tallies: Iterator[Tally]) -> Counter[Any]:
 
 @settings(max_examples=100, deadline=None)
 @given(keys=buckets(), page_size=st.integers(1, 4), is_main=st.booleans())
-def test_places_leave_no_key_out_and_have_none_twice(
+def test_places_cover_every_key_exactly_once(
     keys: list[str], page_size: int, is_main: bool
 ) -> None:
-    """However a bucket is parted, walking all of its places counts what listing it does."""
+    """However a bucket is partitioned, walking all places counts the same as listing it."""
     objects = make_objects(keys)
     yard = make_yard(BUCKET, is_main=is_main)
     looker = make_looker(ListedStore(objects, page_size=page_size), yard)
@@ -122,7 +122,7 @@ def test_places_leave_no_key_out_and_have_none_twice(
 
 @dataclass(slots=True)
 class Scripted:
-    """Chance that goes one given way, and says how many there would have been at each fork."""
+    """A random source that takes a given path, and reports the number of choices at each fork."""
 
     script: list[int]
     forks: list[tuple[int, float]] = field(default_factory=list)
@@ -144,7 +144,7 @@ class Scripted:
 
 
 def every_draw(looker: Looker, root: Place, chances: Chances) -> Iterator[tuple[Draw, float]]:
-    """All draws that there can be, each with its probability."""
+    """All possible draws, each with its probability."""
     script: list[int] = []
     while True:
         chance = Scripted(script)
@@ -162,9 +162,9 @@ def every_draw(looker: Looker, root: Place, chances: Chances) -> Iterator[tuple[
 
 
 @pytest.mark.parametrize("learned", [0, 6])
-def test_a_draw_is_right_on_average(learned: int) -> None:
-    """Over all draws that there can be, weighed with their probabilities, objects, bytes and groups
-    are those of the bucket: without bias, whatever was learned before.
+def test_samples_are_unbiased(learned: int) -> None:
+    """Over all draws, weighted by probability, objects, bytes and groups are those of the bucket:
+    there is no bias, whatever was learned before.
     """
     rows = [found for found in list_estate(SMALL) if found.bucket == MAIN_BUCKET]
     yard = make_yard(MAIN_BUCKET, is_main=True)
@@ -208,9 +208,9 @@ def total(buckets: Sequence[BucketFigures], name: str) -> Estimate:
     )
 
 
-def test_intervals_hold_the_truth_of_generated_organisations() -> None:
-    """Of two organisations, each surveyed with seven seeds: 95 in 100 are promised, so at most two
-    of 14 are missed; no survey asks more than it may; and on average they are right.
+def test_intervals_contain_the_true_figures() -> None:
+    """Two organisations are surveyed with seven seeds each: at 95 in 100, at most two of 14 miss;
+    no survey exceeds its requests; and on average they are right.
     """
     held: Counter[str] = Counter()
     errors: list[float] = []
@@ -235,7 +235,7 @@ def test_intervals_hold_the_truth_of_generated_organisations() -> None:
 
 
 def test_the_same_seed_draws_the_same_sample() -> None:
-    """And another seed another one."""
+    """Another seed draws another one."""
     spec = EstateSpec(accounts=6, last_day=date(2025, 3, 1), access_logs_a_day=20)
     store = ListedStore(list(list_estate(spec)), page_size=20)
     one, same, other = (

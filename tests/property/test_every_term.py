@@ -54,7 +54,7 @@ def full_scan(log_type: str, members: Mapping[int, str]) -> dict[Term, Sighting]
 
 
 def collect(log_type: str, members: Mapping[int, str]) -> dict[Term, Sighting]:
-    """Numbers that `add` is given are not places: here they are the other way round."""
+    """The numbers given to `add` are not places: here their order is reversed."""
     collector = Collector(log_type)
     for place, text in members.items():
         collector.add(1_000 - place, text.encode())
@@ -69,7 +69,7 @@ def collect(log_type: str, members: Mapping[int, str]) -> dict[Term, Sighting]:
 @settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 10**6), is_tight=st.booleans())
 def test_every_value_of_an_organisation_is_found(seed: int, is_tight: bool) -> None:
-    """Of every log type that has terms, also where little memory is allowed."""
+    """This covers every log type with terms, also with little memory."""
     counts = AuxiliaryCounts(
         flow=2, alb=3, clb=3, access=3, waf=3, dns=3, cloudfront=3, guardduty=3
     )

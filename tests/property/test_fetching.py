@@ -28,7 +28,7 @@ from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 @functools.cache
 def packed(scenario: Scenario) -> tuple[World, list[FoundPack], dict[tuple[str, Identity], bytes]]:
-    """A world after its run, its packs, and what must come out of them."""
+    """A world after its run, its packs, and the originals expected from them."""
     world = scenario.build()
     assert world.run().failures == []
     packs = list(find(world.store, SerialWorkers(), world.targets, Query()))
@@ -58,8 +58,8 @@ limits = st.builds(
 def test_any_part_comes_back_exactly(
     scenario: Scenario, data: st.DataObject, limits: MergeLimits
 ) -> None:
-    """For any subset of members and any limits: each comes back once and exact, no read is above
-    the bound, no byte is read twice.
+    """For any subset of members and any limits, each comes back once and exact, no read exceeds the
+    bound, and no byte is read twice.
     """
     world, packs, expected = packed(scenario)
     chosen = data.draw(
@@ -93,7 +93,7 @@ def test_any_part_comes_back_exactly(
 
 
 def test_large_members_come_in_pieces() -> None:
-    """Members of many megabytes, copied ones too, come back whole, and no read is above the
+    """Members of many megabytes, even copied ones, come back whole, and no read exceeds the
     bound.
     """
     world, packs, expected = packed(next(each for each in SCENARIOS if each.name == "multipart"))
@@ -116,7 +116,7 @@ def test_large_members_come_in_pieces() -> None:
 @pytest.mark.parametrize(
     "scenario", [each for each in SCENARIOS if each.name != "multipart"], ids=str
 )
-def test_adjacent_members_cost_one_request(scenario: Scenario) -> None:
+def test_adjacent_members_take_one_request(scenario: Scenario) -> None:
     """All members of a pack, which are neighbours, are read by a single GET."""
     world, packs, expected = packed(scenario)
     store = CountingStore(world.store)
@@ -135,8 +135,8 @@ def test_adjacent_members_cost_one_request(scenario: Scenario) -> None:
     bound=st.integers(1, 120),
 )
 def test_ranges_cover_and_merge(lengths: list[tuple[int, int]], gap: int, bound: int) -> None:
-    """Ranges cover every extent, in order and within the bound, hold no gap above the limit, and no
-    two of them could have been one.
+    """Ranges cover every extent, in order and within the bound, have no gap above the limit, and no
+    two of them could be merged.
     """
     extents, position = [], 0
     for skip, length in lengths:
@@ -160,8 +160,8 @@ def test_ranges_cover_and_merge(lengths: list[tuple[int, int]], gap: int, bound:
 
 @pytest.mark.parametrize("name", ["versioned", "mixed", "unversioned"])
 def test_every_flipped_bit_is_found_or_harmless(name: str) -> None:
-    """With any one bit of a pack's contents wrong, no wrong byte passes as checked, and members
-    elsewhere still come back.
+    """With any one bit of a pack's contents wrong, no wrong byte passes as checked, and other
+    members still come back.
     """
     world, packs, expected = packed(next(each for each in SCENARIOS if each.name == name))
     for pack in packs:

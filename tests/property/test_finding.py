@@ -40,7 +40,7 @@ DAYS = tuple(DAY + timedelta(days=days) for days in (-1, 0, 1))
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A member, as the indexes have it, all of them read."""
+    """A member according to the indexes, all of which are read."""
 
     group: Group
     pack_key: str
@@ -50,8 +50,8 @@ class Packed:
 
 @cache
 def make_packed_world() -> tuple[World, tuple[Packed, ...]]:
-    """Some two hundred log objects in two buckets, packed twice: late ones in packs of their own.
-    Several packs a group, and versions.
+    """Some two hundred log objects in two buckets, packed twice: late ones get separate packs.
+    Groups have several packs, and keys several versions.
     """
     world = make_world(other_buckets="logs,more", limits=PackLimits(members_max=3))
     world.store.create_bucket("more", versioning=None)
@@ -127,8 +127,8 @@ def queries(draw: st.DrawFn) -> Query:
 
 
 def is_wanted(query: Query, names: Query, one: Packed) -> bool:
-    """The conditions one by one, and no group ruled out by any cleverness. `names` has nothing but
-    the query's keys.
+    """Apply each condition by itself, without ruling out groups. `names` is the query with its keys
+    only.
     """
     parsed = parse_key(one.key)
     assert isinstance(parsed, Dated)
@@ -150,9 +150,9 @@ def is_wanted(query: Query, names: Query, one: Packed) -> bool:
 
 @settings(max_examples=200, deadline=None)
 @given(queries())
-def test_find_is_a_filter_over_all_members(query: Query) -> None:
-    """Exactly the wanted members, each with its pack; the indexes of groups that may hold it are
-    read, once each, and nothing else is.
+def test_find_returns_exactly_the_matching_members(query: Query) -> None:
+    """Exactly the wanted members come with their packs; the indexes of possible groups are read
+    once each, and nothing else is read.
     """
     world, packed = make_packed_world()
     store = FaultyStore(world.store, nothing)
@@ -174,10 +174,8 @@ def test_find_is_a_filter_over_all_members(query: Query) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(queries())
-def test_threads_find_the_same(query: Query) -> None:
-    """The same packs with the same members in the same order, one after the other or side by
-    side.
-    """
+def test_find_with_threads_gives_the_same_result(query: Query) -> None:
+    """The same packs and members come in the same order, serially or in parallel."""
     world, _ = make_packed_world()
     with ThreadWorkers(readers=8) as threads:
         each: list[Workers] = [SerialWorkers(), threads]

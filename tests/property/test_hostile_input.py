@@ -35,9 +35,7 @@ PIECES = (
 
 @st.composite
 def mutated(draw: st.DrawFn, examples: tuple[bytes, ...]) -> bytes:
-    """What is written on a good day, with something done to it; of gzip, sometimes to what is
-    inside.
-    """
+    """Valid data, mutated; for gzip sometimes mutated inside."""
     data = draw(st.sampled_from(examples))
     is_inner = draw(st.booleans()) and data.startswith(b"\x1f\x8b\x08\0") and len(data) < 5000
     if is_inner:
@@ -67,16 +65,16 @@ def mutated(draw: st.DrawFn, examples: tuple[bytes, ...]) -> bytes:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_examples_keep_the_law(name: str) -> None:
-    """What is written on a good day is read, and so is each beginning of it."""
+def test_examples_obey_the_law(name: str) -> None:
+    """Valid data and each prefix of it obey the law."""
     for example in LAWS[name].examples:
         for end in {*range(0, len(example), max(1, len(example) // 200)), len(example)}:
             LAWS[name].check(example[:end])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_bytes_keep_the_law(name: str) -> None:
-    """Bytes of any kind, and what is nearly right."""
+def test_any_bytes_obey_the_law(name: str) -> None:
+    """Arbitrary bytes and nearly valid data obey the law."""
     law = LAWS[name]
 
     @given(data=st.one_of(st.binary(max_size=300), mutated(law.examples)))

@@ -21,8 +21,8 @@ SEED = int(os.environ.get("INFLATING_SEED", "1"))
 POOL = 200
 
 
-def test_mutated_members() -> None:
-    """Whatever became of a member."""
+def test_mutated_members_are_inflated_as_by_zlib() -> None:
+    """Every mutated member obeys the law."""
     random = Random(SEED)
     pool = [make_member(random) for _ in range(POOL)]
     accepted = 0
@@ -37,7 +37,7 @@ def test_mutated_members() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whole_members_are_taken_at_once(seed: int) -> None:
-    """The first try is worth making."""
+def test_whole_members_are_inflated_in_one_step(seed: int) -> None:
+    """The fast first attempt succeeds for whole members."""
     member = make_member(Random(seed))
     assert contents._inflate_at_once(member) == zlib.decompress(member, 31)

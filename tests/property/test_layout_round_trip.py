@@ -42,8 +42,8 @@ REGIONS = st.sampled_from(
 
 
 def _spellings(text: str, day: date, other: date) -> str:
-    """`text` with every writing of `day` in it replaced by the same writing of `other`, the long
-    ones first.
+    """`text` with each notation of `day` replaced by the same one of `other`, the long ones
+    first.
     """
     writings: tuple[Callable[[date], str], ...] = (
         lambda d: f"{d:year=%Y/month=%m/day=%d}/",
@@ -94,10 +94,10 @@ def test_a_key_gives_back_its_date_account_and_region(
     stem=st.sampled_from(["", "logs", "a/b/"]),
     separator=st.sampled_from("/-.T_x"),
 )
-def test_a_grammar_reads_what_it_spells(
+def test_a_grammar_reads_what_it_writes(
     grammar: DateGrammar, day: date, stem: str, separator: str
 ) -> None:
-    """read(spell(day)) == day, wherever it stands and whatever else than a digit follows."""
+    """read(spell(day)) == day, at any position and before anything but a digit."""
     for text in grammar.spell(day):
         read = grammar.read(f"{stem}{text}{separator}", len(stem))
         assert read is not None
@@ -113,11 +113,11 @@ def test_a_grammar_reads_what_it_spells(
     day=st.text("0123٣", min_size=1, max_size=2),
     behind=st.sampled_from(["", "/", "/x", "-x", "0/", "T10"]),
 )
-def test_a_grammar_spells_what_it_reads(
+def test_a_grammar_writes_what_it_reads(
     grammar: DateGrammar, year: int, month: str, day: str, behind: str
 ) -> None:
-    """Every text that a grammar reads as a day begins with one of that day's spellings: the
-    skip-scan looks for nothing else.
+    """Any text that a grammar reads as a day begins with a spelling of that day: the skip-scan
+    looks for nothing else.
     """
     between = {
         SLASHED: "/{}/",
@@ -139,7 +139,7 @@ def test_a_grammar_spells_what_it_reads(
 @settings(max_examples=2000, deadline=None)
 @given(st.text(max_size=60) | st.text(st.sampled_from("0123456789/-_.=AWSLogsE\n"), max_size=60))
 def test_every_key_has_an_answer(key: str) -> None:
-    """parse_key never raises, whatever text S3 allows as a key, and an unknown or a marker has its
+    """parse_key never raises for any key that S3 allows, and an unknown or a marker has its
     reason.
     """
     parsed = parse_key(key)

@@ -49,9 +49,7 @@ WRITINGS: tuple[Callable[[date], str], ...] = (
 
 @st.composite
 def packed_keys(draw: st.DrawFn, examples: st.SearchStrategy[dict[str, Any]] = ANY) -> str:
-    """A key of any layout, of few days, accounts and regions, so that two of them often begin
-    alike.
-    """
+    """A key of any layout, with few days, accounts and regions, so that two often begin alike."""
     example = draw(examples)
     key: str = example["key"].replace(example.get("account", "<none>"), "<account>")
     day = draw(DAYS)
@@ -65,8 +63,8 @@ def packed_keys(draw: st.DrawFn, examples: st.SearchStrategy[dict[str, Any]] = A
 
 @st.composite
 def globs_of(draw: st.DrawFn, key: str) -> str:
-    """A glob that matches the key: cut off anywhere, or with something in it left open, with or
-    without a bucket in front.
+    """A glob that matches the key: cut off anywhere or with a part left open, with or without a
+    bucket.
     """
     begin, end = sorted([draw(st.integers(0, len(key))), draw(st.integers(0, len(key)))])
     glob = draw(
@@ -86,9 +84,9 @@ def globs_of(draw: st.DrawFn, key: str) -> str:
 
 @settings(max_examples=1500, deadline=None)
 @given(st.data())
-def test_no_index_that_holds_a_wanted_key_is_ruled_out(data: st.DataObject) -> None:
-    """A key that matches a glob is in a group that may hold it, under names and in days that are
-    listed, whatever it was cut out of.
+def test_no_index_with_a_wanted_key_is_ruled_out(data: st.DataObject) -> None:
+    """A key that matches a glob is in a group that may hold it, with listed names and days,
+    whatever the glob was cut from.
     """
     same = st.just(data.draw(ANY))
     glob = data.draw(packed_keys(same).flatmap(globs_of))
@@ -135,9 +133,9 @@ FREE_KEYS: tuple[Callable[[date], str], ...] = (
 
 @settings(max_examples=1500, deadline=None)
 @given(st.data())
-def test_no_index_that_may_hold_a_free_key_is_ruled_out(data: st.DataObject) -> None:
-    """A free key lies in packs of a layout that was declared once: of any name but those that are
-    built in, and of any day. A glob finds it there at once, its own name at last.
+def test_no_index_that_may_have_a_free_key_is_ruled_out(data: st.DataObject) -> None:
+    """A free key is in packs of a formerly declared layout, with any name that is not built in and
+    any day. A glob finds it in the first search, its own name at the latest in the second.
     """
     key = data.draw(st.sampled_from(FREE_KEYS))(data.draw(DAYS))
     assert not isinstance(parse_key(key), Dated)
@@ -160,9 +158,11 @@ def test_no_index_that_may_hold_a_free_key_is_ruled_out(data: st.DataObject) -> 
 
 @settings(max_examples=500, deadline=None)
 @given(packed_keys(), st.integers(0, 18 * 24 * 60), st.integers(0, 3 * 24 * 60))
-def test_a_range_wants_what_overlaps_it(key: str, first_minute: int, minutes: int) -> None:
-    """A key is wanted where its hour, or else its day, has a moment in common with the range; then
-    its group is not ruled out.
+def test_a_range_matches_everything_that_overlaps_it(
+    key: str, first_minute: int, minutes: int
+) -> None:
+    """A key is wanted if its hour, or otherwise its day, overlaps the range; then its group is not
+    ruled out.
     """
     first = datetime(2019, 2, 27, tzinfo=UTC) + timedelta(minutes=first_minute)
     last = first + timedelta(minutes=minutes)

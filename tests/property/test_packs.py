@@ -165,9 +165,9 @@ def make_store(wanted: list[Wanted]) -> tuple[MemoryStore, list[Source], dict[Id
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
-def test_what_is_packed_comes_back(wanted: list[Wanted], limits: PackLimits) -> None:
-    """Every log object is in exactly one pack, comes back from it by ranges, byte for byte and with
-    its metadata, and the stored pack has the size and checksum that follow from its index.
+def test_everything_packed_comes_back(wanted: list[Wanted], limits: PackLimits) -> None:
+    """Every log object is in exactly one pack and comes back by ranges, byte for byte with its
+    metadata; the stored pack has the size and checksum that its index implies.
     """
     store, sources, by_identity = make_store(wanted)
     plans = plan_packs(GROUP, sources, TARGET, limits)
@@ -202,10 +202,8 @@ def test_what_is_packed_comes_back(wanted: list[Wanted], limits: PackLimits) -> 
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=10), LIMITS)
-def test_indexes_say_what_was_encoded(wanted: list[Wanted], limits: PackLimits) -> None:
-    """An index decodes to the very index that was encoded, beside the pack and out of its own
-    tail.
-    """
+def test_indexes_decode_to_what_was_encoded(wanted: list[Wanted], limits: PackLimits) -> None:
+    """The index stored next to the pack and the one in its tail both decode to the one encoded."""
     store, sources, _ = make_store(wanted)
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):
@@ -220,10 +218,10 @@ def test_indexes_say_what_was_encoded(wanted: list[Wanted], limits: PackLimits) 
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
-def test_gzip_packs_inflate_to_their_members_lines(
+def test_gzip_packs_inflate_to_the_lines_of_their_members(
     wanted: list[Wanted], limits: PackLimits
 ) -> None:
-    """zcat of a gzip pack is its members' texts, none joined to the next one's first line."""
+    """zcat of a gzip pack gives its members' texts, none joined to the next one's first line."""
     store, sources, by_identity = make_store(wanted)
     with tiny_limits():
         for plan in plan_packs(GROUP, sources, TARGET, limits):
@@ -235,8 +233,8 @@ def test_gzip_packs_inflate_to_their_members_lines(
 
 
 def has_damaged_copy(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> bool:
-    """What S3 copies unread may be damaged; the pack's readers stop there, which the format
-    says.
+    """An object that S3 copies unread may be damaged; the format states that the pack's readers
+    stop there.
     """
     return any(
         source.size_bytes >= COPY_MIN
@@ -247,7 +245,7 @@ def has_damaged_copy(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> boo
 
 
 def expected_text(plan: PackPlan, by_identity: dict[Identity, Wanted]) -> bytes:
-    """The model: written apart from the builder, from the words of the specification."""
+    """The model, written from the specification, independently of the builder."""
     small = [
         by_identity[source.identity] for source in plan.sources if source.size_bytes < COPY_MIN
     ]
@@ -290,7 +288,7 @@ def is_text(data: bytes) -> bool:
 
 
 def inflate(data: bytes) -> bytes | None:
-    """With the standard library's own reader of many members; None where it is not whole."""
+    """Inflate with the standard library's multi-member reader; None if not whole."""
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error):
@@ -304,8 +302,8 @@ def is_bomb(data: bytes, inflated: bytes) -> bool:
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=12), LIMITS)
 def test_tar_packs_are_tar_files(wanted: list[Wanted], limits: PackLimits) -> None:
-    """Python's tarfile reads a tar pack: the members' keys are its names, their bytes its files,
-    and the index is its last.
+    """Python's tarfile reads a tar pack: its names are the members' keys, its files their bytes,
+    and the last is the index.
     """
     store, sources, by_identity = make_store(wanted)
     with tiny_limits():
@@ -356,9 +354,9 @@ def test_plans_and_packs_are_always_the_same(
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=30), LIMITS)
-def test_packs_keep_their_limits(wanted: list[Wanted], limits: PackLimits) -> None:
-    """No pack has more members or more bytes than allowed, unless all are versions of one key,
-    which are never parted; and members are in order of key, then version.
+def test_packs_stay_within_their_limits(wanted: list[Wanted], limits: PackLimits) -> None:
+    """No pack exceeds the limits of members and bytes, unless all are versions of one key, which
+    are never parted; members are ordered by key, then version.
     """
     _, sources, _ = make_store(wanted)
     for plan in plan_packs(GROUP, sources, TARGET, limits):
@@ -386,9 +384,7 @@ GROUPS = st.builds(
 @RUNS
 @given(GROUPS, GROUPS, KEYS)
 def test_packs_of_different_groups_never_share_a_key(one: Group, two: Group, key: str) -> None:
-    """Neither a pack's key nor its folder belongs to two groups, even if their objects have the
-    same keys.
-    """
+    """No pack's key or folder belongs to two groups, even if their objects have the same keys."""
     plans = [
         plan_one(group, key, pack_format)
         for group in {one, two}
@@ -407,9 +403,9 @@ def plan_one(group: Group, key: str, kind: ContentKind) -> PackPlan:
 
 @RUNS
 @given(st.lists(WANTED, min_size=1, max_size=8), LIMITS)
-def test_no_encoding_is_left_out(wanted: list[Wanted], limits: PackLimits) -> None:
-    """A member's encoding is what its bytes demand: sealed where no reader may inflate it (damaged
-    gzip, gzip bombs, binary data), a block for text, else its own bytes.
+def test_each_member_gets_the_right_encoding(wanted: list[Wanted], limits: PackLimits) -> None:
+    """A member's bytes decide its encoding: sealed where no reader can inflate it (damaged gzip,
+    gzip bombs, binary data), a block for text, otherwise unchanged.
     """
     store, sources, by_identity = make_store(wanted)
     with tiny_limits():
@@ -453,7 +449,7 @@ def damage(data: bytes, how: str, position: int, bit: int) -> bytes:
     st.integers(0, 7),
     st.booleans(),
 )
-def test_any_damage_is_found_by_reading_back(
+def test_any_damage_is_found_by_reading_the_pack_back(
     wanted: list[Wanted],
     limits: PackLimits,
     which: str,
@@ -462,9 +458,9 @@ def test_any_damage_is_found_by_reading_back(
     bit: int,
     has_checksum: bool,
 ) -> None:
-    """Whatever byte of a pack or of its index is changed, lost or added, reading back finds it,
-    also where S3's checksum is that of the damage. Only in the index of a copy, which no tail
-    repeats, a change goes by that makes no difference: bytes of no use to gzip.
+    """Reading back finds any byte of a pack or its index that is changed, lost or added, even if
+    S3's checksum is that of the damage. Only a copy's index, which no tail repeats, may change
+    unnoticed in bytes that gzip ignores.
     """
     store, sources, _ = make_store(wanted)
     with tiny_limits():

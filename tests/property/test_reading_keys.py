@@ -40,7 +40,7 @@ DECOYS = (
 @settings(max_examples=15, deadline=None)
 @given(other=st.dates(date(2007, 1, 1), date(2098, 12, 31)), number=st.integers(0, 10**6))
 def test_a_decoy_in_front_never_changes_the_date(decoy: str, other: date, number: int) -> None:
-    """The key says the same as without it, or it is left alone."""
+    """The key gives the same date as without it, or is left alone."""
     example = EXAMPLES[number % len(EXAMPLES)]
     parsed = parse_key(decoy.format(other) + example["key"])
     if isinstance(parsed, Dated):
@@ -60,9 +60,9 @@ _OTHERS = {"{host}": "web1", "{*}": "x", "{account}": "123456789012", "{region}"
 
 @settings(max_examples=2000, deadline=None)
 @given(seed=st.integers(0, 2**48), day=st.dates(date(2006, 1, 1), date(2099, 12, 31)))
-def test_a_pattern_reads_what_was_built_from_it(seed: int, day: date) -> None:
-    """The date, the account and the Region come back; or two ways of reading are named; or a wide
-    declaration meets what is no log, or is certain already.
+def test_a_pattern_reads_keys_built_from_it(seed: int, day: date) -> None:
+    """The date, account and Region come back, unless the pattern has two readings, or a wide
+    declaration meets a key that is not a log or is already certain.
     """
     random = Random(seed)
     pieces = [(text, text) for text in random.choices(_TEXTS, k=random.randrange(1, 5))]
@@ -123,8 +123,8 @@ WIDE = (
     day=st.dates(date(2006, 1, 1), date(2099, 12, 31)),
     front=st.sampled_from(["", "a/", "x/y/", "logs-1/"]),
 )
-def test_what_is_no_log_is_in_no_plan(form: str, day: date, front: str) -> None:
-    """However wide the declarations are."""
+def test_objects_that_are_not_logs_are_never_planned(form: str, day: date, front: str) -> None:
+    """No declaration, however wide, changes that."""
     key = front + form.format(day)
     rows = [{"name": f"wide{number}", "pattern": text} for number, text in enumerate(WIDE)]
     assert not isinstance(parse_key(key), Dated)
@@ -137,7 +137,7 @@ def test_what_is_no_log_is_in_no_plan(form: str, day: date, front: str) -> None:
     text=st.text(st.sampled_from("{}YMDHhost*/-_.a0"), max_size=40),
 )
 def test_any_text_is_a_pattern_or_says_why_not(key: str, text: str) -> None:
-    """Nothing but PatternError is raised, and reading any key ends."""
+    """Only PatternError is raised, and reading any key ends."""
     try:
         layouts = BucketLayouts((DeclaredLayout("own", parse_pattern(text)),))
     except PatternError:

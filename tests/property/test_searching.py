@@ -52,7 +52,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A world that was packed, and how often a scan found what where."""
+    """A packed world, and how often a scan found each value where."""
 
     world: World
     places: dict[Term, Counter[Place]]
@@ -118,7 +118,7 @@ def read_members(world: World, pack_key: str, index: Index) -> Iterator[tuple[Me
 
 
 def check(searched: Searched, asked: Asked, expected: dict[Term, Counter[Place]]) -> None:
-    """Each value in each pack as often as the scan found it there, and the very members."""
+    """Each value has the scan's count in each pack, and the same members."""
     world = searched.world
     answer = look_up(world.store, SerialWorkers(), world.targets, asked)
     assert count_sighted(answer) == {
@@ -154,17 +154,17 @@ MANY = settings(deadline=None, max_examples=60)
 
 
 def draw_term(data: st.DataObject, searched: Searched, fields: list[Field]) -> Term:
-    """Of each field alike, however many values it has."""
+    """Draw each field with equal chance, however many values it has."""
     field = data.draw(st.sampled_from(fields))
     return data.draw(st.sampled_from(sorted(t for t in searched.places if t.field is field)))
 
 
 @MANY
 @given(data=st.data(), world=WORLDS, has_field=st.booleans())
-def test_a_value_is_found_where_a_scan_finds_it(
+def test_a_search_finds_the_same_values_as_a_scan(
     data: st.DataObject, world: tuple[int, bool], has_field: bool
 ) -> None:
-    """In all fields, too: the same text may be a name here and a host there."""
+    """A search in all fields is checked too: the same text may be both a name and a host."""
     searched = make_searched(world[0], is_merged=world[1])
     term = draw_term(data, searched, sorted({each.field for each in searched.places}))
     fields = [term.field] if has_field else list(Field)
@@ -180,7 +180,7 @@ def test_a_value_is_found_where_a_scan_finds_it(
 
 @MANY
 @given(data=st.data(), world=WORLDS)
-def test_what_begins_so_is_found_where_a_scan_finds_it(
+def test_a_prefix_search_finds_the_same_as_a_scan(
     data: st.DataObject, world: tuple[int, bool]
 ) -> None:
     searched = make_searched(world[0], is_merged=world[1])
@@ -195,7 +195,7 @@ def test_what_begins_so_is_found_where_a_scan_finds_it(
 
 @MANY
 @given(data=st.data(), world=WORLDS)
-def test_a_network_is_found_where_a_scan_finds_its_addresses(
+def test_a_network_search_finds_the_same_addresses_as_a_scan(
     data: st.DataObject, world: tuple[int, bool]
 ) -> None:
     searched = make_searched(world[0], is_merged=world[1])
@@ -209,8 +209,8 @@ def test_a_network_is_found_where_a_scan_finds_its_addresses(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_events_are_those_that_the_scan_counts(seed: int) -> None:
-    """Every address of the organisation, at once: as many events as there are with one."""
+def test_event_counts_match_a_scan(seed: int) -> None:
+    """A search for all addresses finds as many events as the scan finds with one."""
     searched = make_searched(seed, is_merged=True)
     world = searched.world
     asked = Asked([parse_wanted("0.0.0.0/0", [Field.ADDRESS])])

@@ -73,7 +73,7 @@ def sign_as_botocore(
 @given(KEYS, st.none() | TEXT, HEADERS, CREDENTIALS, MOMENTS, st.sampled_from(["GET", "HEAD"]))
 @example("//a/../b/./", "null", {}, Credentials("A", "s"), NOON, "GET")
 @example("a", "+/=&%?", {"if-match": '" two  spaces "'}, Credentials("A", "s", "t"), NOON, "HEAD")
-def test_a_signature_is_botocores(
+def test_a_signature_equals_botocores(
     key: str,
     version_id: str | None,
     headers: dict[str, str],
@@ -81,7 +81,7 @@ def test_a_signature_is_botocores(
     now: datetime,
     method: str,
 ) -> None:
-    """Every header that both send is the same, the signature among them."""
+    """Every header that both send is the same, including the signature."""
     path = f"/{encode_path(key)}"
     query = encode_query({} if version_id is None else {"versionId": version_id})
     url = f"https://{HOST}{path}{'?' if query else ''}{query}"
@@ -93,7 +93,7 @@ def test_a_signature_is_botocores(
 
 @pytest.fixture(scope="module")
 def ask() -> Callable[[dict[str, str]], str]:
-    """The URL that botocore would send a GET to. Nothing is sent."""
+    """The URL to which botocore would send a GET. Nothing is sent."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
@@ -124,18 +124,18 @@ def ask() -> Callable[[dict[str, str]], str]:
 @given(KEYS.filter(bool), st.none() | TEXT.filter(bool))
 @example("/a//b/../.", "a+b~c%20 =&")
 @example("~%+ \x00\r\n", None)
-def test_a_url_is_botocores(
+def test_a_url_equals_botocores(
     ask: Callable[[dict[str, str]], str], key: str, version_id: str | None
 ) -> None:
-    """What botocore would ask for, byte for byte."""
+    """The URL is botocore's, byte for byte."""
     version = {} if version_id is None else {"VersionId": version_id}
     query = "" if version_id is None else "?" + encode_query({"versionId": version_id})
     assert ask({"Key": key, **version}) == f"http://127.0.0.1:1/b/{encode_path(key)}{query}"
 
 
 @given(KEYS)
-def test_a_path_is_the_key(key: str) -> None:
-    """No two keys have the same, and it holds nothing that a URL cannot hold."""
+def test_each_key_has_its_own_valid_path(key: str) -> None:
+    """Different keys have different paths, and a path has only characters that a URL allows."""
     path = encode_path(key)
     assert unquote_to_bytes(path) == key.encode()
     assert path.isascii()
@@ -143,7 +143,7 @@ def test_a_path_is_the_key(key: str) -> None:
     assert path.isprintable()
 
 
-def test_a_key_that_is_no_unicode() -> None:
+def test_a_key_that_is_not_unicode_is_refused() -> None:
     """It is refused, and not sent as another one."""
     with pytest.raises(UnicodeEncodeError):
         encode_path("a\udcff")
@@ -151,7 +151,7 @@ def test_a_key_that_is_no_unicode() -> None:
 
 @dataclass
 class Changing:
-    """Credentials that are others each time that they are asked for."""
+    """Credentials that differ at each request for them."""
 
     asked: int = 0
     given: list[ReadOnlyCredentials] = field(default_factory=list)
@@ -187,9 +187,9 @@ NEARLY_MIDNIGHT = datetime(2026, 12, 31, 23, 59, 50, tzinfo=UTC)
 @example([10, 5, 30])
 @example([15, -10, 1])
 @example([3_600, -3_600])
-def test_the_moment_decides(steps: list[int]) -> None:
-    """Whatever the clock does, also backwards, over midnight and into another year: each signature
-    is of its own day, by credentials that botocore gave within CREDENTIALS_SECONDS.
+def test_each_signature_matches_its_moment(steps: list[int]) -> None:
+    """The clock may go backwards, over midnight or into another year: each signature is of its own
+    day, with credentials that botocore gave within CREDENTIALS_SECONDS.
     """
     credentials, now, asked_at = Changing(), NEARLY_MIDNIGHT, dict[int, datetime]()
     signer = Signer(credentials, REGION, "s3")
@@ -204,8 +204,8 @@ def test_the_moment_decides(steps: list[int]) -> None:
         assert abs(age) <= timedelta(seconds=CREDENTIALS_SECONDS)
 
 
-def test_credentials_are_asked_for_anew() -> None:
-    """Not for each request, and never later than CREDENTIALS_SECONDS after the last time."""
+def test_credentials_are_refreshed_in_time() -> None:
+    """They are fetched not for each request, but at least every CREDENTIALS_SECONDS."""
     credentials = Changing()
     signer = Signer(credentials, REGION, "s3")
     asked = []
@@ -215,8 +215,8 @@ def test_credentials_are_asked_for_anew() -> None:
     assert asked == [1, 1, 1, 2, 2]
 
 
-def test_a_token_that_is_gone_is_not_sent() -> None:
-    """Credentials with a session token may be followed by some without."""
+def test_an_expired_session_token_is_not_sent() -> None:
+    """Credentials without a session token may follow some with one."""
     given = [ReadOnlyCredentials("A", "s", "t", None), ReadOnlyCredentials("A", "s", None, None)]
 
     class Losing:

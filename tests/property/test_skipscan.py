@@ -80,7 +80,7 @@ PATTERNS = (
 
 
 def any_reader(random: Random) -> Reader:
-    """Often without declared layouts, or with a few of them."""
+    """A reader, often without declared layouts, or with a few of them."""
     chosen = random.sample(PATTERNS, random.choice((0, 0, 1, 1, 2, 3)))
     declared = (
         DeclaredLayout(
@@ -98,7 +98,7 @@ def scan(
     page_size: int,
     skip_prefixes: tuple[str, ...] = (),
 ) -> tuple[list[str], int]:
-    """What is seen, in pages as S3 gives them, and how many pages it took."""
+    """The keys seen, in pages as S3 gives them, and the number of pages."""
     seen, pages, begin = [], 0, 0
     while True:
         page = keys[begin : begin + page_size]
@@ -118,9 +118,9 @@ def any_window(random: Random) -> DateWindow:
 
 @laws(1500)
 @given(seed=SEEDS, page_size=st.integers(3, 50))
-def test_the_scan_finds_exactly_the_windows_keys(seed: int, page_size: int) -> None:
-    """All keys dated in the window are seen, each once, and never with more pages than a full
-    listing takes.
+def test_the_scan_finds_exactly_the_keys_of_the_window(seed: int, page_size: int) -> None:
+    """All keys dated in the window are seen once each, in no more pages than a full listing
+    takes.
     """
     random = Random(seed)
     reader, keys, window = any_reader(random), bucket(random), any_window(random)
@@ -135,9 +135,9 @@ DAYS_BEFORE = (*range(8), 30, 100, 365, 400)
 
 @laws(4000)
 @given(seed=SEEDS)
-def test_no_jump_passes_over_a_dated_key_of_the_window(seed: int) -> None:
-    """Between a key and where the scan goes on behind it stands no key of any window's date,
-    whatever their kinship.
+def test_no_jump_skips_a_dated_key_of_the_window(seed: int) -> None:
+    """No key dated in any window lies between a key and the scan's next start after it, whatever
+    beginnings they share.
     """
     random = Random(seed)
     reader, keys = any_reader(random), sorted(set(family(random, 12)))
@@ -156,9 +156,9 @@ def test_no_jump_passes_over_a_dated_key_of_the_window(seed: int) -> None:
 
 @laws(3000)
 @given(seed=SEEDS)
-def test_a_jump_goes_forward(seed: int) -> None:
-    """What next_start returns sorts behind the last key as S3 sorts, by UTF-8 bytes, and is short
-    enough for a key.
+def test_a_jump_moves_forward(seed: int) -> None:
+    """next_start returns a text that sorts after the last key in S3's order of UTF-8 bytes and is
+    short enough for a key.
     """
     random = Random(seed)
     reader = any_reader(random)
@@ -171,9 +171,9 @@ def test_a_jump_goes_forward(seed: int) -> None:
 
 @laws(4000)
 @given(seed=SEEDS)
-def test_a_position_binds_all_keys_of_its_scope(seed: int) -> None:
-    """Keys that begin with a position's scope have their date at its place, in its grammar, or
-    none.
+def test_a_position_applies_to_all_keys_of_its_scope(seed: int) -> None:
+    """Keys that begin with a position's scope have their date in its place and grammar, or
+    no date.
     """
     random = Random(seed)
     reader = any_reader(random)
@@ -211,12 +211,8 @@ def _in_scope(key: str, position: DatePosition) -> bool:
     page_size=st.integers(3, 50),
     prefix=st.sampled_from(["packs/", "logs", "AWSLogs/", "2", "o-abcd123456/"]),
 )
-def test_own_prefixes_are_jumped_over_and_nothing_else(
-    seed: int, page_size: int, prefix: str
-) -> None:
-    """With prefixes to skip, every key of the window that does not begin with one is still seen,
-    each once.
-    """
+def test_only_own_prefixes_are_skipped(seed: int, page_size: int, prefix: str) -> None:
+    """With prefixes to skip, every other key of the window is still seen, each once."""
     random = Random(seed)
     reader, keys, window = any_reader(random), bucket(random), any_window(random)
     keys = sorted({*keys, *(f"{prefix}{number}" for number in range(random.randrange(60)))})
@@ -272,10 +268,10 @@ _DATE = st.sampled_from(
     second="2025-04-03-10-11-12-",
     behind="0123456789ABCDEF",
 )
-def test_any_two_neighbours_obey_the_law(
+def test_two_neighbouring_keys_obey_the_law(
     stem: str, front: str, year: str, first: str, second: str, behind: str
 ) -> None:
-    """As above, with free texts around the year, which hypothesis can make small."""
+    """This repeats the law with free texts around the year, which hypothesis can shrink."""
     last_key, wanted = f"{stem}{front}{year}{first}", f"{stem}{front}{year}{second}{behind}"
     reader = _WITHOUT_DECLARED
     day = reader.date_of(wanted)
@@ -494,7 +490,7 @@ def any_end(random: Random, day: date) -> str:
 
 
 def any_day(random: Random) -> date:
-    """Often at the ends of years and months, mostly in two neighbouring years."""
+    """A day, often at the end of a year or month, mostly in two adjacent years."""
     near = random.choice(
         (
             date(2024, 12, 31),
@@ -511,7 +507,7 @@ def any_day(random: Random) -> date:
 
 
 def any_key(random: Random) -> str:
-    """A stem, a date as somebody writes dates, an end; or a soup of pieces."""
+    """A stem, a date in a common notation and an end; or a mix of pieces."""
     if random.random() < 0.3:
         return soup(random)
     return _stem(random) + _date_and_end(random)
@@ -522,8 +518,8 @@ def soup(random: Random) -> str:
 
 
 def relative(random: Random, key: str) -> str:
-    """A key that begins as `key` does: cut anywhere, mostly in or near its digits, and gone on with
-    otherwise.
+    """A key with the same beginning as `key`: cut anywhere, mostly in or near its digits, then
+    continued differently.
     """
     end = random.randrange(len(key) + 1)
     return key[:end] + random.choice((soup, _date_and_end, _digit, any_key))(random)
@@ -538,7 +534,7 @@ def family(random: Random, size: int) -> list[str]:
 
 
 def bucket(random: Random) -> list[str]:
-    """Stems with many days each, and noise of all kinds between them; in key order, each once."""
+    """Stems with many days each, and noise of all kinds between them; sorted, without repeats."""
     keys: set[str] = set()
     for _ in range(random.randrange(1, 6)):
         keys.update(_series(random))

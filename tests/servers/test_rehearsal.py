@@ -94,7 +94,7 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
 
 
 @pytest.mark.server
-def test_it_passes_or_names_what_is_lacking(rehearsal: Rehearsal) -> None:
+def test_a_rehearsal_passes_or_names_what_is_missing(rehearsal: Rehearsal) -> None:
     result = rehearsal.result
     lacking = {each.name for each in PROMISES if is_unsafe(each, result.answers[each.name])}
     assert lacking == LACKS[rehearsal.name]
@@ -106,13 +106,13 @@ def test_it_passes_or_names_what_is_lacking(rehearsal: Rehearsal) -> None:
 
 
 @pytest.mark.server
-def test_nothing_stays(rehearsal: Rehearsal) -> None:
+def test_nothing_is_left_behind(rehearsal: Rehearsal) -> None:
     assert rehearsal.result.places.left == []
     assert rehearsal.buckets == []
 
 
 @pytest.mark.server
-def test_the_page_says_what_is_seen(rehearsal: Rehearsal) -> None:
+def test_the_page_matches_what_is_seen(rehearsal: Rehearsal) -> None:
     """Each gives the same answers again. If one differs, `make servers` writes the page anew."""
     title = KINDS[rehearsal.name].title
     (written,) = [each for each in SEEN["servers"] if each["title"] == title]

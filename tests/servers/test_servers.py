@@ -21,7 +21,7 @@ SEEN: dict[str, Any] = json.loads(command.SEEN.read_text(encoding="utf-8"))
 ALL_KEPT = {promise.name: Answer(Seen.KEPT) for promise in PROMISES}
 
 
-def test_every_server_was_asked_for_every_promise() -> None:
+def test_every_server_was_asked_about_every_promise() -> None:
     """The page has no gaps; a server that was not available is named."""
     titles = [each["title"] for each in SEEN["servers"]]
     assert sorted([*titles, *SEEN["absent"]]) == sorted(kind.title for kind in KINDS.values())
@@ -29,14 +29,14 @@ def test_every_server_was_asked_for_every_promise() -> None:
         assert list(each["promises"]) == [promise.name for promise in PROMISES]
 
 
-def test_nothing_was_lost_anywhere() -> None:
+def test_no_server_lost_a_log() -> None:
     """Whatever a server keeps, it lost no log of the day."""
     days = [day for each in SEEN["servers"] for day in each["days"].values()]
     assert days
     assert {day["lost"] for day in days} == {0}
 
 
-def test_pins_are_what_was_asked() -> None:
+def test_pinned_versions_match_the_page() -> None:
     """The versions on the page are the installed ones."""
     folder = Path(command.__file__).parent
     versions = {each["title"]: each["version"] for each in SEEN["servers"]}
@@ -58,19 +58,19 @@ def test_pins_are_what_was_asked() -> None:
         ((), 1, False),
     ],
 )
-def test_only_safety_decides(broken: tuple[str, ...], lost: int, *, is_safe: bool) -> None:
+def test_only_unsafe_answers_decide(broken: tuple[str, ...], lost: int, *, is_safe: bool) -> None:
     """Extra requests, or a command that ends with an error, are no reason for exit code 1."""
     answers = ALL_KEPT | dict.fromkeys(broken, Answer(Seen.BROKEN, "it did"))
     assert Asked("S3", answers=answers, days={"one": Day(lost=lost)}).is_safe is is_safe
 
 
-def test_what_is_refused_is_safe() -> None:
+def test_a_refused_request_is_safe() -> None:
     answers = ALL_KEPT | {"delete-if-etag": Answer(Seen.REFUSED, "DeleteObjects: NotImplemented")}
     assert Asked("S3", answers=answers).is_safe
 
 
 @pytest.mark.server
-def test_any_endpoint_can_be_asked(
+def test_any_endpoint_can_be_tested(
     embedded_s3: EmbeddedS3,
     embedded_settings: ClientSettings,
     monkeypatch: pytest.MonkeyPatch,
@@ -96,7 +96,7 @@ def test_any_endpoint_can_be_asked(
 
 
 @pytest.mark.server
-def test_a_bucket_with_objects_is_not_packed(
+def test_a_bucket_with_objects_is_left_alone(
     embedded_s3: EmbeddedS3,
     embedded_settings: ClientSettings,
     monkeypatch: pytest.MonkeyPatch,

@@ -68,7 +68,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         yield Stack(opened.enter_context(make_cloud(world, monkeypatch)), capsys)
 
 
-def test_nights_do_not_end_what_history_has_found(stack: Stack) -> None:
+def test_nightly_runs_do_not_end_an_alarm_from_history(stack: Stack) -> None:
     """Later windows and nights have no information about March, and do not report 0."""
     found = stack.history()
     assert [found[name][-1] for name in ALARMS] == [1, 1]  # the last of five windows
@@ -77,7 +77,7 @@ def test_nights_do_not_end_what_history_has_found(stack: Stack) -> None:
     assert (night["ObjectsRetained"], night["ObjectsLeftBehind"]) == ([0], [0])
 
 
-def test_the_alarm_ends_once_it_is_gone(stack: Stack) -> None:
+def test_an_alarm_ends_when_its_cause_is_resolved(stack: Stack) -> None:
     """When a run has deleted the object, and not when the reason disappears."""
     stack.history()
     stack.store.release("trail", trail_key(1, day=MARCH))
@@ -87,7 +87,7 @@ def test_the_alarm_ends_once_it_is_gone(stack: Stack) -> None:
     assert [stack.night()[name] for name in ALARMS] == [[0], [0]]
 
 
-def test_a_run_that_is_broken_off_resolves_nothing(stack: Stack) -> None:
+def test_an_aborted_run_resolves_nothing(stack: Stack) -> None:
     """It did not see the retained object, because it had too many objects to touch any."""
     stack.history()
     stack.store.release("trail", trail_key(1, day=MARCH))
@@ -113,20 +113,22 @@ def test_a_run_that_is_broken_off_resolves_nothing(stack: Stack) -> None:
     ],
     ids=str,
 )
-def test_what_counts_as_a_night(given: dict[str, Any], *, counts: bool, stack: Stack) -> None:
+def test_only_a_full_nightly_run_counts_as_a_night(
+    given: dict[str, Any], *, counts: bool, stack: Stack
+) -> None:
     """All buckets, all days of a night, and actually done."""
     stack.store.release("trail", trail_key(1, day=MARCH))
     assert stack.night(**given).get("NightsDone") == ([1] if counts else None)
 
 
-def test_history_is_no_night(stack: Stack) -> None:
+def test_a_history_does_not_count_as_a_night(stack: Stack) -> None:
     """However many windows it has."""
     stack.store.release("trail", trail_key(1, day=MARCH))
     found = stack.history()
     assert (len(found["RunSeconds"]), found.get("NightsDone")) == (5, None)
 
 
-def test_a_night_that_failed_is_none(stack: Stack) -> None:
+def test_a_failed_night_does_not_count_as_a_night(stack: Stack) -> None:
     """Part of it still has to be done."""
     stack.cloud.world.put("logs", flow_key("1.log"), b"line\n")
     stack.store.retain("logs", flow_key("1.log"))

@@ -26,7 +26,7 @@ def run(site: Trails, cloud: Cloud, name: str) -> None:
 
 
 @pytest.mark.parametrize("in_place", [False, True])
-def test_keys_are_kept(in_place: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_public_keys_are_kept(in_place: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the template's roles, in the destination bucket or in the log bucket's own folder; a
     second run changes nothing.
     """
@@ -47,7 +47,7 @@ def test_keys_are_kept(in_place: bool, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("in_place", [False, True])
-def test_a_region_that_refuses_fails_nothing(
+def test_a_refusing_region_does_not_fail_the_run(
     in_place: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The roles may record and read which Region refuses; the execution ends well."""
@@ -75,7 +75,7 @@ def test_a_region_that_refuses_fails_nothing(
     assert told == [f"public keys of CloudTrail in {closed}"]
 
 
-def test_keys_that_cannot_be_had_fail_the_run_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_public_keys_fail_the_run_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is packed and deleted, and the execution fails naming the Regions whose keys are
     missing, so that someone is told.
     """

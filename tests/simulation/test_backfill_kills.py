@@ -79,7 +79,7 @@ def test_two_workers_on_one_window_lose_nothing() -> None:
         assert left_in_place(world) == [], number
 
 
-def test_a_stopped_worker_keeps_nobody_waiting() -> None:
+def test_a_stopped_workers_window_is_free_immediately() -> None:
     """A window stopped in an orderly way is free immediately."""
     world, stopped = three_windows(), Runs(stops_in=2)
     state = backfill(world, "first", runs=stopped)
@@ -92,7 +92,7 @@ def test_a_stopped_worker_keeps_nobody_waiting() -> None:
 
 
 @pytest.mark.parametrize("skew_hours", [-30, 0, 30])
-def test_a_wrong_clock_takes_no_window_from_a_worker_that_is_alive(skew_hours: int) -> None:
+def test_a_wrong_clock_takes_no_window_from_a_running_worker(skew_hours: int) -> None:
     """A claim is as old as S3 says: while the other worker beats, the window is its own, and soon
     after its last beat it is not.
     """

@@ -66,7 +66,7 @@ def write_late(world: World) -> None:
         ("Suspended", write_again),
     ],
 )
-def test_what_is_written_meanwhile_is_not_lost(versioning: str | None, event: Event) -> None:
+def test_objects_written_during_a_run_are_not_lost(versioning: str | None, event: Event) -> None:
     """Whatever arrives or is overwritten between two calls of a run survives it, and the next run
     packs it.
     """
@@ -91,7 +91,7 @@ def happens_at(at: int, event: Callable[[], object]) -> Decide:
     return decide
 
 
-def test_a_key_that_is_deleted_meanwhile_stays_deleted() -> None:
+def test_a_key_deleted_during_a_run_stays_deleted() -> None:
     """A delete marker that someone sets during a run is never removed, at whatever call it is
     set.
     """
@@ -106,7 +106,7 @@ def test_a_key_that_is_deleted_meanwhile_stays_deleted() -> None:
         assert find_losses(world) == [], calls[at]
 
 
-def test_what_is_locked_meanwhile_is_packed_and_stays() -> None:
+def test_objects_locked_during_a_run_are_packed_and_stay() -> None:
     """Object Lock at any call: the object is packed or already gone; if it stays, this run and the
     next report it.
     """
@@ -136,7 +136,7 @@ def is_there(world: World, key: str) -> bool:
     return bool(world.store.list_objects("logs", prefix=key).objects)
 
 
-def test_the_readers_view_of_a_key_never_goes_back() -> None:
+def test_readers_never_see_an_older_version() -> None:
     """While the versions of a key are deleted one by one, a reader of the key sees the newest or
     nothing, never an older one.
     """

@@ -102,9 +102,7 @@ def told_discards(world: World) -> bool:
 @pytest.mark.parametrize("hours", [0, 26], ids=["at once", "a day later"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", CHOSEN, ids=str)
-def test_a_killed_run_leaves_a_chain_that_verifies(
-    scenario: Scenario, *, after: bool, hours: int
-) -> None:
+def test_a_killed_run_leaves_a_valid_chain(scenario: Scenario, *, after: bool, hours: int) -> None:
     """Wherever it dies, the chain is intact then and after the next run, and is true."""
     undisturbed = scenario.build()
     _, calls = run_recorded_faulty(undisturbed, "run", nothing)
@@ -130,7 +128,7 @@ def test_a_killed_run_leaves_a_chain_that_verifies(
 
 
 @pytest.mark.parametrize("number", range(0, 40, 2))
-def test_two_runs_at_once_leave_both_their_records(number: int) -> None:
+def test_two_simultaneous_runs_both_leave_records(number: int) -> None:
     """A whole run takes place between two calls of another one: one chain, with a record of
     each.
     """
@@ -154,7 +152,7 @@ def test_two_runs_at_once_leave_both_their_records(number: int) -> None:
 @pytest.mark.parametrize(
     "scenario", [found for found in CHOSEN if found.name in ("versioned", "in_place")], ids=str
 )
-def test_a_finish_that_is_called_again_leaves_one_record(
+def test_a_repeated_finish_leaves_one_record(
     scenario: Scenario, clouds: MakeCloud, *, after: bool
 ) -> None:
     """Whichever request FinishFunction dies at, the execution has one record in each chain, and the
@@ -183,7 +181,7 @@ def closings_of(world: World) -> int:
     return sum(record.kind is RecordKind.CLOSING for record in records_of(world))
 
 
-def test_the_state_machine_records_what_a_run_in_one_process_does(clouds: MakeCloud) -> None:
+def test_the_state_machine_records_the_same_as_a_single_process(clouds: MakeCloud) -> None:
     """The same totals and packs, whoever did it; a dry run leaves no record."""
     alone, world = CHOSEN[0].build(), CHOSEN[0].build()
     run_recorded(alone, "alone")

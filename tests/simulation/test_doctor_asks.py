@@ -93,7 +93,9 @@ def clouds(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeCloud]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_whatever_a_run_asks_for_is_simulated(scenario: Scenario, clouds: MakeCloud) -> None:
+def test_every_permission_that_a_run_needs_is_simulated(
+    scenario: Scenario, clouds: MakeCloud
+) -> None:
     """By the same action, on the same bucket and folder."""
     world = scenario.build()
     expected = simulated_places(world)
@@ -107,7 +109,7 @@ def test_whatever_a_run_asks_for_is_simulated(scenario: Scenario, clouds: MakeCl
     assert {f"{target.root}{folder}" for target in world.targets for folder in wanted} <= folders
 
 
-def test_keeping_public_keys_is_simulated() -> None:
+def test_permissions_for_keeping_public_keys_are_simulated() -> None:
     """Where they are written, and read if they already exist."""
     trails, needs = Trails(), set[Need]()
     world, last = trails.world, trails.world.clock.now()

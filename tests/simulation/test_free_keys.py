@@ -41,7 +41,7 @@ def test_free_logs_are_of_their_day_once_they_are_declared(name: str) -> None:
         assert isinstance(BUILT_IN.read(key), Unknown)
 
 
-def test_what_is_no_log_would_be_taken_for_one() -> None:
+def test_objects_that_are_not_logs_look_like_logs() -> None:
     """It is not a log, in its own folder and in a declared one where its key matches the pattern;
     most of its kinds name a day.
     """
@@ -55,7 +55,7 @@ def test_what_is_no_log_would_be_taken_for_one() -> None:
     assert len(dated) > len(keys) / 2
 
 
-def test_decoys_would_be_taken_for_logs() -> None:
+def test_decoys_look_like_logs() -> None:
     """No layout matches them, and most of them name the day somewhere."""
     keys = decoy_keys(7)
     assert {type(DECLARED.read(key)) for key in keys} == {Unknown}
@@ -64,13 +64,13 @@ def test_decoys_would_be_taken_for_logs() -> None:
 
 
 @pytest.mark.parametrize("key", [vended_key(7), firehose_key(7)])
-def test_some_need_no_declaration(key: str) -> None:
+def test_some_free_keys_need_no_declaration(key: str) -> None:
     found = BUILT_IN.read(key)
     assert isinstance(found, Dated)
     assert found.facts.date == DAY
 
 
-def test_the_worlds_have_all_of_it() -> None:
+def test_the_random_worlds_contain_every_kind_of_key() -> None:
     """Every kind is delivered in some seed, with and without declarations, and both outcomes occur
     for kinds that depend on them.
     """

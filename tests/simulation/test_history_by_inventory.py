@@ -87,7 +87,7 @@ def test_history_by_an_inventory(file_format: Format, clouds: MakeCloud) -> None
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_history_by_an_inventory_dies_anywhere(clouds: MakeCloud, *, after: bool) -> None:
+def test_a_history_by_inventory_survives_a_dead_function(clouds: MakeCloud, *, after: bool) -> None:
     """A function that dies at any request is called again; in the end everything is done, and each
     log object once.
     """
@@ -103,7 +103,7 @@ def test_history_by_an_inventory_dies_anywhere(clouds: MakeCloud, *, after: bool
         assert set(count_copies(killed).values()) == {1}
 
 
-def test_half_an_inventory_is_none(clouds: MakeCloud) -> None:
+def test_an_incomplete_inventory_is_refused(clouds: MakeCloud) -> None:
     """A damaged file, or one whose sorting left nothing: no window is begun."""
     world, given = main_logs_with_inventory()
     key = find_inventory(world.store, given["inventory"]).manifest.files[1].key
@@ -135,7 +135,7 @@ def test_half_an_inventory_is_none(clouds: MakeCloud) -> None:
         ({"start_date": "2025-04-05", "end_date": "2025-04-05"}, ""),
     ],
 )
-def test_what_history_by_an_inventory_refuses(
+def test_unsuitable_inventories_are_refused(
     changes: dict[str, str], said: str, clouds: MakeCloud
 ) -> None:
     """Before anything is begun, with a text that says why; a day that the inventory covers only in
@@ -181,9 +181,7 @@ def test_what_history_by_an_inventory_refuses(
         },
     ],
 )
-def test_a_run_takes_only_windows_that_were_sorted(
-    given: dict[str, Any], clouds: MakeCloud
-) -> None:
+def test_a_run_only_takes_sorted_windows(given: dict[str, Any], clouds: MakeCloud) -> None:
     """Only windows made by a history: an unsorted window would look empty."""
     world, history = main_logs_with_inventory()
     cloud = clouds(world)

@@ -519,7 +519,7 @@ def policies_of(stage: Stage, case: Case, *, looks: bool = False) -> Policies:
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_a_stage_may_do_what_it_asks_for_and_nothing_else(
+def test_a_stage_has_exactly_the_permissions_it_needs(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No call of any world's run is refused under exactly the stage's policy, and every action in

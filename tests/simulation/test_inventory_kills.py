@@ -31,7 +31,7 @@ def packs_of(world: World) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", MENDABLE, ids=str)
-def test_a_killed_run_is_mended(scenario: Scenario, *, after: bool) -> None:
+def test_a_killed_run_is_repaired(scenario: Scenario, *, after: bool) -> None:
     """Nothing is lost wherever it dies, and a second run by the inventory, which is outdated by
     then, ends in the same state.
     """

@@ -35,7 +35,7 @@ def build(versioning: str | None) -> World:
     ids=["bb", "ba", "ab", "aa"],
 )
 @pytest.mark.parametrize("versioning", ["Enabled", None], ids=["versioned", "unversioned"])
-def test_two_kills_in_a_row(versioning: str | None, after: tuple[bool, bool]) -> None:
+def test_two_kills_in_a_row_lose_nothing(versioning: str | None, after: tuple[bool, bool]) -> None:
     """Wherever two runs in a row die, before or after the call, nothing is lost, and the third
     finishes.
     """

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_undisturbed_run_loses_nothing_and_is_done(scenario: Scenario) -> None:
+def test_an_undisturbed_run_packs_everything(scenario: Scenario) -> None:
     """Without any fault, everything that can be packed is in exactly one pack, none of it is left,
     and a further run writes nothing.
     """
@@ -37,7 +37,7 @@ def test_undisturbed_run_loses_nothing_and_is_done(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_a_killed_run_is_mended_by_the_next_one(scenario: Scenario, *, after: bool) -> None:
+def test_the_next_run_repairs_a_killed_run(scenario: Scenario, *, after: bool) -> None:
     """Wherever a run dies, nothing is lost, and the next run ends in the same state as an
     undisturbed run, except for the terms of a pack if it died after writing that pack's index.
     """

@@ -72,7 +72,7 @@ def fail_account(called: str, payload: Any) -> None:
         raise StateError("AccessDenied")
 
 
-def test_a_night_ends_with_its_terms_in_tables(clouds: MakeCloud) -> None:
+def test_a_night_merges_its_terms_into_tables(clouds: MakeCloud) -> None:
     """Each pack with terms is in one table, and the execution reports how many there were."""
     world = two_halves()
     output = clouds(world).run()
@@ -82,7 +82,7 @@ def test_a_night_ends_with_its_terms_in_tables(clouds: MakeCloud) -> None:
     assert output["packs"] == 2, "the run's own numbers are there as well"
 
 
-def test_a_run_that_failed_is_merged_too_and_fails_as_it_did(clouds: MakeCloud) -> None:
+def test_a_failed_run_is_merged_and_keeps_its_error(clouds: MakeCloud) -> None:
     """What it packed can be searched; its error is its own, not one of merging."""
     world = two_halves()
     cloud = clouds(world)
@@ -96,9 +96,7 @@ def test_a_run_that_failed_is_merged_too_and_fails_as_it_did(clouds: MakeCloud) 
 
 
 @pytest.mark.parametrize("error", ["AccessDenied", "Runtime.OutOfMemory", "Lambda.Unknown"])
-def test_merging_that_fails_fails_no_run_and_the_next_one_merges(
-    error: str, clouds: MakeCloud
-) -> None:
+def test_a_failed_merge_is_made_up_for_by_the_next_run(error: str, clouds: MakeCloud) -> None:
     """The night succeeds and says so; the next one, which packs nothing, merges what was left."""
     world = two_halves()
     cloud = clouds(world)
@@ -118,7 +116,7 @@ def test_merging_that_fails_fails_no_run_and_the_next_one_merges(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_merge_that_dies_goes_on_where_it_was(clouds: MakeCloud, *, after: bool) -> None:
+def test_a_merge_that_dies_is_resumed(clouds: MakeCloud, *, after: bool) -> None:
     """At whichever request the function dies, it is called again, each pack is in one table in the
     end, and the night succeeds.
     """
@@ -136,9 +134,7 @@ def test_a_merge_that_dies_goes_on_where_it_was(clouds: MakeCloud, *, after: boo
         assert sorted(covered(world)) == sorted(with_terms(world)), undisturbed.calls[number]
 
 
-def test_what_does_not_fit_into_a_call_goes_into_another(
-    clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_merge_can_take_several_calls(clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that runs out of time after a table says that there is more to do; another call does
     it.
     """
@@ -160,7 +156,7 @@ def test_what_does_not_fit_into_a_call_goes_into_another(
     assert sorted(covered(world)) == sorted(with_terms(world))
 
 
-def test_a_merge_that_gets_nowhere_ends(clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merge_without_progress_ends(clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """If not even one table fits into a call, it fails after being retried, and the night
     does not.
     """
@@ -176,7 +172,7 @@ def test_a_merge_that_gets_nowhere_ends(clouds: MakeCloud, monkeypatch: pytest.M
     assert cloud.invocations.count(MERGE) == 4
 
 
-def test_terms_that_cannot_be_read_are_told_and_the_rest_is_merged(clouds: MakeCloud) -> None:
+def test_unreadable_terms_are_reported_and_the_rest_is_merged(clouds: MakeCloud) -> None:
     """The function fails, which triggers its alarm, and names them; the night succeeds."""
     world = two_halves()
     cloud = clouds(world)
@@ -213,7 +209,7 @@ def fail_merging(called: str, _payload: Any) -> None:
         raise StateError("AccessDenied")
 
 
-def test_without_search_nothing_is_looked_at(clouds: MakeCloud) -> None:
+def test_without_search_the_function_does_nothing(clouds: MakeCloud) -> None:
     """With Search = off the function sends no request to the destination."""
     world = two_halves()
     group = world.rules.group
@@ -226,7 +222,7 @@ def test_without_search_nothing_is_looked_at(clouds: MakeCloud) -> None:
     ] == []
 
 
-def test_a_history_is_merged_once_for_all_its_windows(clouds: MakeCloud) -> None:
+def test_a_history_is_merged_once(clouds: MakeCloud) -> None:
     """Each window is a run that merges nothing; after the last of them a month is one table."""
     world = make_history()
     cloud = clouds(world)
@@ -236,7 +232,7 @@ def test_a_history_is_merged_once_for_all_its_windows(clouds: MakeCloud) -> None
     assert sorted(covered(world)) == sorted(with_terms(world))
 
 
-def test_a_history_of_which_a_window_failed_is_merged_as_far_as_it_came(clouds: MakeCloud) -> None:
+def test_a_failed_history_is_merged_as_far_as_it_got(clouds: MakeCloud) -> None:
     """It fails because of its window and not because of its terms, whether these are merged
     or not.
     """
@@ -259,7 +255,7 @@ def test_a_history_of_which_a_window_failed_is_merged_as_far_as_it_came(clouds: 
 
 
 @pytest.mark.parametrize("history", ["history", 7, "2025-04-05/../x"])
-def test_a_run_is_a_window_of_a_run_or_of_none(history: Any, clouds: MakeCloud) -> None:
+def test_an_invalid_window_is_refused(history: Any, clouds: MakeCloud) -> None:
     """The input that a history passes to its windows is checked like any other."""
     with pytest.raises(StateError, match=r"SettingsError.*history = .*: expected the name of the"):
         clouds(two_halves()).run({"history": history})

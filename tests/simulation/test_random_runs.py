@@ -15,7 +15,7 @@ simulated = cache(simulate)
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_AT_ONCE))
-def test_every_invariant_holds(first: int) -> None:
+def test_every_invariant_is_kept(first: int) -> None:
     """Whatever fails, dies, gives wrong answers or happens outside: no original is lost, nothing
     else is deleted, and calm runs repair everything.
     """
@@ -30,7 +30,7 @@ def test_every_invariant_holds(first: int) -> None:
         )
 
 
-def test_a_seed_tells_the_same_story_each_time() -> None:
+def test_a_seed_always_gives_the_same_run() -> None:
     """The same seed gives the same world, storm and calls, so a failure can be repeated."""
     for seed in range(30):
         first, second = simulate(seed), simulate(seed)
@@ -41,7 +41,7 @@ def test_a_seed_tells_the_same_story_each_time() -> None:
         )
 
 
-def test_the_storms_are_storms() -> None:
+def test_every_kind_of_fault_occurs() -> None:
     """Every kind of fault occurs in some seed: a simulation without faults would prove nothing."""
     seen: set[str] = set()
     for seed in range(SEEDS):

@@ -79,7 +79,7 @@ def put_in_roles(
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_the_job_works_under_the_templates_roles(scenario: Scenario, clouds: MakeCloud) -> None:
+def test_every_function_works_under_its_own_role(scenario: Scenario, clouds: MakeCloud) -> None:
     """Each function does the same under its own role as without any restrictions."""
     free, world = scenario.build(), scenario.build()
     expected = run_all(clouds(free))
@@ -94,7 +94,7 @@ def test_the_job_works_under_the_templates_roles(scenario: Scenario, clouds: Mak
     [found for found in SCENARIOS if found.name in ("unversioned", "in_place", "copied_alone")],
     ids=str,
 )
-def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) -> None:
+def test_missing_objects_are_not_taken_for_refusals(scenario: Scenario, clouds: MakeCloud) -> None:
     """Under its role a function also recovers where a task died: S3 tells it that something is
     missing.
     """
@@ -114,7 +114,7 @@ def test_what_is_missing_is_no_refusal(scenario: Scenario, clouds: MakeCloud) ->
 @pytest.mark.parametrize(
     "scenario", [found for found in SCENARIOS if found.name != "in_place"], ids=str
 )
-def test_a_key_policy_that_names_the_output_is_enough(
+def test_a_key_policy_for_the_output_roles_is_sufficient(
     scenario: Scenario, clouds: MakeCloud
 ) -> None:
     """Whoever reads or writes packs, indexes or records is in `TargetKeyRoleArns` and may use the
@@ -128,7 +128,7 @@ def test_a_key_policy_that_names_the_output_is_enough(
     assert find_losses(world) == []
 
 
-def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeCloud) -> None:
+def test_history_by_inventory_works_under_the_templates_roles(clouds: MakeCloud) -> None:
     """If the inventory is named in the parameters, the functions that use it may read it; if not,
     they may not, and nothing is begun.
     """
@@ -156,7 +156,7 @@ def test_history_by_an_inventory_works_under_the_templates_roles(clouds: MakeClo
 
 @pytest.mark.parametrize("dies_in", ["DeleteFunction", "FinishFunction"])
 @pytest.mark.parametrize("name", ["versioned", "unversioned", "in_place", "discarding"])
-def test_the_next_run_tells_of_one_that_died_under_the_templates_roles(
+def test_the_next_run_records_a_dead_run_under_the_templates_roles(
     name: str, dies_in: str, clouds: MakeCloud
 ) -> None:
     """Its execution was aborted, and it has no closing record."""
@@ -199,7 +199,7 @@ def test_a_bucket_of_another_account_is_not_touched(scenario: Scenario, clouds: 
             assert after == before
 
 
-def test_a_bucket_of_another_account_that_is_named_is_used(clouds: MakeCloud) -> None:
+def test_a_named_bucket_of_another_account_is_used(clouds: MakeCloud) -> None:
     """Exactly like one in the stack's own account."""
     world = SCENARIOS[0].build()
     source = [*world.rules.main_buckets, *world.rules.other_buckets][0]
@@ -210,7 +210,7 @@ def test_a_bucket_of_another_account_that_is_named_is_used(clouds: MakeCloud) ->
     assert find_losses(world) == []
 
 
-def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:
+def test_a_vanished_log_object_is_not_a_refusal(clouds: MakeCloud) -> None:
     """Gone between listing and reading, or between verifying and deleting: neither is an error
     under the roles.
     """
@@ -234,7 +234,7 @@ def test_a_log_object_that_vanished_is_no_refusal(clouds: MakeCloud) -> None:
             assert left_in_place(world) == []
 
 
-def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
+def test_every_permission_of_a_role_is_used(clouds: MakeCloud) -> None:
     """All scenarios together use every S3 action of every function of a run, except those that need
     a disturbance.
     """
@@ -273,7 +273,7 @@ def test_no_role_holds_what_is_not_used(clouds: MakeCloud) -> None:
         ("ListFunction", "s3:ListBucket"),
     ],
 )
-def test_a_missing_permission_is_found(function: str, action: str, clouds: MakeCloud) -> None:
+def test_a_missing_permission_fails_the_run(function: str, action: str, clouds: MakeCloud) -> None:
     """Without one action of one role the run fails: the simulation really uses the template.
     Nothing is lost.
     """

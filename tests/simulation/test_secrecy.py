@@ -154,7 +154,7 @@ def firsts(calls: list[tuple[str, Call]]) -> dict[tuple[object, ...], int]:
     return found
 
 
-def test_foreign_errors_do_not_take_their_text_along(clouds: MakeCloud, watch: Watch) -> None:
+def test_foreign_error_texts_do_not_leak(clouds: MakeCloud, watch: Watch) -> None:
     """Whatever request of whatever function ends in an error that is not ours: the error that
     leaves the function is ours, and has neither a cause nor a context.
     """
@@ -181,7 +181,7 @@ def raise_at(at: int, error: Exception) -> Callable[[int, Call], Fault | None]:
     return lambda number, _call: Fault(before=error) if number == at else None
 
 
-def test_what_cannot_be_read_is_not_quoted(clouds: MakeCloud, watch: Watch) -> None:
+def test_unreadable_data_is_not_quoted(clouds: MakeCloud, watch: Watch) -> None:
     """Whatever a function reads is replaced by something else that contains the secret."""
     world, given = history()
     cloud = clouds(world)
@@ -202,7 +202,7 @@ def test_what_cannot_be_read_is_not_quoted(clouds: MakeCloud, watch: Watch) -> N
             assert leaks == [], (where, garbage, [str(error) for error in disturbed.raised])
 
 
-def test_one_value_that_is_wrong_is_not_quoted(clouds: MakeCloud, watch: Watch) -> None:
+def test_a_single_wrong_value_is_not_quoted(clouds: MakeCloud, watch: Watch) -> None:
     """An index, a custody record, a work item or a sorted file is valid except for one value, which
     is the secret. (An inventory is checked before it is read.)
     """
@@ -271,7 +271,7 @@ def alter_at(at: int, alter: Callable[[bytes], bytes]) -> Callable[[int, Call], 
 
 
 @pytest.mark.parametrize("error", FOREIGN, ids=lambda make: type(make()).__name__)
-def test_the_hourly_function_keeps_to_it_too(
+def test_the_hourly_function_does_not_leak_either(
     error: Callable[[], Exception], watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not part of a state machine, and its errors only reach its own log."""

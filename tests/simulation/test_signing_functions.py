@@ -44,7 +44,7 @@ def test_a_run_signs_its_record(cloud: Cloud) -> None:
     assert signing == {"FinishFunction"}
 
 
-def test_an_end_that_is_called_again_signs_once(cloud: Cloud) -> None:
+def test_a_repeated_finish_signs_once(cloud: Cloud) -> None:
     """The function dies right after signing."""
     died: list[Call] = []
 
@@ -61,7 +61,7 @@ def test_an_end_that_is_called_again_signs_once(cloud: Cloud) -> None:
     assert (walked.findings, walked.proven.after, walked.proven.signatures) == ([], 0, 1)
 
 
-def test_an_end_that_cannot_sign_fails(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finish_that_cannot_sign_fails(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is packed, the originals are deleted, and the next run signs for both."""
     monkeypatch.setenv("LOG_AGGREGATOR_SIGN_WITH", "no-such-key.pem")
     assert run_all(cloud) == "RunFailed"

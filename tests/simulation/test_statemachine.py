@@ -96,7 +96,9 @@ def run_all(cloud: Cloud) -> str:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: MakeCloud) -> None:
+def test_the_stack_packs_the_same_as_a_single_process(
+    scenario: Scenario, clouds: MakeCloud
+) -> None:
     """Keys and bytes of packs, indexes, terms and tables, and everything left in place, are the
     same; so are the counts of the result.
     """
@@ -115,7 +117,7 @@ def test_it_does_what_a_run_in_one_process_does(scenario: Scenario, clouds: Make
     assert objects["listed"] == expected.selection.listed
 
 
-def test_what_is_no_log_stays(clouds: MakeCloud) -> None:
+def test_objects_that_are_not_logs_stay(clouds: MakeCloud) -> None:
     """Declared logs are packed and deleted by the declarations in their file; a manifest next to
     them, in a declared folder, and a decoy stay.
     """
@@ -182,7 +184,9 @@ def test_a_killed_function_loses_nothing(
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_a_function_called_again_while_it_still_runs(scenario: Scenario, clouds: MakeCloud) -> None:
+def test_a_function_called_twice_at_once_changes_nothing(
+    scenario: Scenario, clouds: MakeCloud
+) -> None:
     """A second call of a function starts at whichever request of the first and finishes before it:
     the execution ends as if nothing had happened.
     """
@@ -243,7 +247,7 @@ def begin(world: World, payload: Any) -> None:
 @pytest.mark.parametrize(
     "function", ["ListFunction", "CombineFunction", "VerifyFunction", "DeleteFunction"]
 )
-def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(
+def test_a_function_that_always_dies_fails_the_run_and_keeps_originals(
     function: str, death: str, calls: int, clouds: MakeCloud
 ) -> None:
     """One half of the logs cannot be processed: the other half is, and the execution fails, names
@@ -275,7 +279,7 @@ def test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals(
 
 
 @pytest.mark.parametrize("function", ["PlanFunction", "ListFunction"], ids=["a state", "an item"])
-def test_a_death_for_memory_is_told_as_that(function: str, clouds: MakeCloud) -> None:
+def test_a_death_by_memory_is_reported_as_one(function: str, clouds: MakeCloud) -> None:
     """Also for a state of the machine itself: nothing is packed then, and the run's result says
     what to do.
     """
@@ -297,7 +301,7 @@ def test_a_death_for_memory_is_told_as_that(function: str, clouds: MakeCloud) ->
     assert all("more memory: CombineMemorySize" in failure["advice"] for failure in failures)
 
 
-def test_what_fails_for_good_is_not_tried_again(clouds: MakeCloud) -> None:
+def test_permanent_errors_are_not_retried(clouds: MakeCloud) -> None:
     """Permanent errors are raised once."""
     world = two_halves()
     cloud = clouds(world)
@@ -324,7 +328,7 @@ def test_a_missing_bucket_does_not_stop_the_others(clouds: MakeCloud) -> None:
     ]
 
 
-def test_too_much_is_not_touched(clouds: MakeCloud) -> None:
+def test_a_run_over_the_limit_touches_nothing(clouds: MakeCloud) -> None:
     """Above objects_max the execution fails before anything is written, and says what to do."""
     world = two_halves(objects_max=2)
     before = stored(world)
@@ -335,7 +339,7 @@ def test_too_much_is_not_touched(clouds: MakeCloud) -> None:
     assert stored(world) == before
 
 
-def test_a_dry_run_says_what_would_be_done(clouds: MakeCloud) -> None:
+def test_a_dry_run_reports_what_would_be_done(clouds: MakeCloud) -> None:
     """It lists and plans, writes nothing outside its own folder, and the result says how much there
     is to do.
     """
@@ -349,7 +353,7 @@ def test_a_dry_run_says_what_would_be_done(clouds: MakeCloud) -> None:
     assert "CombineFunction" not in cloud.invocations
 
 
-def test_a_listing_that_died_leaves_nothing_to_the_next(clouds: MakeCloud) -> None:
+def test_a_listing_that_died_is_listed_again(clouds: MakeCloud) -> None:
     """A listing dies after writing its work items and before returning. The next call lists again:
     logs that arrived meanwhile are packed too.
     """
@@ -371,7 +375,7 @@ def test_a_listing_that_died_leaves_nothing_to_the_next(clouds: MakeCloud) -> No
     assert left_in_place(world) == []
 
 
-def test_requests_are_counted_over_all_functions(clouds: MakeCloud) -> None:
+def test_requests_of_all_functions_are_counted(clouds: MakeCloud) -> None:
     """The result's requests are those that were made, except for a few to the run's own folder."""
     world = two_halves()
     cloud = clouds(world)
@@ -383,13 +387,13 @@ def test_requests_are_counted_over_all_functions(clouds: MakeCloud) -> None:
     assert counted["ListObjectVersions"] == made["ListObjectVersions"] > 0
 
 
-def test_nothing_to_do_succeeds(clouds: MakeCloud) -> None:
+def test_a_day_without_logs_succeeds(clouds: MakeCloud) -> None:
     """A day without logs is not a failure."""
     world = make_world()
     assert clouds(world).run()["packs"] == 0
 
 
-def test_only_the_named_bucket_and_day(clouds: MakeCloud) -> None:
+def test_only_the_requested_bucket_and_day_are_processed(clouds: MakeCloud) -> None:
     """`date` and `bucket_name` narrow a run; a bucket that the stack does not name is refused."""
     world = two_halves()
     cloud = clouds(world)
@@ -401,7 +405,7 @@ def test_only_the_named_bucket_and_day(clouds: MakeCloud) -> None:
         cloud.run({"day": "2025-04-03"})
 
 
-def test_what_goes_between_list_and_combine(clouds: MakeCloud) -> None:
+def test_an_object_replaced_after_listing_stays(clouds: MakeCloud) -> None:
     """A log object replaced after listing stays for the next run; the listed one is in no pack."""
     world = make_world(versioning=None)
     world.put("logs", flow_key("a.log"), b"one\n")
@@ -419,7 +423,7 @@ def test_what_goes_between_list_and_combine(clouds: MakeCloud) -> None:
     assert find_losses(world) == []
 
 
-def test_deletion_needs_the_word_of_verification(clouds: MakeCloud) -> None:
+def test_deletion_requires_verification(clouds: MakeCloud) -> None:
     """Called without verification, the deleting function fails and deletes nothing."""
     world = make_world()
     world.put("logs", flow_key("a.log"), b"one\n")
@@ -439,7 +443,7 @@ def test_deletion_needs_the_word_of_verification(clouds: MakeCloud) -> None:
     assert len(left_in_place(world)) == 1
 
 
-def test_deletion_does_not_believe_its_input(clouds: MakeCloud) -> None:
+def test_deletion_verifies_the_pack_again(clouds: MakeCloud) -> None:
     """A pack damaged after verification keeps its originals."""
     world = make_world()
     for number in range(2):
@@ -456,7 +460,7 @@ def test_deletion_does_not_believe_its_input(clouds: MakeCloud) -> None:
     assert len(left_in_place(world)) == 2
 
 
-def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
+def test_a_history_runs_in_windows_and_can_be_resumed(clouds: MakeCloud) -> None:
     """Each window is a separate run; one that fails is named, the others are done, and a second
     start does what is left.
     """
@@ -494,7 +498,7 @@ def test_history_in_windows_and_again(clouds: MakeCloud) -> None:
 
 
 @pytest.mark.parametrize("failing", [(), ("2010-02-03",)], ids=["all done", "one failed"])
-def test_history_of_all_days_that_s3_has_seen(
+def test_a_history_of_every_day_of_s3_fits(
     failing: tuple[str, ...], clouds: MakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long the range and however short its windows, what is passed from state to state fits

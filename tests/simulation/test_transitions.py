@@ -12,7 +12,7 @@ from tests.support.cloud import make_cloud
 from tests.support.statemachine import load_definition
 
 
-def test_a_run_enters_the_states_that_are_billed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_enters_the_states_that_are_charged_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once through the definition, plus the states of each child that a map starts; its start,
     which is also billed, is not a state.
     """

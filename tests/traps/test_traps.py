@@ -59,10 +59,10 @@ def errors_of(result: RunResult) -> list[str]:
 
 
 @pytest.mark.parametrize("storage_class", ["STANDARD", "GLACIER_IR"])
-def test_one_copy_of_five_fails(storage_class: str) -> None:
-    """One copy of five fails (over 5 GiB, Glacier class, KMS, tags, expired meanwhile): it returned
-    an error status and went on to delete all five originals. Here the one stays, is reported, and
-    the four others are safe.
+def test_one_of_five_copies_fails(storage_class: str) -> None:
+    """One copy of five fails (over 5 GiB, Glacier class, KMS, tags, expired meanwhile): the other
+    aggregator returned an error status and then deleted all five originals. Here the one stays and
+    is reported, and the other four are safe.
     """
     world = trail_world(4)
     world.put("logs", trail_key(4), document(4), storage_class=storage_class)
@@ -74,9 +74,9 @@ def test_one_copy_of_five_fails(storage_class: str) -> None:
 
 
 def test_same_base_names() -> None:
-    """`2025-04-03/task-1/{app,db,web}/000000.gz`: copied by base name, two of three overwritten,
-    originals deleted. Here all three are members under their full keys, packed and copied alone
-    alike.
+    """`2025-04-03/task-1/{app,db,web}/000000.gz`: the other aggregator copied by base name,
+    overwrote two of three, and deleted the originals. Here all three are members under their full
+    keys, whether packed or copied alone.
     """
     for limits in (PackLimits(), PackLimits(copy_alone_bytes_min=1)):
         world = make_world(
@@ -90,9 +90,8 @@ def test_same_base_names() -> None:
 
 
 def test_late_files_for_a_day_that_is_done() -> None:
-    """Two late files for a day that is done, date run again: same target key, the day's pack was
-    replaced by the two late files. Here they make a second pack, and the first is the same object
-    as before.
+    """Two late files for a finished day, date run again: with the same target key, they replaced
+    the day's pack. Here they make a second pack, and the first is untouched.
     """
     world = trail_world(5)
     world.run()
@@ -107,7 +106,7 @@ def test_late_files_for_a_day_that_is_done() -> None:
     assert (find_losses(world), left_in_place(world), len(packs_of(world))) == ([], [], 2)
 
 
-def test_deletion_interrupted() -> None:
+def test_an_interrupted_deletion_is_finished() -> None:
     """Deletion interrupted after 27 of 40, date run again: the pack went from 40 records to 13, and
     the source was empty. Here the pack keeps its 40 records, and the second run only deletes the
     other 13.
@@ -129,9 +128,9 @@ def test_deletion_interrupted() -> None:
     assert (find_losses(world), left_in_place(world), len(count_copies(world))) == ([], [], 40)
 
 
-def test_started_twice() -> None:
-    """Combine started twice 50 ms apart (a retry while the first still runs): a shared scratch key,
-    records lost and doubled. Here the second finds the pack there, and every record is in it once.
+def test_combine_started_twice_packs_once() -> None:
+    """Combine started twice 50 ms apart (a retry while the first still runs): a shared scratch key
+    lost and doubled records. Here the second finds the pack, and every record is in it once.
     """
     world = trail_world(5)
 
@@ -148,9 +147,9 @@ def test_started_twice() -> None:
     )
 
 
-def test_combine_dies_and_is_retried() -> None:
+def test_a_dead_combine_is_retried() -> None:
     """The combine step dies and is retried from its marker: records doubled, no error. Here there
-    is no marker, and a retry from any point holds every record once.
+    is no marker, and a retry from any point has every record once.
     """
     _, calls = trail_world(5).run_faulty(nothing)
     for at in range(len(calls)):
@@ -180,8 +179,9 @@ def test_a_new_version_between_combine_and_delete() -> None:
 
 
 def test_plain_text_beside_gzip() -> None:
-    """Plain text beside gzip; a text file without a final newline: not gzip any more, readers stop
-    at the first member, two lines fused. Here the pack inflates to whole lines of all of them.
+    """Plain text next to gzip, and a text file without a final newline: the result was not gzip,
+    readers stopped at the first member, and two lines fused. Here the pack inflates to whole lines
+    of all of them.
     """
     world = make_world()
     for number, data in enumerate(
@@ -207,8 +207,8 @@ def test_plain_text_beside_gzip() -> None:
 
 
 def test_four_parquet_files() -> None:
-    """Four parquet files: one file in which readers see 10 of 40 rows, wrong ones. Here each is a
-    file of its own in a tar.
+    """Four parquet files: they became one file in which readers see 10 of 40 rows, wrong ones. Here
+    each is a separate file in a tar.
     """
     world = make_world()
     files = {
@@ -228,9 +228,9 @@ def test_four_parquet_files() -> None:
     assert found == files
 
 
-def test_digests_keep_their_signature() -> None:
-    """CloudTrail digests: the user metadata with the signature was lost, validation impossible for
-    ever. Here it is in the index.
+def test_digests_keep_their_signatures() -> None:
+    """CloudTrail digests: the user metadata with the signature was lost, and validation impossible
+    forever. Here it is in the index.
     """
     world = make_world()
     metadata = {"signature": "ab" * 256, "signature-algorithm": "SHA256withRSA"}
@@ -240,9 +240,9 @@ def test_digests_keep_their_signature() -> None:
     assert (dict(member.metadata), data, left_in_place(world)) == (metadata, document(1), [])
 
 
-def test_an_account_that_only_has_logs_in_an_unwanted_region() -> None:
-    """An account that only has logs in an unwanted region: an empty final range, the whole day
-    stopped, later accounts and all auxiliary buckets unprocessed. Here it is passed over.
+def test_an_account_with_logs_only_in_an_unwanted_region() -> None:
+    """An account with logs only in an unwanted region: an empty final range stopped the whole day,
+    with later accounts and all auxiliary buckets unprocessed. Here it is skipped.
     """
     clock = SteppingClock()
     store = MemoryStore(clock=clock)
@@ -262,8 +262,8 @@ def test_an_account_that_only_has_logs_in_an_unwanted_region() -> None:
     assert [source.key for source in left_in_place(world)] == [trail_key(1, region="us-east-1")]
 
 
-def test_one_groups_copy_fails() -> None:
-    """One group's copy fails: no other group is processed, and the next day does not come back to
+def test_a_failed_group_does_not_stop_the_others() -> None:
+    """One group's copy fails: no other group was processed, and the next day did not return to
     them. Here the others are done, and the next run (whose window reaches back) finishes the one.
     """
     world = trail_world(2)
@@ -284,9 +284,10 @@ def test_one_groups_copy_fails() -> None:
 
 
 @pytest.mark.parametrize("what", ["listing", "deleting", "per key"])
-def test_access_denied(what: str) -> None:
-    """AccessDenied on listing versions or on deleting; per-key delete errors: printed, counted as
-    success, originals stay for ever. Here the run fails, says so, and comes back to them.
+def test_access_denied_fails_the_run(what: str) -> None:
+    """AccessDenied on listing versions or on deleting, and per-key delete errors: they were printed
+    and counted as success, and originals stayed forever. Here the run fails, says so, and returns
+    to them.
     """
     world = trail_world(2)
     denied = AccessDenied("no", code="AccessDenied")
@@ -313,9 +314,10 @@ def test_access_denied(what: str) -> None:
     assert left_in_place(world) == []
 
 
-def test_delete_killed_again_and_again() -> None:
-    """Delete killed after 400 of 500 list calls, retried twice: starts over each time, nothing ever
-    deleted. Here each attempt deletes a batch before it dies, and the next one goes on behind it.
+def test_a_repeatedly_killed_delete_makes_progress() -> None:
+    """Delete killed after 400 of 500 list calls, retried twice: it started over each time and
+    deleted nothing. Here each attempt deletes a batch before it dies, and the next continues after
+    it.
     """
     world = trail_world(2500)
 
@@ -341,8 +343,9 @@ def test_delete_killed_again_and_again() -> None:
 
 
 def test_no_common_destination_bucket() -> None:
-    """No common destination bucket (in place): crashes at once, and its own packs would match the
-    date filter and be eaten. Here packs stay apart, and a second run finds nothing to do.
+    """No common destination bucket (in place): the other aggregator crashed immediately, and its
+    own packs would match the date filter and be consumed. Here packs stay apart, and a second run
+    finds nothing to do.
     """
     clock = SteppingClock()
     store = MemoryStore(clock=clock)
@@ -355,9 +358,9 @@ def test_no_common_destination_bucket() -> None:
     assert (again.groups, writes_of(calls)) == ([], [])
 
 
-def test_a_log_that_arrives_after_the_run() -> None:
-    """A log that arrives after the nightly run: never touched again. Here the next night's window
-    reaches back to it.
+def test_a_late_log_is_picked_up() -> None:
+    """A log that arrives after the nightly run was never touched again. Here the next night's
+    window reaches back to it.
     """
     world = trail_world(2)
     world.run()
@@ -367,9 +370,9 @@ def test_a_log_that_arrives_after_the_run() -> None:
     assert (find_losses(world), left_in_place(world)) == ([], [])
 
 
-def test_many_keys_of_other_days() -> None:
-    """200,000 keys in a bucket, any dates: all listed into memory (1.6 KB a key), out of memory at
-    256 MB. Here keys of other days are neither listed nor held.
+def test_keys_of_other_days_take_no_memory() -> None:
+    """200,000 keys in a bucket, any dates: all were listed into memory (1.6 KB a key), which ran
+    out at 256 MB. Here keys of other days are neither listed nor held.
     """
     store = MemoryStore(page_size=100)
     world = make_world(store=store, versioning=None)
@@ -393,10 +396,10 @@ def test_many_keys_of_other_days() -> None:
     assert peak < 1_600 * 28 * 300 / 4
 
 
-def test_the_name_of_the_days_pack() -> None:
-    """The name of the day's pack differs with the set of files (`..T0.gz`, `.._CloudTrail_eu.gz`, a
-    full file name): readers cannot compute it. Here folder and beginning follow from bucket, log
-    type, account and day.
+def test_the_folder_of_a_days_packs_can_be_computed() -> None:
+    """The name of the day's pack differed with the set of files (`..T0.gz`, `.._CloudTrail_eu.gz`,
+    a full file name): readers could not compute it. Here folder and beginning follow from bucket,
+    log type, account and day.
     """
     for numbers in ((1,), (1, 2), (5,)):
         world = make_world()

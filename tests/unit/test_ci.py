@@ -30,8 +30,10 @@ PARTS = [
 
 
 @pytest.mark.parametrize("failing", ["", "test", "mutants", "e2e"])
-def test_all_parts_run_up_to_the_first_that_fails(tmp_path: Path, failing: str) -> None:
-    """Its exit code is the whole's, and what ran is timed at the end, whatever became of it."""
+def test_parts_run_until_the_first_failure(tmp_path: Path, failing: str) -> None:
+    """The exit code is that of the whole, and all parts that ran are timed at the end, whatever
+    their result.
+    """
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     (tmp_path / "make").write_text(MAKE)

@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 def instructions() -> Iterator[tuple[str, str]]:
-    """With their continuation lines, without comments."""
+    """Join continuation lines and drop comments."""
     lines = re.sub(r"^#.*\n", "", TEXT, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
     for line in filter(None, lines):
         name, _, words = line.partition(" ")
@@ -37,8 +37,10 @@ def test_every_line_is_an_instruction() -> None:
     assert LINES[0][0] == "FROM"
 
 
-def test_what_is_copied_is_there() -> None:
-    """And is not left out by .dockerignore; what a stage gives another one has made."""
+def test_copied_files_exist() -> None:
+    """The source exists and is not excluded by .dockerignore; copies between stages name files made
+    there.
+    """
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     stages = {words.split(" AS ")[1] for words in words_of("FROM") if " AS " in words}
     for words in words_of("COPY"):
@@ -51,21 +53,21 @@ def test_what_is_copied_is_there() -> None:
             assert f"!{source}" in ignored
 
 
-def test_what_a_wheel_needs_is_copied() -> None:
-    """Before it is built."""
+def test_files_needed_by_a_wheel_are_copied() -> None:
+    """It is copied before the wheel is built."""
     copied = " ".join(words_of("COPY")).split()
     assert {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], "src"} <= set(copied)
 
 
-def test_the_python_is_one_that_is_supported() -> None:
-    """The same in each stage, named by its version."""
+def test_the_python_version_is_supported() -> None:
+    """Each stage has the same Python, named by its version."""
     (image,) = {words.split(" AS ")[0] for words in words_of("FROM")}
     found = re.fullmatch(r"docker\.io/library/python:(3\.\d+)-slim", image)
     assert found
     assert f"Programming Language :: Python :: {found[1]}" in PROJECT["classifiers"]
 
 
-def test_it_is_the_command_and_nobody_is_root() -> None:
+def test_the_image_runs_the_command_without_root() -> None:
     (entry,) = words_of("ENTRYPOINT")
     assert json.loads(entry) == list(PROJECT["scripts"])
     assert json.loads(words_of("CMD")[0]) == ["--help"]
@@ -78,7 +80,7 @@ def test_it_is_the_command_and_nobody_is_root() -> None:
 
 
 @pytest.mark.parametrize("words", words_of("RUN"))
-def test_what_is_run_can_be_split_into_words(words: str) -> None:
+def test_commands_can_be_split_into_words(words: str) -> None:
     """Quotes are closed, and every step must succeed."""
     assert ";" not in shlex.split(words)
     assert "|" not in shlex.split(words)

@@ -92,7 +92,7 @@ def test_reference_pages_are_up_to_date(name: str, text: str) -> None:
     )
 
 
-def test_no_reference_page_is_left_over() -> None:
+def test_no_outdated_reference_page_is_left() -> None:
     """docs/reference holds generated pages, and those that are written by hand."""
     assert {page.name for page in (ROOT / "docs" / "reference").iterdir()} == {
         *GENERATOR.make_pages(),
@@ -115,7 +115,9 @@ def test_pictures_are_up_to_date(name: str, text: str) -> None:
 
 
 def test_pictures_show_everything() -> None:
-    """Every state of both machines, every function, and every text of it inside of the picture."""
+    """The pictures have every state of both machines and every function, and all texts are
+    inside.
+    """
     pictures = {name: ET.fromstring(text) for name, text in PICTURES.make_pictures().items()}
     texts = {
         name: [element.text or "" for element in picture.iter(f"{SVG}text")]
@@ -139,10 +141,8 @@ def test_pictures_show_everything() -> None:
             assert 0 <= float(element.attrib["y"]) <= height, element.text
 
 
-def test_boxes_of_pictures_do_not_cut_each_other() -> None:
-    """Of two boxes one holds the other, or they have nothing in common; so nothing lies over
-    anything else.
-    """
+def test_boxes_in_pictures_do_not_overlap() -> None:
+    """Two boxes are nested or disjoint, so nothing covers anything else."""
     for name, text in PICTURES.make_pictures().items():
         boxes = [
             tuple(float(box.attrib[side]) for side in ("x", "y", "width", "height"))
@@ -158,7 +158,7 @@ def test_boxes_of_pictures_do_not_cut_each_other() -> None:
 
 
 @pytest.mark.parametrize("page", WITH_LINKS, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     """Every relative link points to a file or folder that exists, and its anchor to a heading
     there.
     """
@@ -188,7 +188,7 @@ def find_linked_files(page: Path) -> set[Path]:
 
 
 def test_every_command_in_an_example_exists() -> None:
-    """What the pages tell to type is a command of this program, with options that it has."""
+    """Each command that the pages show exists, with the options shown."""
     examples = [
         (page.name, line)
         for page in PAGES
@@ -206,7 +206,7 @@ def test_every_command_in_an_example_exists() -> None:
 
 
 def test_an_example_with_an_unknown_option_is_caught() -> None:
-    """The check above sees an option, a command and a missing argument that are wrong."""
+    """The check above notices a wrong option, a wrong command and a missing argument."""
     for words in (
         ["run", "--no-such-option"],
         ["no-such-command"],
@@ -218,8 +218,8 @@ def test_an_example_with_an_unknown_option_is_caught() -> None:
 
 
 def test_the_example_settings_can_be_read() -> None:
-    """aggregator.toml.example is a valid file, also with every line that is commented out, and
-    names every setting.
+    """aggregator.toml.example is valid, also with every comment line enabled, and names every
+    setting.
     """
     given = read_settings(EXAMPLE, {})
     assert given.keep_originals_days == 14
@@ -232,10 +232,8 @@ def test_the_example_settings_can_be_read() -> None:
     assert [layout.name for layout in settings.layouts.declared] == ["nginx", "sessions"]
 
 
-def test_what_the_example_shows_as_defaults_are_defaults() -> None:
-    """A line of the example that is commented out shows the default, unless it is a name of
-    somebody's own.
-    """
+def test_defaults_in_the_example_are_real_defaults() -> None:
+    """A commented line of the example shows the default, unless it is a user's own name."""
     own = {
         "kms_key_id",
         "search_kms_key_id",
@@ -260,8 +258,8 @@ def test_what_the_example_shows_as_defaults_are_defaults() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_settings_in_examples_can_be_read(page: Path) -> None:
-    """Every TOML example of a page is accepted; those that name no bucket get one. Those of
-    samconfig.toml name parameters that exist.
+    """Every TOML example of a page is accepted; one without a bucket gets one. Those for
+    samconfig.toml name existing parameters.
     """
     for block in find_code(page, "toml"):
         values = tomllib.loads(block)
@@ -276,10 +274,8 @@ def test_settings_in_examples_can_be_read(page: Path) -> None:
         assert settings.other_buckets, values
 
 
-def test_meanings_are_of_things_that_exist() -> None:
-    """No field and no limit is explained that the code does not have, and every limit is
-    explained.
-    """
+def test_explained_fields_and_limits_exist() -> None:
+    """Every explained field and limit exists in the code, and every limit is explained."""
     texts = TEXTS
     explained = set(texts["limits"]["s3"]) | set(texts["limits"]["ours"])
     assert explained == {name for name in vars(limits) if name.isupper()} - {"KIB", "MIB", "GIB"}
@@ -289,8 +285,8 @@ def test_meanings_are_of_things_that_exist() -> None:
             assert f"`{field}`" in page, field
 
 
-def test_no_permission_is_invented() -> None:
-    """No page names a request where IAM wants an action, the policies are JSON, and every
+def test_every_documented_permission_exists() -> None:
+    """No page names a request where IAM needs an action, the policies are JSON, and every
     permission that an error names is on the page.
     """
     page = ROOT / "docs" / "how-to" / "iam-permissions.md"
@@ -307,7 +303,7 @@ def test_no_permission_is_invented() -> None:
         assert not {f"s3:{name}" for name in NO_ACTIONS} & set(re.findall(r"s3:[A-Za-z0-9]+", text))
 
 
-def test_the_layers_are_those_that_the_linter_holds() -> None:
+def test_the_documented_layers_match_the_linter() -> None:
     """The pictures in architecture.md have the layers of pyproject.toml, in their order."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
         "importlinter"
@@ -324,7 +320,7 @@ def test_the_fields_of_verify_are_documented(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """`verify --json` has exactly the fields of docs/reference/json.md, for packs that are right,
-    that are not, that are frozen, and that S3 refuses to show.
+    wrong, frozen and refused by S3.
     """
     world = make_world()
     for number in range(4):
@@ -358,9 +354,7 @@ def test_the_fields_of_verify_are_documented(
 
 
 def test_the_fields_of_a_result_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    """result.json has the fields of `run --json` and those that the page names besides, and no
-    others.
-    """
+    """result.json has the fields of `run --json`, those that the page adds, and no others."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     with make_cloud(world, monkeypatch) as cloud:
@@ -405,8 +399,8 @@ def damage_one_pack(store: MemoryStore) -> None:
 
 
 def test_every_parameter_is_documented() -> None:
-    """The page of parameters has each of the template's, once, with its default; the example for
-    ./deploy has a line for each.
+    """The page has each of the template's parameters once, with its default; the ./deploy example
+    has a line for each.
     """
     page = (
         (ROOT / "docs" / "reference" / "parameters.md")
@@ -423,9 +417,7 @@ def test_every_parameter_is_documented() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    """The page of metrics has each row of the table, with its unit; the queries on the pages ask
-    for metrics that exist.
-    """
+    """The page has each metric with its unit; the pages' queries use existing metrics."""
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     for row in METRICS:
         assert f"| `{row.name}` | {row.unit} |" in page
@@ -436,8 +428,8 @@ def test_every_metric_is_documented() -> None:
         assert asked <= names | {"SourceBucket", "LogType"}, path
 
 
-def test_numbers_that_pages_name_are_those_of_the_code() -> None:
-    """How a run is cut, and how long it may take, is on the pages as it is in the code."""
+def test_numbers_on_pages_match_the_code() -> None:
+    """The pages give the code's numbers for cutting a run and for its time limit."""
     cut, items = (
         (ROOT / "docs" / "internals" / "architecture.md").read_text(encoding="utf-8"),
         ItemLimits(),
@@ -458,7 +450,7 @@ def test_numbers_that_pages_name_are_those_of_the_code() -> None:
 
 
 def test_every_function_is_documented() -> None:
-    """The page of functions has a heading for each, and every statement of its role."""
+    """The page has a heading for each function, and every statement of its role."""
     page = (ROOT / "docs" / "reference" / "functions.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (\w+)$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     machines = TEMPLATE_READER.state_machines_of(TEMPLATE)
@@ -475,8 +467,8 @@ def test_every_function_is_documented() -> None:
             ), (name, actions)
 
 
-def test_alarms_lead_to_what_to_do() -> None:
-    """Each alarm names a heading of the page that is there, and the page names each alarm."""
+def test_each_alarm_links_to_its_runbook() -> None:
+    """Each alarm names an existing heading of the page, and the page names each alarm."""
     page = ROOT / "docs" / "how-to" / "respond-to-alarms.md"
     named: set[str] = set()
     for name, found in TEMPLATE_READER.alarms_of(TEMPLATE).items():
@@ -503,9 +495,9 @@ def test_alarms_lead_to_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_inputs_of_executions_are_accepted(page: Path) -> None:
-    """What the pages tell to start a state machine with is what its first function takes; their
-    ./deploy names parameters that exist.
+def test_documented_inputs_are_accepted(page: Path) -> None:
+    """Each input that the pages show is accepted by the machine's first function; their ./deploy
+    examples name existing parameters.
     """
     for block in find_code(page, "sh"):
         for line in block.splitlines():
@@ -522,7 +514,7 @@ def test_inputs_of_executions_are_accepted(page: Path) -> None:
 
 
 def check_parameters(given: Mapping[str, Any]) -> None:
-    """Names of the template, with values that it allows."""
+    """The names are the template's, and it allows the values."""
     for name, value in given.items():
         found = TEMPLATE["Parameters"][name]
         assert re.fullmatch(found.get("AllowedPattern", ".*"), str(value)), (name, value)
@@ -540,7 +532,7 @@ def states_of(definition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def boxes_of(text: str) -> list[ET.Element]:
-    """All but the background, which has no place."""
+    """All boxes but the background, which has no position."""
     return [box for box in ET.fromstring(text).iter(f"{SVG}rect") if "x" in box.attrib]
 
 
@@ -572,13 +564,13 @@ def find_links(page: Path) -> Iterator[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """As GitHub makes them: lower case, spaces to hyphens, punctuation dropped."""
+    """Headings as GitHub links them: lower case, spaces to hyphens, punctuation dropped."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def find_code(page: Path, kind: str) -> list[str]:
-    """The fenced blocks of a language, also those inside of lists."""
+    """The fenced blocks of a language, also inside lists."""
     found = re.findall(
         rf"^( *)```{kind}\n(.*?)^\1```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -586,7 +578,7 @@ def find_code(page: Path, kind: str) -> list[str]:
 
 
 def find_commands(line: str) -> Iterator[list[str]]:
-    """The words behind `log-aggregator`, up to a redirection, a pipe or a comment."""
+    """The words after `log-aggregator`, up to a redirection, a pipe or a comment."""
     for found in re.finditer(
         r"(?:^|(?<!--stack-name)\s|bin/)log-aggregator ((?:(?! [0-9]?[>|&<#]).)+)", line
     ):
@@ -594,7 +586,7 @@ def find_commands(line: str) -> Iterator[list[str]]:
 
 
 def parse_command(words: list[str]) -> None:
-    """Raises UsageError where the words are no command line of this program. Nothing is run."""
+    """Raises UsageError if the words are not a valid command line. Nothing is run."""
     name, *arguments = words
     if name == "--help":
         return

@@ -29,7 +29,7 @@ def drawn() -> Iterator[tuple[int, str]]:
             yield len(found["branch"]) // 4, found["name"]
 
 
-def test_the_drawing_is_the_tree() -> None:
+def test_the_drawing_shows_the_tree() -> None:
     """The tree at the top of errors.py names every class, under its base."""
     tree = [each for each in draw(errors.LogAggregatorError) if each[1] not in INTERNAL]
     assert sorted(drawn()) == sorted(tree)
@@ -50,9 +50,9 @@ def exit_codes() -> Iterator[tuple[type[errors.LogAggregatorError], int]]:
         yield kind, 1
 
 
-def test_no_answer_is_no_failure_of_a_group() -> None:
-    """Whoever catches what is wrong with a group, a pack, an original never catches that S3 gave no
-    answer; and a refusal is no evidence against what is stored.
+def test_a_silent_s3_is_not_a_failure_of_a_group() -> None:
+    """Code that catches errors of a group, a pack or an original never catches an unanswered
+    request; a refusal is no evidence against stored data.
     """
     assert not issubclass(errors.Unreachable, errors.GroupFailed)
     kinds: list[type[Exception]] = [errors.Unreachable, errors.StoreError]
@@ -62,9 +62,11 @@ def test_no_answer_is_no_failure_of_a_group() -> None:
 
 
 @pytest.mark.parametrize(("kind", "code"), list(exit_codes()))
-def test_exit_codes_and_advice(kind: type[errors.LogAggregatorError], code: int) -> None:
-    """Every class says what the caller must do, by its exit code, its name for a state machine, and
-    in words.
+def test_every_class_has_an_exit_code_and_advice(
+    kind: type[errors.LogAggregatorError], code: int
+) -> None:
+    """Every class says what the caller must do, by exit code, name for a state machine, and in
+    words.
     """
     error = kind("what happened")
     assert (error.exit_code, error.state_name, str(error)) == (code, kind.__name__, "what happened")

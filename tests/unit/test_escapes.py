@@ -31,8 +31,8 @@ INVISIBLE = {
 
 
 def test_which_characters_are_harmless() -> None:
-    """Every character there is, by its category: letters, marks, digits, punctuation and symbols
-    are, but for those that show nothing.
+    """The category decides for every character: letters, marks, digits, punctuation and symbols are
+    harmless, unless invisible.
     """
     wrong = [
         hex(number)
@@ -62,18 +62,18 @@ def test_which_characters_are_harmless() -> None:
         ("Jürgen/é/e\u0301/日本語/🙂/שלום/C:\\x", "Jürgen/é/e\u0301/日本語/🙂/שלום/C:\\x"),
     ],
 )
-def test_what_becomes_of_text(text: str, shown: str) -> None:
-    """As Python writes such characters, and everything else as it is."""
+def test_characters_are_escaped_as_in_python(text: str, shown: str) -> None:
+    """Harmful characters are escaped as Python writes them; all else is unchanged."""
     assert escape(text) == shown
 
 
-def test_our_own_line_breaks_stay() -> None:
+def test_own_line_breaks_stay() -> None:
     assert escape_lines("a\x1b\nb\r\n") == "a\\x1b\nb\\r\n"
 
 
 @given(st.text())
 def test_escaped_text_is_harmless(text: str) -> None:
-    """And the same, however often it is escaped."""
+    """Escaping again changes nothing."""
     shown = escape(text)
     assert is_harmless(shown)
     assert escape(shown) == shown
@@ -88,20 +88,20 @@ values = st.recursive(
 
 
 @given(values, st.sampled_from([None, 2]))
-def test_json_is_read_as_the_same(value: object, indent: int | None) -> None:
-    """Also halves of pairs, one by one; and no harmful character is left in it."""
+def test_escaped_json_has_the_same_meaning(value: object, indent: int | None) -> None:
+    """Even lone surrogates come back, and the JSON has no harmful character."""
     document = escape_json(json.dumps(value, indent=indent, ensure_ascii=False))
     assert all(map(is_harmless, document.split("\n")))
     assert json.loads(document) == json.loads(json.dumps(value))
 
 
 @pytest.mark.parametrize("kind", [LogAggregatorError, SettingsError, RequestFailed, AccessDenied])
-def test_the_text_of_an_error_is_harmless(kind: type[LogAggregatorError]) -> None:
-    """Whatever it is made of."""
+def test_the_text_of_an_error_is_escaped(kind: type[LogAggregatorError]) -> None:
+    """This holds for any parts of the message."""
     assert str(kind("s3://b/k\n\x1b[2J: no")) == "s3://b/k\\n\\x1b[2J: no"
 
 
-def test_an_error_can_have_lines() -> None:
-    """Only those that it is given as such; and no line is two."""
+def test_an_error_can_have_several_lines() -> None:
+    """Only lines passed as lines break, and each stays a single one."""
     error = IncompleteSearch("two\ngaps:", lines=["  a\x9b", "  b\nc"])
     assert str(error) == "two\\ngaps:\n  a\\x9b\n  b\\nc"

@@ -48,7 +48,7 @@ def verify(**changes: Any) -> VerifiedPack:
 
 
 def test_a_pack_with_right_evidence_is_verified() -> None:
-    """The checksum of S3, or of what was read back, or both, must be the expected one."""
+    """S3's checksum, the read-back one, or both must be the expected one."""
     assert verify().source_bucket == "logs"
     verify(read_back_crc64nvme=7)
     verify(stored=replace(STORED, crc64nvme=None), read_back_crc64nvme=7)
@@ -81,13 +81,13 @@ def test_a_pack_with_right_evidence_is_verified() -> None:
     ],
 )
 def test_a_pack_with_wrong_evidence_cannot_be_made(changes: dict[str, Any]) -> None:
-    """Whatever does not fit, there is no VerifiedPack, and so nothing that could be deleted."""
+    """With any mismatch there is no VerifiedPack, and so nothing that can be deleted."""
     with pytest.raises(VerificationError):
         verify(**changes)
 
 
-def test_keys_of_packs_and_indexes() -> None:
-    """A pack's index has one key, and the way back from it; keys of other places are refused."""
+def test_keys_of_packs_and_indexes_can_be_converted() -> None:
+    """A pack's key and its index's key determine each other; keys of other places are refused."""
     index_key = "root/indexes/logs/Other/all/2025/04/03/x.log.gz.index.jsonl.gz"
     assert (TARGET.index_key(KEY), TARGET.pack_key(index_key)) == (index_key, KEY)
     for wrong in ("packs/a", "root/indexes/a", index_key):
@@ -98,8 +98,10 @@ def test_keys_of_packs_and_indexes() -> None:
             TARGET.pack_key(wrong)
 
 
-def test_keys_of_terms() -> None:
-    """A pack's terms have one key, and the way back from it, and it fits where its index's does."""
+def test_keys_of_packs_and_terms_can_be_converted() -> None:
+    """A pack's key and its terms' key determine each other, and the latter fits wherever the
+    index's does.
+    """
     terms_key = "root/terms/logs/Other/all/2025/04/03/x.log.gz.terms.jsonl.xz"
     assert (TARGET.terms_key(KEY), TARGET.pack_key_of_terms(terms_key)) == (terms_key, KEY)
     assert len(terms_key) <= len(TARGET.index_key(KEY))
@@ -112,10 +114,8 @@ def test_keys_of_terms() -> None:
             TARGET.pack_key_of_terms(wrong)
 
 
-def test_no_groups_folder_is_in_anothers() -> None:
-    """The folders of two groups never contain each other, even if one's name begins with the
-    other's.
-    """
+def test_folders_of_groups_do_not_contain_each_other() -> None:
+    """No group's folder contains another's, even if one name begins with the other."""
     other = replace(GROUP, bucket="logs-2")
     assert not TARGET.packs_prefix(other).startswith(TARGET.packs_prefix(GROUP))
     assert GROUP.path == "logs/Other/all/2025/04/03/"
@@ -129,22 +129,22 @@ def test_no_groups_folder_is_in_anothers() -> None:
         ((SOURCE, SOURCE), "only once"),
     ],
 )
-def test_a_plan_checks_itself(sources: tuple[LogObject, ...], reason: str) -> None:
+def test_a_plan_must_be_consistent(sources: tuple[LogObject, ...], reason: str) -> None:
     """A pack has members, all of one bucket, none twice."""
     with pytest.raises(ValueError, match=reason):
         PackPlan(GROUP, TARGET, KEY, PackFormat.GZIP, sources)
 
 
 def test_a_member_has_a_hash_and_a_deletion_an_identity() -> None:
-    """There is no member without a hash, and no deletion by key alone."""
+    """Every member has a hash, and no deletion is by key alone."""
     with pytest.raises(ValueError, match="hash"):
         replace(MEMBER, sha256=None)
     with pytest.raises(ValueError, match="version id or an ETag"):
         Deletion("a")
 
 
-def test_a_key_is_deleted_when_its_newest_entry_is_a_marker() -> None:
-    """Old markers do not make a key deleted; nor does a store that calls none of its versions the
+def test_a_key_is_deleted_if_its_newest_entry_is_a_delete_marker() -> None:
+    """Old markers do not make a key deleted, nor does a store that marks no version as the
     newest.
     """
     marker = DeleteMarker("logs", "a", "m", TIME, is_latest=True)
@@ -154,8 +154,8 @@ def test_a_key_is_deleted_when_its_newest_entry_is_a_marker() -> None:
     assert not ListedKey("a", (replace(SOURCE, is_latest=False),)).is_deleted
 
 
-def test_binary_goes_into_a_tar() -> None:
-    """Only what may be concatenated goes into a gzip pack."""
+def test_binary_data_goes_into_a_tar() -> None:
+    """Only content that can be concatenated goes into a gzip pack."""
     assert {kind for kind in ContentKind if kind.pack_format is PackFormat.TAR} == {
         ContentKind.BINARY
     }

@@ -16,9 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_bug_can_be_planted(mutant: Mutant) -> None:
-    """The code that a bug replaces stands exactly once where it says, and what comes of it
-    differs.
-    """
+    """The code to be replaced occurs exactly once in its place, and the replacement differs."""
     planted = mutate(ROOT, mutant)
     for path, text in planted.items():
         source = (ROOT / path).read_text(encoding="utf-8")
@@ -26,8 +24,8 @@ def test_a_bug_can_be_planted(mutant: Mutant) -> None:
         assert compile(text, str(path), "exec")
 
 
-def test_bugs_have_names_of_their_own_and_proofs_that_exist() -> None:
-    """No two bugs share a name, and every proof is there."""
+def test_bugs_have_unique_names_and_existing_proofs() -> None:
+    """Each bug has a distinct name, and every proof exists."""
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
     for mutant in MUTANTS:
         for proof in [] if mutant.proof == SIMULATION else mutant.proof.split():
@@ -79,10 +77,10 @@ def put(store, key):
         ("put", "3", "4", ["store.send(key, if_none='*', size=4)"]),
     ],
 )
-def test_code_is_replaced_however_it_is_laid_out(
+def test_code_is_found_however_it_is_formatted(
     symbol: str, old: str, new: str, lines: list[str]
 ) -> None:
-    """Expressions and statements are found by what they are, not by where their lines break."""
+    """Expressions and statements are found by their syntax, whatever their line breaks."""
     tree = ast.parse(CODE)
     Edit(f"module:{symbol}", old, new).apply(tree)
     after = [line.strip() for line in ast.unparse(tree).splitlines()]
@@ -101,8 +99,8 @@ def test_code_is_replaced_however_it_is_laid_out(
         ("put", "if_none='*'", "if_none='+'"),
     ],
 )
-def test_a_bug_that_fits_nowhere_or_twice_is_not_planted(symbol: str, old: str, new: str) -> None:
-    """Then somebody has to look at it: what is planted is never a guess."""
+def test_an_ambiguous_bug_is_not_planted(symbol: str, old: str, new: str) -> None:
+    """It needs a person's attention: no bug is planted by guesswork."""
     with pytest.raises(DoesNotApply):
         Edit(f"module:{symbol}", old, new).apply(ast.parse(CODE))
 
@@ -122,11 +120,9 @@ def test_a_bug_that_fits_nowhere_or_twice_is_not_planted(symbol: str, old: str, 
         (4, "no such test", Outcome.BROKEN, ""),
     ],
 )
-def test_a_proof_is_judged_by_how_it_ended(
+def test_a_proof_is_judged_by_its_outcome(
     exit_code: int, text: str, outcome: Outcome, by: str
 ) -> None:
-    """Only a test or a seed that fails has caught a bug; a proof that could not be run proves
-    nothing.
-    """
+    """Only a failing test or seed has caught a bug; a proof that could not run shows nothing."""
     verdict = judge(exit_code, text)
     assert (verdict.outcome, verdict.by) == (outcome, by)

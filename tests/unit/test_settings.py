@@ -247,8 +247,8 @@ def read(**values: Any) -> Settings:
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), GOOD)
-def test_good_values(name: str, value: Any, expected: Any) -> None:
-    """What is allowed is read as what it means."""
+def test_good_values_are_read(name: str, value: Any, expected: Any) -> None:
+    """An allowed value is read as its meaning."""
     assert getattr(read(**{name: value}), name) == (value if expected is ... else expected)
 
 
@@ -262,9 +262,9 @@ def test_good_values(name: str, value: Any, expected: Any) -> None:
         "[bucket_accounts]\naux = 111122223333",
     ],
 )
-def test_an_account_without_quotes(tmp_path: Path, text: str) -> None:
-    """To TOML it is a number, or with a zero in front nothing at all; the message says what to
-    write.
+def test_an_account_without_quotes_is_refused_with_advice(tmp_path: Path, text: str) -> None:
+    """TOML reads it as a number, or with a leading zero not at all; the message says what
+    to write.
     """
     path = tmp_path / "aggregator.toml"
     path.write_text(f'destination_bucket = "dest"\n{text}\n', encoding="utf-8")
@@ -273,15 +273,15 @@ def test_an_account_without_quotes(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [{"accounts": [1]}, {"accounts": ["1111"]}, 5, [True]])
-def test_quotes_are_not_advised_where_they_would_not_help(value: Any) -> None:
+def test_useless_advice_about_quotes_is_not_given(value: Any) -> None:
     with pytest.raises(SettingsError) as caught:
         read(holds=value)
     assert "quotes" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_bad_values(name: str, value: Any) -> None:
-    """What is not allowed is refused in one line that names the setting, the value and what is
+def test_bad_values_are_refused(name: str, value: Any) -> None:
+    """A wrong value is refused in one line that names the setting, the value and what is
     allowed.
     """
     with pytest.raises(SettingsError) as caught:
@@ -294,10 +294,8 @@ def test_bad_values(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(("value", "expected"), BAD_LAYOUTS)
-def test_bad_layouts(value: Any, expected: str) -> None:
-    """A wrong declaration is refused in one line that names it, what is wrong, and what is
-    expected.
-    """
+def test_bad_layouts_are_refused(value: Any, expected: str) -> None:
+    """A wrong declaration is refused in one line that names it, the error and what is expected."""
     with pytest.raises(SettingsError) as caught:
         read(layouts=value)
     message = str(caught.value)
@@ -307,8 +305,8 @@ def test_bad_layouts(value: Any, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "expected"), BAD_LAYOUTS)
-def test_bad_layouts_of_a_file(value: Any, expected: str) -> None:
-    """In a file of their own they are refused in the same line, after the file's name."""
+def test_bad_layouts_in_a_file_are_refused(value: Any, expected: str) -> None:
+    """A separate file of declarations gets the same line, after its name."""
     with (
         patch("tomllib.loads", return_value={"layouts": value}),
         pytest.raises(SettingsError) as caught,
@@ -320,8 +318,8 @@ def test_bad_layouts_of_a_file(value: Any, expected: str) -> None:
     assert "\n" not in message
 
 
-def test_layouts_of_a_file() -> None:
-    """What can be pasted into the settings is a file of its own, too; an empty one declares
+def test_layouts_are_read_from_a_file() -> None:
+    """Declarations valid in the settings are valid as a separate file; an empty one declares
     nothing.
     """
     layouts = read_declarations([APP, APP | {"name": "b", "buckets": ["x*"], "kind": "text"}])
@@ -340,8 +338,8 @@ def test_every_setting_is_tested_and_described() -> None:
     assert all(row.meaning.endswith(".") and row.allowed for row in SETTINGS)
 
 
-def test_defaults_are_allowed() -> None:
-    """Every default can be written down as a value and is read as itself."""
+def test_defaults_are_valid_values() -> None:
+    """Every default can be written as a value and is read as itself."""
     defaults = Settings(other_buckets=("aux",))
     values = {
         name: value
@@ -369,15 +367,15 @@ def test_defaults_are_allowed() -> None:
         ),
     ],
 )
-def test_settings_that_do_not_go_together(values: dict[str, Any], expected: str) -> None:
-    """What is wrong only together, or does not exist, is refused in one line too."""
+def test_conflicting_settings_are_refused(values: dict[str, Any], expected: str) -> None:
+    """A combination that is wrong, or an unknown setting, is refused in one line too."""
     with pytest.raises(SettingsError, match=expected) as caught:
         read(**values)
     assert "\n" not in str(caught.value)
 
 
-def test_whose_buckets_are_whose() -> None:
-    """The destination's own account wins over beginnings, and stands beside all others."""
+def test_the_owner_of_a_bucket_is_found() -> None:
+    """The destination's own account precedes patterns and is added to the other owners."""
     named = {"destination_bucket": "dest", "bucket_accounts": {"d*": "444455556666"}}
     assert read().bucket_owners == ()
     assert read(**named).bucket_owners == (("d*", "444455556666"),)
@@ -386,8 +384,8 @@ def test_whose_buckets_are_whose() -> None:
     assert hash(settings.bucket_owners)  # a function keeps its connection by them
 
 
-def test_a_file_with_overrides_on_top(tmp_path: Path) -> None:
-    """The command line wins over the file; what it leaves out (None) does not."""
+def test_options_override_the_file(tmp_path: Path) -> None:
+    """The command line precedes the file; options left out (None) do not."""
     path = tmp_path / "settings.toml"
     path.write_text(
         'other_buckets = ["aux"]\nreaders = 5\nlook_back_days = 1\n[holds]\ndates = [2025-04-03]\n'
@@ -408,8 +406,8 @@ def test_a_file_with_overrides_on_top(tmp_path: Path) -> None:
         (b"x = 1", "no such setting"),
     ],
 )
-def test_wrong_files(tmp_path: Path, content: bytes, expected: str) -> None:
-    """A file that cannot be used is refused in one line that names it or the setting."""
+def test_bad_files_are_refused(tmp_path: Path, content: bytes, expected: str) -> None:
+    """An unusable file is refused in one line that names it or the setting."""
     path = tmp_path / "settings.toml"
     path.write_bytes(content)
     with pytest.raises(SettingsError, match=expected) as caught:
@@ -417,7 +415,7 @@ def test_wrong_files(tmp_path: Path, content: bytes, expected: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_files_are_named(tmp_path: Path) -> None:
     """A missing file, or a folder, is named."""
     with pytest.raises(SettingsError, match=r"missing\.toml: there is no such file"):
         read_settings(tmp_path / "missing.toml", {})
@@ -425,8 +423,8 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read_settings(tmp_path, {})
 
 
-def test_a_file_with_a_number_that_is_too_long(tmp_path: Path) -> None:
-    """What Python itself refuses to read is a slip in the file like any other."""
+def test_a_file_with_an_oversized_number_is_refused(tmp_path: Path) -> None:
+    """A number that Python itself refuses to read is an ordinary error in the file."""
     path = tmp_path / "aggregator.toml"
     path.write_text(f"readers = {'9' * 5000}\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="not a TOML file"):

@@ -26,7 +26,7 @@ ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """pytest's own are put back."""
+    """Restores pytest's own handlers."""
     before = {number: signal.getsignal(number) for number in ALL}
     yield
     for number, handler in before.items():
@@ -34,7 +34,7 @@ def handlers() -> Iterator[None]:
 
 
 def is_stopped_by(number: signal.Signals) -> bool:
-    """Whether it raises KeyboardInterrupt, which would end pytest."""
+    """Whether the signal raises KeyboardInterrupt, which would end pytest."""
     try:
         signal.raise_signal(number)
     except KeyboardInterrupt:
@@ -43,32 +43,30 @@ def is_stopped_by(number: signal.Signals) -> bool:
 
 
 @pytest.mark.parametrize("number", ALL)
-def test_each_is_a_ctrl_c(number: signal.Signals) -> None:
-    """They differ in who sends them."""
+def test_every_signal_acts_like_ctrl_c(number: signal.Signals) -> None:
+    """They differ only in the sender."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     on_stop(interrupt)
     assert is_stopped_by(number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_was_ignored_is_not_any_more(number: signal.Signals) -> None:
-    """Whoever started us may have inherited that from somebody."""
+def test_ignored_signals_are_handled(number: signal.Signals) -> None:
+    """The parent process may have inherited the ignored signal itself."""
     signal.signal(number, signal.SIG_IGN)
     on_stop(interrupt)
     assert is_stopped_by(number)
 
 
-def test_nohup_is_heeded() -> None:
-    """A closed terminal does not end what was started with nohup."""
+def test_nohup_is_respected() -> None:
+    """Closing the terminal does not end a program started with nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     on_stop(interrupt)
     assert not is_stopped_by(signal.SIGHUP)
 
 
-def test_it_comes_once() -> None:
-    """What cleans up is not interrupted, wherever it stands; what comes later is a stop of its
-    own.
-    """
+def test_a_signal_interrupts_only_once() -> None:
+    """Clean-up is not interrupted, in whatever handler; a signal after it is a new stop."""
     on_stop(interrupt)
     stopped_again = []
     try:
@@ -86,8 +84,8 @@ def test_it_comes_once() -> None:
     assert is_stopped_by(signal.SIGINT)
 
 
-def test_another_error_is_no_stop() -> None:
-    """While a failure is handled, a ctrl-C is one."""
+def test_another_error_is_not_a_stop() -> None:
+    """ctrl-C while another error is handled counts as a stop."""
     on_stop(interrupt)
     try:
         int("another error")
@@ -95,8 +93,8 @@ def test_another_error_is_no_stop() -> None:
         assert is_stopped_by(signal.SIGINT)
 
 
-def test_a_lost_one_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is raised while a generator is freed goes nowhere."""
+def test_a_lost_interrupt_is_raised_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception raised while a generator is freed is lost."""
 
     def stopped_when_freed() -> Iterator[None]:
         try:
@@ -114,8 +112,8 @@ def test_a_lost_one_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
         go_on()
 
 
-def test_whoever_has_to_know_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What came last comes first; what was taken back does not, and an error stops none of them."""
+def test_registered_callbacks_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callbacks run in reverse order; removed ones do not, and an error stops none."""
     called: list[str] = []
 
     def fail() -> None:
@@ -144,8 +142,8 @@ def test_whoever_has_to_know_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     assert called == ["last", "fails", "first", "last word", "130"]
 
 
-def test_it_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
-    """However often the signal comes, and whoever hears of it first."""
+def test_a_stop_is_announced_once(capfd: pytest.CaptureFixture[str]) -> None:
+    """The number of signals, and which thread notices first, do not matter."""
     on_stop(interrupt)
     signals._word = signals._Word()
     for number in ALL[:2] * 3:
@@ -153,17 +151,17 @@ def test_it_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().err == "log-aggregator: stopping ...\n"
 
 
-def test_on_a_terminal_it_has_a_line_of_its_own(
+def test_on_a_terminal_the_message_has_its_own_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Behind a bar, or the ^C that the terminal shows, it would be cut off."""
+    """After a bar or the terminal's ^C it would be cut off."""
     monkeypatch.setattr("os.isatty", lambda _: True)
     signals._Word().say()
     assert capfd.readouterr().err == "\nlog-aggregator: stopping ...\n"
 
 
-def test_nobody_leaves_without_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads are waited for, as ever."""
+def test_threads_are_waited_for_without_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads are waited for, as usual."""
     monkeypatch.setattr("os._exit", lambda _: pytest.fail("it left"))
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait)
@@ -174,8 +172,8 @@ def test_nobody_leaves_without_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     thread.join()
 
 
-def test_nothing_stays_behind() -> None:
-    """Neither the thread nor what woke it, where no stop came."""
+def test_the_handler_leaves_nothing_behind() -> None:
+    """Without a stop, neither the thread nor its wake-up descriptor remains."""
     before = threading.enumerate()
     with answering_stops():
         started = [thread for thread in threading.enumerate() if thread not in before]

@@ -42,7 +42,7 @@ def change_log(files: Files) -> None:
 
 
 def change_log_and_list(files: Files) -> None:
-    """As long as it was, and the list says its hash."""
+    """Change one byte of a log, keeping its length, and its hash in the list."""
     name = pick(files, "originals/", "/CloudTrail/")
     files[name] = files[name][:-1] + bytes([files[name][-1] ^ 1])
 
@@ -55,7 +55,7 @@ def drop_log(files: Files) -> None:
 
 
 def drop_from_index(files: Files) -> None:
-    """From its index, too: what the digest names is nowhere."""
+    """Remove the log from its index too, so that what the digest names is missing."""
     name = pick(files, "originals/", "/CloudTrail/")
     key = name.split("/", 2)[2]
     drop_log(files)
@@ -120,8 +120,8 @@ REBUILT: dict[str, tuple[Callable[[Files], None], str]] = {
 
 
 @pytest.mark.parametrize("name", REBUILT)
-def test_what_vouches_for_a_file_finds_its_change(found: Trails, tmp_path: Path, name: str) -> None:
-    """The manifest is right again each time, so the bytes say nothing."""
+def test_a_changed_file_fails_verification(found: Trails, tmp_path: Path, name: str) -> None:
+    """The manifest is corrected each time, so it cannot reveal the change."""
     path = tmp_path / "evidence.zip"
     about, _ = make_bundle(found, path)
     change, expected = REBUILT[name]
@@ -131,7 +131,7 @@ def test_what_vouches_for_a_file_finds_its_change(found: Trails, tmp_path: Path,
     assert any(expected in problem for problem in result.problems), result.problems
 
 
-def test_a_whole_bundle_proves_what_it_can(found: Trails, tmp_path: Path) -> None:
+def test_an_unchanged_bundle_proves_everything_it_can(found: Trails, tmp_path: Path) -> None:
     path = tmp_path / "evidence.zip"
     _, made = make_bundle(found, path)
     result = verifier.verify(str(path))
@@ -144,13 +144,13 @@ def test_a_whole_bundle_proves_what_it_can(found: Trails, tmp_path: Path) -> Non
     assert any("signed by the key in the bundle" in text for text in result.proved)
 
 
-def test_the_same_bundle_is_the_same_bytes(found: Trails, tmp_path: Path) -> None:
+def test_the_same_bundle_has_the_same_bytes(found: Trails, tmp_path: Path) -> None:
     for name in ("one.zip", "two.zip"):
         make_bundle(found, tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
 
-def test_a_list_has_no_bytes_but_digests(found: Trails, tmp_path: Path) -> None:
+def test_a_list_contains_no_bytes_except_digests(found: Trails, tmp_path: Path) -> None:
     path = tmp_path / "evidence.zip"
     _, made = make_bundle(found, path, has_originals=False)
     result = verifier.verify(str(path))
@@ -161,7 +161,9 @@ def test_a_list_has_no_bytes_but_digests(found: Trails, tmp_path: Path) -> None:
     )
 
 
-def test_without_a_signature_nobody_vouches_for_the_end(found: Trails, tmp_path: Path) -> None:
+def test_without_a_signature_the_end_of_the_chain_is_unproven(
+    found: Trails, tmp_path: Path
+) -> None:
     path = tmp_path / "evidence.zip"
     about, _ = make_bundle(found, path)
     rebuild(path, about, drop_signature)
@@ -170,7 +172,7 @@ def test_without_a_signature_nobody_vouches_for_the_end(found: Trails, tmp_path:
     assert any("no signature vouches for the end of the chain" in text for text in result.unproved)
 
 
-def test_a_key_from_elsewhere_must_be_the_one_that_signed(found: Trails, tmp_path: Path) -> None:
+def test_another_public_key_proves_nothing(found: Trails, tmp_path: Path) -> None:
     path = tmp_path / "evidence.zip"
     make_bundle(found, path)
     result = verifier.verify(str(path), (b"another",))
@@ -178,8 +180,8 @@ def test_a_key_from_elsewhere_must_be_the_one_that_signed(found: Trails, tmp_pat
     assert any("no signature vouches for the end of the chain" in text for text in result.unproved)
 
 
-def test_a_signature_of_a_record_that_was_cut_off_is_in_the_bundle(tmp_path: Path) -> None:
-    """Whoever removes the newest record leaves its signature, and that says so."""
+def test_a_signature_reveals_a_removed_record(tmp_path: Path) -> None:
+    """Removing the newest record leaves its signature, which shows the removal."""
     trails = make_trails()
     trails.store.delete(
         TARGET.bucket,
@@ -197,8 +199,10 @@ def test_the_expected_hash_is_compared(found: Trails, tmp_path: Path) -> None:
     assert verifier.verify(str(path), sha256="0" * 64).problems
 
 
-def test_it_needs_nothing_but_python(found: Trails, tmp_path: Path) -> None:
-    """Only modules of the standard library, in the syntax of Python 3.9; run out of the bundle."""
+def test_the_verifier_needs_only_python(found: Trails, tmp_path: Path) -> None:
+    """It uses only the standard library and the syntax of Python 3.9, and runs out of the
+    bundle.
+    """
     tree = ast.parse(VERIFIER, feature_version=(3, 9))
     modules = {
         alias.name.partition(".")[0]
@@ -229,7 +233,7 @@ def test_it_needs_nothing_but_python(found: Trails, tmp_path: Path) -> None:
     [(0, 0), (2**32 - 2, 5), (2**32 - 1, 5), (2**33, 2**33), (5, 2**32 - 1)],
     ids=["small", "largest-32", "zip64", "zip64-far", "far"],
 )
-def test_both_write_the_same_zip(size: int, offset: int) -> None:
+def test_program_and_verifier_use_the_same_zip_format(size: int, offset: int) -> None:
     local, central = encode_local("ä", 7, size), encode_central("ä", 7, size, offset)
     assert local == verifier._encode_local("ä", 7, size)
     assert len(local) == verifier._local_length("ä", size)

@@ -17,7 +17,7 @@ AT_REST = Section(
             "at-rest-mismatch-believed",
             "a pack whose hash does not match is reported as good",
             in_symbol(_ONE, ("Verdict.DAMAGED if mismatch else Verdict.GOOD", "Verdict.GOOD")),
-            proof=f"{_CHECK}::test_one_bit_is_found",
+            proof=f"{_CHECK}::test_one_flipped_bit_is_found",
         ),
         Mutant(
             "at-rest-missing-row-good",
@@ -29,13 +29,13 @@ AT_REST = Section(
                     "say(Verdict.GOOD)",
                 ),
             ),
-            proof=f"{_CHECK}::test_rows_that_are_missing_or_twice_are_never_good",
+            proof=f"{_CHECK}::test_missing_and_duplicate_rows_are_never_good",
         ),
         Mutant(
             "at-rest-double-row-good",
             "when S3's report has two rows for one pack, the first is believed",
             in_symbol(_ONE, ("len(rows) > 1", "False")),
-            proof=f"{_VERDICTS}::test_no_row_and_two_rows_show_nothing",
+            proof=f"{_VERDICTS}::test_missing_and_duplicate_rows_are_unproven",
         ),
         Mutant(
             "at-rest-failed-task-good",
@@ -50,7 +50,7 @@ AT_REST = Section(
                     "",
                 ),
             ),
-            proof=f"{_VERDICTS}::test_a_row_that_shows_nothing_is_never_good",
+            proof=f"{_VERDICTS}::test_a_row_without_evidence_is_unproven",
         ),
         Mutant(
             "at-rest-other-version",
@@ -62,7 +62,7 @@ AT_REST = Section(
                     "row.bucket == bucket and row.key in {task.key for task in tasks}",
                 ),
             ),
-            proof=f"{_CHECK}::test_another_version_in_the_report_is_not_the_pack",
+            proof=f"{_CHECK}::test_rows_about_another_version_prove_nothing",
         ),
         Mutant(
             "at-rest-other-object",
@@ -71,7 +71,7 @@ AT_REST = Section(
                 "log_aggregator.core.evidence.at_rest:_problems",
                 ("row.etag != task.etag", "False"),
             ),
-            proof=f"{_VERDICTS}::test_a_row_that_shows_nothing_is_never_good",
+            proof=f"{_VERDICTS}::test_a_row_without_evidence_is_unproven",
         ),
         Mutant(
             "at-rest-foreign-rows-unsaid",
@@ -80,7 +80,7 @@ AT_REST = Section(
                 "log_aggregator.core.evidence.at_rest:AtRestCheck.is_good",
                 ("not self.foreign_rows", "True"),
             ),
-            proof=f"{_CHECK}::test_rows_about_something_else_fail_the_check",
+            proof=f"{_CHECK}::test_rows_about_other_objects_fail_the_check",
         ),
         Mutant(
             "at-rest-one-claim-is-enough",
@@ -89,7 +89,7 @@ AT_REST = Section(
                 "log_aggregator.core.evidence.at_rest:KnownHashes.find_mismatch",
                 ("self.sha256", "self.sha256[-1:]"),
             ),
-            proof=f"{_CHECK}::test_an_index_that_says_another_hash_than_custody_is_found",
+            proof=f"{_CHECK}::test_conflicting_hashes_in_index_and_custody_are_found",
         ),
         Mutant(
             "at-rest-report-from-elsewhere",
@@ -98,7 +98,7 @@ AT_REST = Section(
                 "log_aggregator.core.evidence.batch:parse_report",
                 ("not file.key.startswith(prefix)", "False"),
             ),
-            proof=f"{_FILES}::test_a_report_leads_nowhere_else",
+            proof=f"{_FILES}::test_a_report_cannot_point_elsewhere",
         ),
         Mutant(
             "at-rest-report-changed",
@@ -107,7 +107,7 @@ AT_REST = Section(
                 "log_aggregator.core.evidence.batch:parse_rows",
                 ("found != file.md5.lower()", "False"),
             ),
-            proof=f"{_FILES}::test_a_file_that_is_not_what_the_report_says_is_not_read",
+            proof=f"{_FILES}::test_a_changed_report_file_is_refused",
         ),
         Mutant(
             "at-rest-copied-unread",
@@ -129,13 +129,13 @@ AT_REST = Section(
                     "sha256 = '0' * 64 if written is None else written.sha256",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_pack_hash.py::test_a_run_that_only_finds_a_pack_tells_no_hash",
+            proof="tests/unit/steps/packing/test_pack_hash.py::test_a_run_that_finds_a_pack_records_no_hash",
         ),
         Mutant(
             "at-rest-manifest-by-kms",
             "no pack can be hashed in a bucket encrypted with KMS",
             in_symbol("log_aggregator.steps.evidence.at_rest:_begin", ("is_sse_s3=True", "")),
-            proof=f"{_CHECK}::test_a_bucket_that_encrypts_with_kms",
+            proof=f"{_CHECK}::test_a_bucket_with_kms_encryption_can_be_checked",
         ),
         Mutant(
             "at-rest-good-by-plan",
@@ -144,13 +144,13 @@ AT_REST = Section(
                 "log_aggregator.core.evidence.at_rest_plan:decode_plan",
                 ("any((pack.verdict is Verdict.GOOD for pack in plan.judged))", "False"),
             ),
-            proof=f"{_CHECK}::test_a_plan_calls_nothing_good",
+            proof=f"{_CHECK}::test_a_plan_cannot_call_a_pack_good",
         ),
         Mutant(
             "at-rest-plan-believed",
             "anyone who can write next to the packs can have them hashed at the caller's cost",
             in_symbol("log_aggregator.cli.at_rest:_agree_again", ("is_begun(job, plan)", "True")),
-            proof="tests/unit/cli/test_verify_at_rest.py::test_a_plan_that_somebody_put_there_costs_nothing",
+            proof="tests/unit/cli/test_verify_at_rest.py::test_a_forged_plan_costs_nothing",
         ),
         Mutant(
             "at-rest-dearer-than-agreed",
@@ -159,7 +159,7 @@ AT_REST = Section(
                 "log_aggregator.cli.at_rest:_check_price",
                 ("dollars > options.dollars_max and not options.is_agreed", "False"),
             ),
-            proof="tests/unit/cli/test_verify_at_rest.py::test_nothing_dearer_than_agreed_is_started",
+            proof="tests/unit/cli/test_verify_at_rest.py::test_nothing_above_the_price_limit_is_started",
         ),
     ),
 )

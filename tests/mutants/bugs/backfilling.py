@@ -20,7 +20,7 @@ BACKFILLING = Section(
                     "return State.FAILED if newest is Kind.FAILED else State.DONE",
                 ),
             ),
-            proof=f"{KILLS}::test_a_stopped_worker_keeps_nobody_waiting",
+            proof=f"{KILLS}::test_a_stopped_workers_window_is_free_immediately",
         ),
         Mutant(
             "killed-window-is-done",
@@ -41,7 +41,7 @@ BACKFILLING = Section(
                 "log_aggregator.steps.backfill.work:Worker._run",
                 ("Kind.FAILED if outcome.failures else Kind.DONE", "Kind.DONE"),
             ),
-            proof=f"{WORK}::test_what_fails_stops_no_other_window_and_is_tried_again_the_next_time",
+            proof=f"{WORK}::test_a_failed_window_is_retried_by_the_next_worker",
         ),
         Mutant(
             "claims-never-expire",
@@ -50,7 +50,7 @@ BACKFILLING = Section(
                 "log_aggregator.core.backfill.states:_state_of",
                 ("now - heard < EXPIRY", "True"),
             ),
-            proof="tests/unit/core/backfill/test_states.py::test_a_window_is_what_its_newest_attempt_says",
+            proof="tests/unit/core/backfill/test_states.py::test_the_newest_attempt_decides_a_windows_state",
         ),
         Mutant(
             "claims-by-our-own-clock",
@@ -59,7 +59,7 @@ BACKFILLING = Section(
                 "log_aggregator.steps.backfill.ledger:Reader.read",
                 ("self.job.clock.now() + self.skew", "self.job.clock.now()"),
             ),
-            proof=f"{KILLS}::test_a_wrong_clock_takes_no_window_from_a_worker_that_is_alive",
+            proof=f"{KILLS}::test_a_wrong_clock_takes_no_window_from_a_running_worker",
         ),
         Mutant(
             "entries-of-other-windows",

@@ -15,7 +15,7 @@ BOUNDARIES = Section(
                 "log_aggregator.core.windows:make_window",
                 ("look_back_days + days_kept", "max(look_back_days, days_kept)"),
             ),
-            proof="tests/unit/core/test_windows.py::test_whatever_is_kept_is_looked_at_again_until_it_may_go",
+            proof="tests/unit/core/test_windows.py::test_kept_logs_stay_in_the_window_until_they_may_go",
         ),
         Mutant(
             "today-too",
@@ -25,7 +25,7 @@ BOUNDARIES = Section(
                 "log_aggregator.core.windows:make_window",
                 ("today - timedelta(days=1)", "today"),
             ),
-            proof="tests/unit/core/test_windows.py::test_nothing_named_is_yesterday_and_what_was_before",
+            proof="tests/unit/core/test_windows.py::test_the_default_is_yesterday_and_the_days_before",
         ),
         Mutant(
             "last-day-alone",
@@ -34,7 +34,7 @@ BOUNDARIES = Section(
                 "log_aggregator.core.windows:split_window",
                 ("first <= window.last", "first < window.last"),
             ),
-            proof="tests/unit/core/test_windows.py::test_windows_follow_each_other_and_make_up_the_range",
+            proof="tests/unit/core/test_windows.py::test_windows_cover_the_range_exactly",
         ),
         Mutant(
             "full-too-early",
@@ -46,7 +46,7 @@ BOUNDARIES = Section(
                     "size + source.log_object.size_bytes >= limits.pack_size_bytes_max",
                 ),
             ),
-            proof="tests/property/test_cutting.py::test_a_pack_ends_where_it_is_full_or_at_the_hour_before",
+            proof="tests/property/test_cutting.py::test_a_pack_ends_when_full_or_at_the_last_hour_before",
         ),
         Mutant(
             "size-never-reset",
@@ -58,7 +58,7 @@ BOUNDARIES = Section(
                     "boundary = 0",
                 ),
             ),
-            proof="tests/property/test_cutting.py::test_a_pack_ends_where_it_is_full_or_at_the_hour_before",
+            proof="tests/property/test_cutting.py::test_a_pack_ends_when_full_or_at_the_last_hour_before",
         ),
         Mutant(
             "first-change-of-hour",
@@ -67,7 +67,7 @@ BOUNDARIES = Section(
                 "log_aggregator.core.planning:cut_sources",
                 ("boundary = len(batch)", "boundary = boundary or len(batch)"),
             ),
-            proof="tests/property/test_cutting.py::test_a_pack_ends_where_it_is_full_or_at_the_hour_before",
+            proof="tests/property/test_cutting.py::test_a_pack_ends_when_full_or_at_the_last_hour_before",
         ),
         Mutant(
             "large-versions-parted",
@@ -87,7 +87,7 @@ BOUNDARIES = Section(
                 "log_aggregator.core.planning:_place",
                 ("source.log_object.version_id or ''", "''"),
             ),
-            proof="tests/unit/core/test_planning.py::test_the_order_of_a_listing_does_not_matter",
+            proof="tests/unit/core/test_planning.py::test_the_order_of_listing_does_not_matter",
         ),
         Mutant(
             "first-two-keys",
@@ -97,7 +97,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.scan:_common_prefix",
                 ("max(texts)", "sorted(texts)[1]"),
             ),
-            proof="tests/unit/steps/packing/test_scan.py::test_what_is_looked_for_is_found_however_many_places_it_lies_in",
+            proof="tests/unit/steps/packing/test_scan.py::test_a_lookup_finds_all_places",
         ),
         Mutant(
             "empty-page-ends",
@@ -106,7 +106,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.scan:list_window",
                 ("start = page.next_start\ncontinue", "return"),
             ),
-            proof="tests/unit/steps/packing/test_scan.py::test_an_empty_page_is_not_the_end",
+            proof="tests/unit/steps/packing/test_scan.py::test_an_empty_page_does_not_end_a_listing",
         ),
         Mutant(
             "page-at-the-prefix",
@@ -115,7 +115,7 @@ BOUNDARIES = Section(
                 "log_aggregator.adapters.s3.listing:list_object_versions",
                 ("start.key.encode() >= prefix.encode()", "start.key.encode() > prefix.encode()"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_page_of_versions_begins_where_the_one_before_ended",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_page_of_versions_starts_where_the_last_one_ended",
         ),
         Mutant(
             "page-behind-the-first",
@@ -125,7 +125,7 @@ BOUNDARIES = Section(
                 "log_aggregator.adapters.s3.listing:list_objects",
                 ("ListStart(objects[-1].key)", "ListStart(objects[0].key)"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_page_of_objects_begins_behind_the_last_one",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_page_of_objects_starts_after_the_last_key",
         ),
         Mutant(
             "last-page-of-folders",
@@ -137,7 +137,7 @@ BOUNDARIES = Section(
                     "prefixes = folders",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_of_all_pages_come",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_of_all_pages_are_listed",
         ),
         Mutant(
             "first-token-again",
@@ -149,7 +149,7 @@ BOUNDARIES = Section(
                     "query.setdefault('continuation-token', token)",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_of_all_pages_come",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_of_all_pages_are_listed",
         ),
         Mutant(
             "folders-without-end",
@@ -158,7 +158,7 @@ BOUNDARIES = Section(
                 "log_aggregator.adapters.s3.listing:list_folder",
                 ("len(objects) + len(prefixes) > PREFIXES_MAX", "False"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_prefixes_without_end_are_an_error",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_endless_prefixes_are_an_error",
         ),
         Mutant(
             "every-version-newest",
@@ -167,7 +167,7 @@ BOUNDARIES = Section(
                 "log_aggregator.adapters.s3.listing:make_log_object",
                 ("entry.get('IsLatest') != 'false'", "True"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_only_the_newest_entry_is_the_newest",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_only_the_newest_version_counts_as_newest",
         ),
         Mutant(
             "key-guessed",
@@ -176,7 +176,7 @@ BOUNDARIES = Section(
                 "log_aggregator.adapters.s3.listing:RawPage.decode",
                 ("unquote_plus(value, errors='strict')", "unquote_plus(value)"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_key_that_is_no_text_is_an_error",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_key_that_is_not_text_is_an_error",
         ),
         Mutant(
             "beside-an-organisation",
@@ -197,7 +197,7 @@ BOUNDARIES = Section(
                     "listed.versions[0].storage_class in FROZEN_CLASSES",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_selection.py::test_one_frozen_version_leaves_its_key",
+            proof="tests/unit/steps/packing/test_selection.py::test_one_frozen_version_excludes_its_key",
         ),
         Mutant(
             "global-is-another-region",
@@ -206,7 +206,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.selection:_is_wanted_region",
                 ("not is_region(facts.region)", "False"),
             ),
-            proof="tests/unit/steps/packing/test_selection.py::test_what_is_of_no_region_is_of_every_region",
+            proof="tests/unit/steps/packing/test_selection.py::test_global_services_and_local_zones_are_never_other_regions",
         ),
         Mutant(
             "zone-is-another-region",
@@ -215,7 +215,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.selection:_is_wanted_region",
                 ("parent_region(facts.region)", "facts.region"),
             ),
-            proof="tests/unit/steps/packing/test_selection.py::test_what_is_of_no_region_is_of_every_region",
+            proof="tests/unit/steps/packing/test_selection.py::test_global_services_and_local_zones_are_never_other_regions",
         ),
         Mutant(
             "reasons-of-the-last-chunk",
@@ -227,7 +227,7 @@ BOUNDARIES = Section(
                     "self.left_why[why] = keys",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_selection.py::test_counts_add_up_over_chunks",
+            proof="tests/unit/steps/packing/test_selection.py::test_counts_add_up_across_chunks",
         ),
         Mutant(
             "versions-uncounted",
@@ -236,7 +236,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.selection:_take",
                 ("selection.listed += len(listed.versions)", "selection.listed += 1"),
             ),
-            proof="tests/unit/steps/packing/test_selection.py::test_counts_add_up_over_chunks",
+            proof="tests/unit/steps/packing/test_selection.py::test_counts_add_up_across_chunks",
         ),
         Mutant(
             "hold-from-the-second-day",
@@ -245,7 +245,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.rules:Holds.hold",
                 ("first <= facts.date <= last", "first < facts.date <= last"),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_holds",
+            proof="tests/unit/steps/packing/test_run.py::test_held_logs_are_neither_packed_nor_deleted",
         ),
         Mutant(
             "newest-pack-first",
@@ -257,7 +257,7 @@ BOUNDARIES = Section(
                     "dict(sorted(settled.items(), key=lambda each: ledger.age_of(each[0]), reverse=True))",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_packs_are_settled_the_oldest_first",
+            proof="tests/unit/steps/packing/test_run.py::test_the_oldest_packs_are_settled_first",
         ),
         Mutant(
             "as-old-as-the-newest",
@@ -266,7 +266,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.group:GroupWork.plan",
                 ("keep(ledger.written[key].date())", "keep(max(ledger.written.values()).date())"),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_each_pack_is_as_old_as_it_is_itself",
+            proof="tests/unit/steps/packing/test_run.py::test_each_pack_has_its_own_age",
         ),
         Mutant(
             "discards-not-kept",
@@ -291,7 +291,7 @@ BOUNDARIES = Section(
                     "staying.update((failure.deletion for failure in retained))",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_the_newest_waits_for_every_older_version_that_is_there",
+            proof="tests/unit/steps/packing/test_delete.py::test_the_newest_version_waits_for_existing_older_ones",
         ),
         Mutant(
             "gone-is-waited-for",
@@ -300,7 +300,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.delete:ListedVersions.forget",
                 ("self.took(identity)", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_older_versions_that_had_gone_before_hold_nothing_up",
+            proof="tests/unit/steps/packing/test_delete.py::test_vanished_older_versions_are_not_waited_for",
         ),
         Mutant(
             "changed-of-the-last-batch",
@@ -312,7 +312,7 @@ BOUNDARIES = Section(
                     "report.changed = changed",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_a_report_goes_on_from_attempt_to_attempt_and_batch_to_batch",
+            proof="tests/unit/steps/packing/test_delete.py::test_a_report_accumulates_over_attempts_and_batches",
         ),
         Mutant(
             "answers-do-not-count",
@@ -324,7 +324,7 @@ BOUNDARIES = Section(
                     "unanswered + 1 if _is_unanswered(settled) else unanswered",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_only_groups_in_a_row_without_an_answer_end_the_trying",
+            proof="tests/unit/steps/packing/test_run.py::test_only_unanswered_groups_in_a_row_stop_the_run",
         ),
         Mutant(
             "folded-counts-again",
@@ -333,7 +333,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.shelf:Shelf._fold",
                 ("self._open_objects = 0", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_shelf.py::test_it_folds_only_what_has_become_too_much",
+            proof="tests/unit/steps/packing/test_shelf.py::test_only_new_objects_are_folded",
         ),
         Mutant(
             "parts-in-any-order",
@@ -342,7 +342,7 @@ BOUNDARIES = Section(
                 "log_aggregator.steps.packing.shelf:Shelf._pieces",
                 ("sorted(row.blocks, key=lambda block: block.first_key)", "row.blocks"),
             ),
-            proof="tests/unit/steps/packing/test_shelf.py::test_what_several_threads_listed_comes_in_key_order",
+            proof="tests/unit/steps/packing/test_shelf.py::test_objects_listed_by_several_threads_are_in_key_order",
         ),
         Mutant(
             "opaque-text-left",
@@ -402,7 +402,7 @@ BOUNDARIES = Section(
                     "result.written_bytes = original.member.size_bytes",
                 ),
             ),
-            proof="tests/unit/steps/retrieval/test_put_back.py::test_all_is_as_it_was",
+            proof="tests/unit/steps/retrieval/test_put_back.py::test_originals_are_restored_exactly",
         ),
         Mutant(
             "one-part-too-many",
@@ -414,7 +414,7 @@ BOUNDARIES = Section(
                     "max(PART_SIZE_BYTES, member.size_bytes // PART_COUNT_MAX)",
                 ),
             ),
-            proof="tests/unit/steps/retrieval/test_put_back.py::test_parts_grow_where_there_would_be_too_many",
+            proof="tests/unit/steps/retrieval/test_put_back.py::test_parts_grow_to_stay_within_s3s_limit",
         ),
     ),
 )

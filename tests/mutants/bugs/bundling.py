@@ -34,7 +34,7 @@ BUNDLING = Section(
                 "log_aggregator.verifier:_is_signed",
                 ('pow(value, e, n).to_bytes(length, "big") == expected', "True"),
             ),
-            proof=f"{_VERIFIER}::test_what_vouches_for_a_file_finds_its_change",
+            proof=f"{_VERIFIER}::test_a_changed_file_fails_verification",
         ),
         Mutant(
             "bundle-missing-log-forgotten",
@@ -43,7 +43,7 @@ BUNDLING = Section(
                 "log_aggregator.verifier:_Digests.finish",
                 ("_is_within(_LOG_DATE, key, self._bundle.about, 0)", "False"),
             ),
-            proof=f"{_VERIFIER}::test_what_vouches_for_a_file_finds_its_change",
+            proof=f"{_VERIFIER}::test_a_changed_file_fails_verification",
         ),
         Mutant(
             "bundle-cut-chain-believed",
@@ -52,7 +52,7 @@ BUNDLING = Section(
                 "log_aggregator.verifier:_find_flaw",
                 ("sequence not in hashes", "False"),
             ),
-            proof=f"{_VERIFIER}::test_a_signature_of_a_record_that_was_cut_off_is_in_the_bundle",
+            proof=f"{_VERIFIER}::test_a_signature_reveals_a_removed_record",
         ),
         Mutant(
             "bundle-frozen-left-out",

@@ -21,7 +21,7 @@ COMMAND_LINE = Section(
                     "count and operation == 'DeleteObjects'",
                 ),
             ),
-            proof=f"{CODES}::test_a_write_that_failed_is_no_start_that_failed",
+            proof=f"{CODES}::test_a_failure_after_a_write_exits_with_1",
         ),
         Mutant(
             "no-answer-is-a-finding",
@@ -33,13 +33,13 @@ COMMAND_LINE = Section(
                     "(AccessDenied, NoSuchBucket, NotAuthenticated, WrongSignature)",
                 ),
             ),
-            proof=f"{CODES}::test_what_keeps_a_command_from_s3_is_3",
+            proof=f"{CODES}::test_without_access_to_s3_every_command_exits_with_3",
         ),
         Mutant(
             "deletes-for-a-report-without-a-place",
             "a run starts although its report cannot be written to standard output",
             in_symbol("log_aggregator.cli.run:do_run", ("require_room()", "pass")),
-            proof=f"{STREAMS}::test_a_run_without_a_place_for_its_report_touches_nothing",
+            proof=f"{STREAMS}::test_a_run_without_room_for_its_report_touches_nothing",
         ),
         Mutant(
             "report-is-lost",
@@ -48,13 +48,13 @@ COMMAND_LINE = Section(
                 "log_aggregator.cli.lasting:print_lasting_report",
                 ("print_report_to_stderr(described, lines, as_json=as_json)", "pass"),
             ),
-            proof=f"{STREAMS}::test_a_report_that_does_not_fit_is_not_lost",
+            proof=f"{STREAMS}::test_a_report_that_does_not_fit_goes_to_standard_error",
         ),
         Mutant(
             "deletion-without-a-place-for-its-report",
             "`delete` starts although its report cannot be written to standard output",
             in_symbol("log_aggregator.cli.delete:delete", ("    require_room()\n", "")),
-            proof=f"{ROOM}::test_a_full_standard_output",
+            proof=f"{ROOM}::test_a_full_standard_output_is_reported",
         ),
         Mutant(
             "file-takes-the-place-of-a-device",
@@ -63,7 +63,7 @@ COMMAND_LINE = Section(
                 "log_aggregator.cli.output:is_taken",
                 ("path.exists() and not path.is_file()", "path.is_dir()"),
             ),
-            proof=f"{ROOM}::test_a_device_that_came_meanwhile_stays",
+            proof=f"{ROOM}::test_a_device_that_appeared_meanwhile_is_not_replaced",
         ),
         Mutant(
             "full-stderr-ends-a-run",
@@ -72,7 +72,7 @@ COMMAND_LINE = Section(
                 "log_aggregator.cli.printing:_putting_out",
                 ("stream is not own_stream(sys.stderr)", "True"),
             ),
-            proof=f"{STREAMS}::test_what_is_only_said_ends_nothing",
+            proof=f"{STREAMS}::test_a_full_standard_error_stops_nothing",
         ),
     ),
 )

@@ -17,7 +17,7 @@ COMPLETENESS = Section(
                 "log_aggregator.steps.cloudtrail.findings:Validation.is_sound",
                 ("not self.holes", "True"),
             ),
-            proof=f"{HOLES}::test_missing_digests_are_a_hole",
+            proof=f"{HOLES}::test_missing_digests_leave_a_hole",
         ),
         Mutant(
             "hole-at-the-end",
@@ -26,7 +26,7 @@ COMPLETENESS = Section(
                 "log_aggregator.core.evidence.hours:TrailHours.find_holes",
                 ("[*clip_each(holes, inside), *outer]", "clip_each(holes, inside)"),
             ),
-            proof=f"{HOLES}::test_missing_digests_are_a_hole",
+            proof=f"{HOLES}::test_missing_digests_leave_a_hole",
         ),
         Mutant(
             "invalid-covers",
@@ -44,7 +44,7 @@ COMPLETENESS = Section(
                 "log_aggregator.steps.cloudtrail.hours:AccountHours._find_silent",
                 ("self._find_logged(found)", "{}"),
             ),
-            proof=f"{HOLES}::test_all_of_a_region",
+            proof=f"{HOLES}::test_a_region_without_any_digest_is_a_hole",
         ),
         Mutant(
             "claimed-range",
@@ -53,7 +53,7 @@ COMPLETENESS = Section(
                 "log_aggregator.steps.cloudtrail.findings:Validation.proven",
                 ("self.unproven", "[]"),
             ),
-            proof="tests/unit/reports/test_validate_report.py::test_a_summary_claims_no_range_that_has_holes",
+            proof="tests/unit/reports/test_validate_report.py::test_a_summary_splits_the_range_at_holes",
         ),
         Mutant(
             "missing-is-complete",
@@ -62,7 +62,7 @@ COMPLETENESS = Section(
                 "log_aggregator.core.evidence.calendar:Calendar.is_complete",
                 ("not self.gaps", "True"),
             ),
-            proof=f"{COVERAGE}::test_a_day_without_objects_that_the_digests_name",
+            proof=f"{COVERAGE}::test_a_day_whose_logs_are_all_lost_is_found",
         ),
         Mutant(
             "silent-day-unasked",
@@ -71,7 +71,7 @@ COMPLETENESS = Section(
                 "log_aggregator.core.evidence.marks:plan_trail",
                 ("silent.append(number)", "number"),
             ),
-            proof=f"{COVERAGE}::test_a_day_without_objects_that_the_digests_name",
+            proof=f"{COVERAGE}::test_a_day_whose_logs_are_all_lost_is_found",
         ),
         Mutant(
             "unread-is-nothing-due",
@@ -83,7 +83,7 @@ COMPLETENESS = Section(
                     "self.sheet.set(name, number, DayState.NOTHING_DUE)",
                 ),
             ),
-            proof=f"{COVERAGE}::test_frozen_digests_are_not_checked",
+            proof=f"{COVERAGE}::test_frozen_digests_are_unchecked",
         ),
         Mutant(
             "first-digest-believed",
@@ -93,7 +93,7 @@ COMPLETENESS = Section(
                 "log_aggregator.steps.evidence.coverage:_has_begun",
                 ("earliest in begun", "True"),
             ),
-            proof=f"{COVERAGE}::test_before_its_first_digest_a_trail_is_not_missing",
+            proof=f"{COVERAGE}::test_nothing_is_missing_before_a_trail_began",
         ),
         Mutant(
             "lost-pack-unseen",
@@ -102,7 +102,7 @@ COMPLETENESS = Section(
                 "log_aggregator.steps.evidence.presence:_mark_pack",
                 ("entry.pack_bytes is None", "False"),
             ),
-            proof=f"{COVERAGE}::test_a_pack_that_is_gone",
+            proof=f"{COVERAGE}::test_a_missing_pack_is_found",
         ),
         Mutant(
             "folding-hides",
@@ -111,7 +111,7 @@ COMPLETENESS = Section(
                 "log_aggregator.reports.evidence.calendar:_render_row",
                 ("max", "min"),
             ),
-            proof="tests/unit/reports/evidence/test_calendar_report.py::test_folding_hides_no_bad_day",
+            proof="tests/unit/reports/evidence/test_calendar_report.py::test_folding_hides_no_missing_day",
         ),
     ),
 )

@@ -6,7 +6,7 @@ from tests.mutants.planting import Mutant, Section, in_symbol
 
 MATRIX = "tests/unit/adapters/test_configuration_matrix.py"
 PLACES = f"{MATRIX}::test_every_request_goes_where_botocore_would_send_it"
-OWNERS = f"{MATRIX}::test_awss_account_is_asked_for_whatever_way_leads_to_aws"
+OWNERS = f"{MATRIX}::test_aws_sts_is_asked_for_the_account_on_every_route_to_aws"
 ERRORS = "tests/unit/adapters/test_configuration_errors.py"
 ENDED = "tests/unit/adapters/test_credentials_that_end.py"
 RUNS = "tests/unit/steps/packing/test_credentials_end.py"
@@ -22,7 +22,7 @@ CONFIGURATION = Section(
                 "log_aggregator.cli.init:_check_destination",
                 ("name in occupied", "False"),
             ),
-            proof="tests/unit/cli/test_init_command.py::test_what_is_asked_for_wrongly",
+            proof="tests/unit/cli/test_init_command.py::test_wrong_arguments_are_refused",
         ),
         Mutant(
             "init-replaces-rules",
@@ -34,7 +34,7 @@ CONFIGURATION = Section(
                     "_make_lines(choices.destination, written.form)",
                 ),
             ),
-            proof="tests/unit/cli/test_init_command.py::test_a_bucket_that_is_there_is_left_as_it_is",
+            proof="tests/unit/cli/test_init_command.py::test_an_existing_bucket_keeps_its_rules",
         ),
         Mutant(
             "variable-beats-flag",
@@ -154,7 +154,7 @@ CONFIGURATION = Section(
                     "attend(connect_store(Connection(), readers, accounts))",
                 ),
             ),
-            proof="tests/unit/handlers/test_entry.py::test_what_was_refused_once_is_asked_again_by_the_next_invocation",
+            proof="tests/unit/handlers/test_entry.py::test_a_refusal_is_forgotten_by_the_next_invocation",
         ),
         Mutant(
             "ended-and-asked-again",

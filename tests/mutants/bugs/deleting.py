@@ -15,7 +15,7 @@ DELETING = Section(
                 "log_aggregator.steps.doctor.grants:plan_statements",
                 ("Stage.DELETE in asked", "False"),
             ),
-            proof="tests/unit/steps/doctor/test_grants.py::test_a_beginning_that_fits_the_destination_too_takes_no_pack",
+            proof="tests/unit/steps/doctor/test_grants.py::test_a_prefix_that_matches_the_destination_protects_packs",
         ),
         Mutant(
             "policy-for-anybodys-buckets",
@@ -27,7 +27,7 @@ DELETING = Section(
                     "Statement(f'{sid}{named}', actions, tuple(arns))",
                 ),
             ),
-            proof="tests/unit/steps/doctor/test_grants.py::test_buckets_are_asked_whose_they_are",
+            proof="tests/unit/steps/doctor/test_grants.py::test_policies_require_the_expected_owner",
         ),
         Mutant(
             "delete-by-key",
@@ -70,7 +70,7 @@ DELETING = Section(
                     "retained = []",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_every_answer_has_its_place",
+            proof="tests/unit/steps/packing/test_delete.py::test_every_answer_is_counted_correctly",
         ),
         Mutant(
             "not-tried-again",
@@ -85,7 +85,7 @@ DELETING = Section(
                     "return staying",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_what_may_go_away_is_tried_again",
+            proof="tests/unit/steps/packing/test_delete.py::test_temporary_errors_are_retried",
         ),
         Mutant(
             "newest-first",
@@ -97,7 +97,7 @@ DELETING = Section(
                     "ready = newest",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_an_older_version_that_stays_keeps_the_newest",
+            proof="tests/unit/steps/packing/test_delete.py::test_a_retained_older_version_keeps_the_newest",
         ),
         Mutant(
             "newest-forgotten",
@@ -126,7 +126,7 @@ DELETING = Section(
                     ),
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py::test_a_version_that_cannot_be_read_keeps_its_key",
+            proof="tests/unit/steps/packing/test_group.py::test_an_unreadable_older_version_keeps_its_key",
         ),
         Mutant(
             "hiding-marker-removed",
@@ -160,7 +160,7 @@ DELETING = Section(
                 "log_aggregator.steps.packing.delete:_find_markers",
                 ("key in keys and version_id != NULL_VERSION", "key in keys"),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_a_log_object_in_the_place_of_an_old_marker_stays",
+            proof="tests/unit/steps/packing/test_delete.py::test_a_log_object_in_place_of_a_delete_marker_stays",
         ),
         Mutant(
             "older-null-deleted",
@@ -173,7 +173,7 @@ DELETING = Section(
                     "others",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_an_older_version_that_can_be_replaced_stays",
+            proof="tests/unit/steps/packing/test_delete.py::test_an_older_null_version_stays",
         ),
         Mutant(
             "null-without-condition",
@@ -194,7 +194,7 @@ DELETING = Section(
                 "log_aggregator.steps.packing.discard:discard",
                 ("_check_list(deleter.store, target, key, data)", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_discard.py::test_a_list_that_may_not_have_been_written_is_looked_for",
+            proof="tests/unit/steps/packing/test_discard.py::test_a_list_with_a_conflict_is_checked",
         ),
         Mutant(
             "lists-by-their-names",
@@ -203,7 +203,7 @@ DELETING = Section(
                 "log_aggregator.steps.packing.discard:_check_list",
                 ("stored == data", "True"),
             ),
-            proof="tests/unit/steps/packing/test_discard.py::test_a_list_is_not_believed_by_its_name",
+            proof="tests/unit/steps/packing/test_discard.py::test_a_list_is_checked_by_its_contents",
         ),
         Mutant(
             "discards-in-any-order",
@@ -212,7 +212,7 @@ DELETING = Section(
                 "log_aggregator.steps.packing.discard:discard",
                 ("ListedVersions(ordered)", "ListedVersions([])"),
             ),
-            proof="tests/unit/steps/packing/test_discard.py::test_discards_keep_the_order_of_versions",
+            proof="tests/unit/steps/packing/test_discard.py::test_discards_are_deleted_in_the_order_of_versions",
         ),
         Mutant(
             "refused-is-deleted",
@@ -224,7 +224,7 @@ DELETING = Section(
                     "report.deleted += len(waiting)",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_every_answer_has_its_place",
+            proof="tests/unit/steps/packing/test_delete.py::test_every_answer_is_counted_correctly",
         ),
         Mutant(
             "deletes-unasked",
@@ -233,7 +233,7 @@ DELETING = Section(
                 "log_aggregator.steps.rules:GroupRules.keeps",
                 ("self.stage is Stage.PACK", "False"),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_nothing_is_deleted_unless_it_is_asked_for",
+            proof="tests/unit/steps/packing/test_run.py::test_nothing_is_deleted_without_being_requested",
         ),
         Mutant(
             "deletion-not-taken-back",
@@ -245,7 +245,7 @@ DELETING = Section(
                     "stage = record.stage",
                 ),
             ),
-            proof="tests/unit/handlers/test_entry.py::test_only_what_was_asked_for_before_and_now_is_deleted",
+            proof="tests/unit/handlers/test_entry.py::test_deletion_needs_both_the_old_and_the_new_setting",
         ),
         Mutant(
             "any-number-will-do",
@@ -254,7 +254,7 @@ DELETING = Section(
                 "log_aggregator.cli.delete:_ask",
                 ("typed.replace(',', '').strip() != str(originals)", "not typed"),
             ),
-            proof="tests/unit/cli/test_typing_the_number.py::test_anything_else_is_none",
+            proof="tests/unit/cli/test_typing_the_number.py::test_anything_else_typed_does_not_agree",
         ),
         Mutant(
             "kept-too-short",
@@ -266,7 +266,7 @@ DELETING = Section(
                     "return max(0, (today - since).days) < self.keep_originals_days - 1",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_originals_are_kept_as_long_as_wanted",
+            proof="tests/unit/steps/packing/test_run.py::test_originals_are_kept_for_the_configured_days",
         ),
     ),
 )

@@ -20,7 +20,7 @@ DRILLING = Section(
                     "sum(each.bad for each in outcomes)",
                 ),
             ),
-            proof=f"{_DRILL}::test_members_that_no_index_names_any_more_are_bad",
+            proof=f"{_DRILL}::test_members_missing_from_the_index_are_bad",
         ),
         Mutant(
             "drill-skips-packs-that-are-gone",
@@ -29,7 +29,7 @@ DRILLING = Section(
                 "log_aggregator.steps.evidence.drills.drill:_Advance._recover",
                 ("self.looked.failures.items()", "()"),
             ),
-            proof=f"{_DRILL}::test_a_pack_that_is_gone_is_found",
+            proof=f"{_DRILL}::test_a_missing_pack_is_found",
         ),
         Mutant(
             "drill-trusts-the-index-of-today",
@@ -38,7 +38,7 @@ DRILLING = Section(
                 "log_aggregator.steps.evidence.drills.recover:_keep_equal",
                 ("now == member", "now is not None"),
             ),
-            proof=f"{_DRILL}::test_a_line_that_changed_since_it_was_drawn_is_found",
+            proof=f"{_DRILL}::test_an_index_line_changed_after_the_draw_is_found",
         ),
         Mutant(
             "drill-believes-the-pack",
@@ -47,7 +47,7 @@ DRILLING = Section(
                 "log_aggregator.steps.evidence.drills.recover:Recovery.recover",
                 ("verify_pack(self.store, self.target, pack_key, Level.TAIL)", "pass"),
             ),
-            proof=f"{_DRILL}::test_a_pack_that_is_cut_is_found",
+            proof=f"{_DRILL}::test_a_truncated_pack_is_found",
         ),
         Mutant(
             "drill-takes-any-signature",
@@ -56,7 +56,7 @@ DRILLING = Section(
                 "log_aggregator.steps.evidence.drills.recover:Recovery._compare",
                 ("found is None", "True"),
             ),
-            proof=f"{_DRILL}::test_a_digest_that_cloudtrail_did_not_sign_is_found",
+            proof=f"{_DRILL}::test_a_digest_with_a_false_signature_is_found",
         ),
         Mutant(
             "drill-pays-again",
@@ -65,7 +65,7 @@ DRILLING = Section(
                 "log_aggregator.steps.evidence.drills.thawing:check_dollars",
                 ("dollars + spent > rules.dollars_max", "dollars > rules.dollars_max"),
             ),
-            proof=f"{_DRILL}::test_the_limit_is_that_of_the_whole_drill",
+            proof=f"{_DRILL}::test_the_limit_applies_to_the_whole_drill",
         ),
         Mutant(
             "drill-draws-packs",
@@ -74,7 +74,7 @@ DRILLING = Section(
                 "log_aggregator.steps.evidence.drills.draw:_Draw._try",
                 ("member < self.counts[pack]", "self.counts[pack]"),
             ),
-            proof=f"{_SAMPLE}::test_it_says_about_how_many_members_there_are",
+            proof=f"{_SAMPLE}::test_the_number_of_members_is_estimated",
         ),
         Mutant(
             "drill-overstates",
@@ -83,7 +83,7 @@ DRILLING = Section(
                 "log_aggregator.core.evidence.proportions:bound_bad_share",
                 ("low, high = bad / checked, 1.0", "low, high, bad = 0.0, 1.0, 0"),
             ),
-            proof="tests/unit/core/evidence/test_drills.py::test_the_bound_is_that_of_clopper_and_pearson",
+            proof="tests/unit/core/evidence/test_drills.py::test_the_bound_matches_clopper_and_pearson",
         ),
         Mutant(
             "drill-clears-strangers",

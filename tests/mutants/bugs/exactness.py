@@ -25,7 +25,7 @@ EXACTNESS = Section(
                 "log_aggregator.adapters.s3.reading:get_objects",
                 ("make_query(source.version_id)", "make_query(None)"),
             ),
-            proof="tests/unit/adapters/test_curl_loop.py::TestOrder::test_it_asks_as_a_single_get_does",
+            proof="tests/unit/adapters/test_curl_loop.py::TestOrder::test_it_sends_the_same_request_as_a_single_get",
         ),
         Mutant(
             "etag-not-compared",
@@ -52,7 +52,7 @@ EXACTNESS = Section(
                     "has_no_md5 = True",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_one_bad_object.py::test_what_one_object_showed_is_not_believed_of_another",
+            proof="tests/unit/steps/packing/test_one_bad_object.py::test_each_body_is_compared_with_its_own_etag",
         ),
         Mutant(
             "opacity-of-a-neighbour",
@@ -64,7 +64,7 @@ EXACTNESS = Section(
                     "_is_sound(first, is_opaque=True)",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_one_bad_object.py::test_what_one_object_showed_is_not_believed_of_another",
+            proof="tests/unit/steps/packing/test_one_bad_object.py::test_each_body_is_compared_with_its_own_etag",
         ),
         Mutant(
             "refusal-blocks-group",
@@ -76,7 +76,7 @@ EXACTNESS = Section(
                     "return StoreError",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_one_bad_object.py::test_an_object_that_s3_refuses_is_left_and_the_rest_is_packed",
+            proof="tests/unit/steps/packing/test_one_bad_object.py::test_an_object_refused_by_s3_is_left_and_the_rest_is_packed",
         ),
         Mutant(
             "throttling-is-refusal",
@@ -88,7 +88,7 @@ EXACTNESS = Section(
                     "is_refusal = status // 100 == 4",
                 ),
             ),
-            proof="tests/unit/adapters/test_one_object.py::test_what_says_nothing_of_the_object",
+            proof="tests/unit/adapters/test_one_object.py::test_general_errors_are_not_blamed_on_the_object",
         ),
         Mutant(
             "header-garbled",
@@ -97,7 +97,7 @@ EXACTNESS = Section(
                 "log_aggregator.adapters.s3.attempts:parse_head",
                 ("line.decode('latin-1')", "line.decode('utf-8', 'replace')"),
             ),
-            proof="tests/unit/adapters/test_one_object.py::test_an_odd_header_that_has_to_come_back",
+            proof="tests/unit/adapters/test_one_object.py::test_an_odd_header_that_is_needed_comes_back_exactly",
         ),
         Mutant(
             "range-not-compared",
@@ -109,7 +109,7 @@ EXACTNESS = Section(
                     "True",
                 ),
             ),
-            proof="tests/unit/adapters/test_one_object.py::test_another_range_is_refused",
+            proof="tests/unit/adapters/test_one_object.py::test_a_different_range_is_refused",
         ),
         Mutant(
             "large-refusal-blocks-group",
@@ -118,7 +118,7 @@ EXACTNESS = Section(
                 "log_aggregator.steps.packing.large:unfit_where_unreadable",
                 ("raise UnfitSources([], [Unreadable(source, error)]) from error", "raise"),
             ),
-            proof="tests/unit/steps/packing/test_one_bad_object.py::test_a_large_object_that_s3_refuses_is_left",
+            proof="tests/unit/steps/packing/test_one_bad_object.py::test_a_large_object_refused_by_s3_is_left",
         ),
         Mutant(
             "length-not-compared",
@@ -135,7 +135,7 @@ EXACTNESS = Section(
                 "log_aggregator.steps.packing.read:Reader._compare_reads",
                 ("is_same = second.data == first.data", "is_same = True"),
             ),
-            proof="tests/unit/steps/packing/test_read.py::test_with_kms_both_reads_must_be_the_same",
+            proof="tests/unit/steps/packing/test_read.py::test_with_kms_both_reads_must_match",
         ),
         Mutant(
             "metadata-dropped",
@@ -173,7 +173,7 @@ EXACTNESS = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py::test_a_damaged_range_of_a_large_object_never_reaches_a_pack",
+            proof="tests/unit/steps/packing/test_group.py::test_a_damaged_range_never_reaches_a_pack",
         ),
     ),
 )

@@ -17,7 +17,7 @@ FANNING_OUT = Section(
                     "return (task, (Listed(), Counter()))",
                 ),
             ),
-            proof="tests/simulation/test_statemachine.py::test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals",
+            proof="tests/simulation/test_statemachine.py::test_a_function_that_always_dies_fails_the_run_and_keeps_originals",
         ),
         Mutant(
             "failures-of-items-lost",
@@ -29,7 +29,7 @@ FANNING_OUT = Section(
                     "str(error)",
                 ),
             ),
-            proof="tests/unit/steps/fanout/test_settle.py::test_a_group_that_fails_does_not_stop_the_others",
+            proof="tests/unit/steps/fanout/test_settle.py::test_a_failed_group_does_not_stop_the_others",
         ),
         Mutant(
             "deleted-on-trust",
@@ -52,7 +52,7 @@ FANNING_OUT = Section(
                     """,
                 ),
             ),
-            proof="tests/simulation/test_statemachine.py::test_deletion_does_not_believe_its_input",
+            proof="tests/simulation/test_statemachine.py::test_deletion_verifies_the_pack_again",
         ),
         Mutant(
             "unverified-passed",
@@ -74,7 +74,7 @@ FANNING_OUT = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/steps/fanout/test_settle.py::test_only_what_passed_is_passed_on",
+            proof="tests/unit/steps/fanout/test_settle.py::test_only_verified_packs_are_passed_on",
         ),
         Mutant(
             "newest-forgotten-on-the-way",
@@ -86,7 +86,7 @@ FANNING_OUT = Section(
                     "LogObject(bucket, key, version_id, etag, size_bytes, datetime.fromisoformat(modified), storage_class)",
                 ),
             ),
-            proof="tests/unit/steps/fanout/test_workitems.py::test_an_item_comes_back_as_it_was",
+            proof="tests/unit/steps/fanout/test_workitems.py::test_an_item_survives_encoding",
         ),
         Mutant(
             "work-item-cut-short",
@@ -98,13 +98,13 @@ FANNING_OUT = Section(
                     "head['format'] != FORMAT_VERSION",
                 ),
             ),
-            proof="tests/unit/steps/fanout/test_workitems.py::test_what_is_not_a_whole_item_is_refused",
+            proof="tests/unit/steps/fanout/test_workitems.py::test_an_incomplete_item_is_refused",
         ),
         Mutant(
             "last-keys-unlisted",
             "the last keys a listing function holds are not written to any work item",
             in_symbol("log_aggregator.steps.fanout.tasks:list_task", ("cutter.flush()", "")),
-            proof="tests/unit/steps/fanout/test_tasks.py::test_tasks_find_what_one_process_finds",
+            proof="tests/unit/steps/fanout/test_tasks.py::test_tasks_find_the_same_as_a_single_process",
         ),
         Mutant(
             "verified-is-done",
@@ -113,7 +113,7 @@ FANNING_OUT = Section(
                 "log_aggregator.steps.fanout.gather:_take_items",
                 ("step is not Step.DELETED", "step is None"),
             ),
-            proof="tests/simulation/test_statemachine.py::test_a_function_that_always_dies_fails_the_run_and_keeps_the_originals",
+            proof="tests/simulation/test_statemachine.py::test_a_function_that_always_dies_fails_the_run_and_keeps_originals",
         ),
         Mutant(
             "too-much-for-functions",
@@ -122,7 +122,7 @@ FANNING_OUT = Section(
                 "log_aggregator.steps.fanout.gather:gather_items",
                 ("objects > objects_max", "False"),
             ),
-            proof="tests/simulation/test_statemachine.py::test_too_much_is_not_touched",
+            proof="tests/simulation/test_statemachine.py::test_a_run_over_the_limit_touches_nothing",
         ),
         Mutant(
             "second-result-counts",
@@ -146,7 +146,7 @@ FANNING_OUT = Section(
                 "log_aggregator.handlers.entry:Call.job_of",
                 ("record.layouts", "self.settings.layouts"),
             ),
-            proof="tests/unit/handlers/test_declared_layouts.py::test_what_the_file_declares_is_packed",
+            proof="tests/unit/handlers/test_declared_layouts.py::test_declared_logs_are_packed",
         ),
         Mutant(
             "unreadable-is-undeclared",
@@ -155,7 +155,7 @@ FANNING_OUT = Section(
                 "log_aggregator.handlers.prepare:read_layouts",
                 ("NotFound", "(NotFound, AccessDenied)"),
             ),
-            proof="tests/unit/handlers/test_declared_layouts.py::test_a_file_that_cannot_be_read_is_not_taken_for_none",
+            proof="tests/unit/handlers/test_declared_layouts.py::test_an_unreadable_file_does_not_count_as_missing",
         ),
         Mutant(
             "manifests-are-logs",
@@ -179,7 +179,7 @@ FANNING_OUT = Section(
                     "return not seen.covers(place)",
                 ),
             ),
-            proof="tests/simulation/test_alarms.py::test_nights_do_not_end_what_history_has_found",
+            proof="tests/simulation/test_alarms.py::test_nightly_runs_do_not_end_an_alarm_from_history",
         ),
         Mutant(
             "failed-run-resolves",
@@ -188,7 +188,7 @@ FANNING_OUT = Section(
                 "log_aggregator.steps.fanout.outstanding:Seen.doubts",
                 ("not self.is_whole or place in self.doubtful", "False"),
             ),
-            proof="tests/simulation/test_alarms.py::test_a_run_that_is_broken_off_resolves_nothing",
+            proof="tests/simulation/test_alarms.py::test_an_aborted_run_resolves_nothing",
         ),
         Mutant(
             "any-run-is-a-night",
@@ -197,7 +197,7 @@ FANNING_OUT = Section(
                 "log_aggregator.handlers.prepare:Asked.is_nightly",
                 ("return looks_back and (not named) and (not self.dry_run)", "return True"),
             ),
-            proof="tests/simulation/test_alarms.py::test_what_counts_as_a_night",
+            proof="tests/simulation/test_alarms.py::test_only_a_full_nightly_run_counts_as_a_night",
         ),
         Mutant(
             "silent-window-is-done",
@@ -209,7 +209,7 @@ FANNING_OUT = Section(
                     "window['name'] in done",
                 ),
             ),
-            proof="tests/simulation/test_statemachine.py::test_history_in_windows_and_again",
+            proof="tests/simulation/test_statemachine.py::test_a_history_runs_in_windows_and_can_be_resumed",
         ),
         Mutant(
             "unmerged-counts-as-done",
@@ -221,7 +221,7 @@ FANNING_OUT = Section(
                     "_describe(folder.run, Merged(), is_done=True)",
                 ),
             ),
-            proof="tests/simulation/test_merging_terms.py::test_what_does_not_fit_into_a_call_goes_into_another",
+            proof="tests/simulation/test_merging_terms.py::test_a_merge_can_take_several_calls",
         ),
         Mutant(
             "unreadable-terms-are-silent",
@@ -230,7 +230,7 @@ FANNING_OUT = Section(
                 "log_aggregator.steps.fanout.merging:_describe",
                 ("len(result.failures)", "0"),
             ),
-            proof="tests/simulation/test_merging_terms.py::test_terms_that_cannot_be_read_are_told_and_the_rest_is_merged",
+            proof="tests/simulation/test_merging_terms.py::test_unreadable_terms_are_reported_and_the_rest_is_merged",
         ),
         Mutant(
             "tables-with-the-key-of-packs",
@@ -240,7 +240,7 @@ FANNING_OUT = Section(
                 "log_aggregator.steps.search.after_run:table_options",
                 ("terms.write.kms_key_id", "combine.index.kms_key_id"),
             ),
-            proof="tests/unit/steps/search/test_after_run.py::test_terms_and_tables_have_the_key_of_search_and_packs_have_theirs",
+            proof="tests/unit/steps/search/test_after_run.py::test_terms_and_packs_have_separate_keys",
         ),
     ),
 )

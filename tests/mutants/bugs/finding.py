@@ -33,7 +33,7 @@ FINDING = Section(
                     "False",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_scan.py::test_regions_that_are_not_wanted_are_left_and_counted",
+            proof="tests/unit/steps/packing/test_scan.py::test_unwanted_regions_are_left_and_counted",
         ),
         Mutant(
             "auxiliary-logs-discarded",
@@ -42,7 +42,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.selection:_reason_to_leave",
                 ("bucket.is_main and rules.discard_other_regions", "rules.discard_other_regions"),
             ),
-            proof="tests/unit/steps/packing/test_discard.py::test_nothing_of_an_auxiliary_bucket_is_discarded",
+            proof="tests/unit/steps/packing/test_discard.py::test_nothing_in_an_auxiliary_bucket_is_discarded",
         ),
         Mutant(
             "other-days-taken",
@@ -70,7 +70,7 @@ FINDING = Section(
                     "return listed",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_scan.py::test_our_own_packs_are_not_logs",
+            proof="tests/unit/steps/packing/test_scan.py::test_own_packs_are_not_logs",
         ),
         Mutant(
             "ledger-forgotten",
@@ -87,7 +87,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.ledger:read_ledger",
                 ("not written", "len(written) < 2"),
             ),
-            proof="tests/unit/steps/packing/test_ledger.py::test_only_a_group_that_has_packs_is_asked_for_indexes",
+            proof="tests/unit/steps/packing/test_ledger.py::test_only_groups_with_packs_need_indexes",
         ),
         Mutant(
             "index-never-restored",
@@ -96,7 +96,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.ledger:read_ledger",
                 ("restore and _restore_index(store, target, group, key, options)", "False"),
             ),
-            proof="tests/unit/steps/packing/test_ledger.py::test_a_missing_index_comes_back_from_the_pack",
+            proof="tests/unit/steps/packing/test_ledger.py::test_a_missing_index_is_restored_from_the_pack",
         ),
         Mutant(
             "clock-behind",
@@ -119,7 +119,7 @@ FINDING = Section(
                     "upload.initiated is not None",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_stale_uploads",
+            proof="tests/unit/steps/packing/test_run.py::test_stale_uploads_are_aborted_after_a_day",
         ),
         Mutant(
             "failures-of-groups-lost",
@@ -128,7 +128,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.results:RunResult.take_groups",
                 ("failures |= dict.fromkeys(settled.failures)", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_group.py::test_trouble_of_the_store_keeps_originals_and_other_groups_go_on",
+            proof="tests/unit/steps/packing/test_group.py::test_store_errors_keep_originals_and_do_not_stop_other_groups",
         ),
         Mutant(
             "not-tried-is-done",
@@ -137,7 +137,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.run:_settle_all",
                 ("settled.failures.append(Failure.of(str(group), skipped))", "_ = skipped"),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_what_is_not_tried_is_a_failure",
+            proof="tests/unit/steps/packing/test_run.py::test_skipped_groups_are_failures",
         ),
         Mutant(
             "limit-ignored",
@@ -146,7 +146,7 @@ FINDING = Section(
                 "log_aggregator.steps.packing.listing:check_limit",
                 ("found.shelf.objects > rules.objects_max", "False"),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_too_many_objects",
+            proof="tests/unit/steps/packing/test_run.py::test_too_many_objects_stop_the_run",
         ),
     ),
 )

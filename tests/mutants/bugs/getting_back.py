@@ -15,7 +15,7 @@ GETTING_BACK = Section(
                 "log_aggregator.steps.retrieval.put_back:_start",
                 ("not may_be_of(original.pack.group, original.member.key)", "False"),
             ),
-            proof="tests/unit/steps/retrieval/test_put_back.py::test_a_key_of_another_group_leads_nowhere",
+            proof="tests/unit/steps/retrieval/test_put_back.py::test_a_forged_key_of_another_group_is_refused",
         ),
         Mutant(
             "hints-believed",
@@ -24,7 +24,7 @@ GETTING_BACK = Section(
                 "log_aggregator.steps.retrieval.find:find",
                 ("remaining is not None", "False"),
             ),
-            proof="tests/unit/steps/retrieval/test_find.py::test_a_free_key_is_found_where_its_date_does_not_say",
+            proof="tests/unit/steps/retrieval/test_find.py::test_a_free_key_is_found_on_another_date",
         ),
         Mutant(
             "dates-of-globs-believed",
@@ -87,7 +87,7 @@ GETTING_BACK = Section(
             "answers-mixed-up",
             "after a pack that could not be read, the next pack gets its answers",
             in_symbol("log_aggregator.steps.retrieval.fetch:_fetch_pack", ("ranges.finish()", "")),
-            proof="tests/unit/steps/retrieval/test_fetch.py::TestSinks::test_what_nobody_takes_is_in_nobodys_way",
+            proof="tests/unit/steps/retrieval/test_fetch.py::TestSinks::test_unread_originals_do_not_affect_the_next",
         ),
         Mutant(
             "no-second-pack",
@@ -95,7 +95,7 @@ GETTING_BACK = Section(
             in_symbol(
                 "log_aggregator.steps.retrieval.fetch:alternatives", ("original.spares", "()")
             ),
-            proof="tests/unit/steps/retrieval/test_fetch.py::test_the_other_pack_helps",
+            proof="tests/unit/steps/retrieval/test_fetch.py::test_a_second_pack_replaces_an_unreadable_one",
         ),
         Mutant(
             "thawing-is-thawed",
@@ -107,7 +107,7 @@ GETTING_BACK = Section(
                     "return State.THAWED",
                 ),
             ),
-            proof="tests/unit/steps/retrieval/test_thaw.py::test_the_whole_way",
+            proof="tests/unit/steps/retrieval/test_thaw.py::test_packs_are_thawed_read_and_frozen_again",
         ),
         Mutant(
             "thawed-again",
@@ -119,7 +119,7 @@ GETTING_BACK = Section(
                     "asked = list(workers.read_ahead(ask, list(states), lambda _: 1))",
                 ),
             ),
-            proof="tests/unit/steps/retrieval/test_thaw.py::test_the_whole_way",
+            proof="tests/unit/steps/retrieval/test_thaw.py::test_packs_are_thawed_read_and_frozen_again",
         ),
     ),
 )

@@ -15,7 +15,7 @@ INVENTORIES = Section(
                 "log_aggregator.steps.packing.group:GroupWork.delete",
                 ("self.rules.is_listing_old", "False"),
             ),
-            proof="tests/unit/steps/test_inventory.py::test_a_killed_run_is_ended_by_the_same_inventory",
+            proof="tests/unit/steps/test_inventory.py::test_a_killed_run_is_finished_by_the_same_inventory",
         ),
         Mutant(
             "discarded-by-an-inventory",
@@ -46,7 +46,7 @@ INVENTORIES = Section(
                 "log_aggregator.core.inventory.manifest:check_versions",
                 ("versioning is not None and (not manifest.has_versions)", "False"),
             ),
-            proof="tests/unit/steps/test_inventory.py::test_an_inventory_of_current_versions_will_not_do_for_versions",
+            proof="tests/unit/steps/test_inventory.py::test_an_inventory_of_current_versions_is_refused_for_versioned_buckets",
         ),
         Mutant(
             "markers-forgotten",
@@ -58,7 +58,7 @@ INVENTORIES = Section(
                     "markers: list[DeleteMarker] = []",
                 ),
             ),
-            proof="tests/unit/core/inventory/test_sorting.py::test_keys_are_whole",
+            proof="tests/unit/core/inventory/test_sorting.py::test_keys_keep_all_their_versions",
         ),
         Mutant(
             "half-an-inventory",
@@ -82,7 +82,7 @@ INVENTORIES = Section(
                 "log_aggregator.steps.inventory:_find_newest",
                 ("store.head_object(bucket, f'{made}{CHECKSUM}')", ""),
             ),
-            proof="tests/unit/steps/test_inventory.py::test_the_newest_whole_inventory_is_taken",
+            proof="tests/unit/steps/test_inventory.py::test_the_newest_complete_inventory_is_used",
         ),
         Mutant(
             "later-days-dropped",
@@ -91,7 +91,7 @@ INVENTORIES = Section(
                 "log_aggregator.steps.inventory:InventoryListing._read_window",
                 ("found = Found(held.window)", "found = Found(rules.window)"),
             ),
-            proof="tests/unit/steps/test_inventory.py::test_what_does_not_fit_waits",
+            proof="tests/unit/steps/test_inventory.py::test_excess_objects_wait_for_another_reading",
         ),
         Mutant(
             "anything-in-a-main-bucket",
@@ -103,7 +103,7 @@ INVENTORIES = Section(
                     "isinstance(parsed, DatedKey) and False",
                 ),
             ),
-            proof="tests/unit/steps/test_inventory.py::test_a_main_bucket_is_looked_at_where_a_listing_looks",
+            proof="tests/unit/steps/test_inventory.py::test_only_control_towers_places_in_a_main_bucket_are_packed",
         ),
         Mutant(
             "inventory-keys-not-decoded",
@@ -123,7 +123,7 @@ INVENTORIES = Section(
             in_symbol(
                 "log_aggregator.steps.fanout.sorting:check_sorted", ("done != files", "False")
             ),
-            proof="tests/simulation/test_history_by_inventory.py::test_half_an_inventory_is_none",
+            proof="tests/simulation/test_history_by_inventory.py::test_an_incomplete_inventory_is_refused",
         ),
         Mutant(
             "any-window",
@@ -132,7 +132,7 @@ INVENTORIES = Section(
                 "log_aggregator.steps.fanout.sorting:check_sorted",
                 ("wanted not in windows", "False"),
             ),
-            proof="tests/simulation/test_history_by_inventory.py::test_a_run_takes_only_windows_that_were_sorted",
+            proof="tests/simulation/test_history_by_inventory.py::test_a_run_only_takes_sorted_windows",
         ),
         Mutant(
             "folded-block-lost",
@@ -140,7 +140,7 @@ INVENTORIES = Section(
             in_symbol(
                 "log_aggregator.steps.packing.shelf:Shelf._pieces", ("yield row.open", "pass")
             ),
-            proof="tests/unit/steps/packing/test_shelf.py::test_everything_comes_back",
+            proof="tests/unit/steps/packing/test_shelf.py::test_everything_put_on_the_shelf_comes_back",
         ),
         Mutant(
             "versions-parted-on-the-shelf",
@@ -153,7 +153,7 @@ INVENTORIES = Section(
                     "((_key_of(each), [each]) for each in found.sources)",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_shelf.py::test_everything_comes_back",
+            proof="tests/unit/steps/packing/test_shelf.py::test_everything_put_on_the_shelf_comes_back",
         ),
     ),
 )

@@ -19,7 +19,7 @@ KEEPING_REPORTS = Section(
                     'f"{target.root}{REPORTS}{moment:%Y-%m-%d}/report.{suffix}"',
                 ),
             ),
-            proof=f"{_REPORT}::test_two_of_a_day_are_two_pages",
+            proof=f"{_REPORT}::test_two_reports_on_one_day_are_both_stored",
         ),
         Mutant(
             "report-counts-places-not-files",
@@ -28,7 +28,7 @@ KEEPING_REPORTS = Section(
                 "log_aggregator.handlers.report:_count_gaps",
                 ("sum(gap.missing for gap in calendar.gaps)", "len(calendar.gaps)"),
             ),
-            proof=f"{_REPORT}::test_what_is_wrong_is_told",
+            proof=f"{_REPORT}::test_problems_are_announced",
         ),
         Mutant(
             "report-tells-the-best",
@@ -40,7 +40,7 @@ KEEPING_REPORTS = Section(
                     'min(verdict["sentences"], key=lambda each: State(each["state"]).rank)',
                 ),
             ),
-            proof=f"{_REPORT}::test_before_the_first_drill_the_worst_is_told",
+            proof=f"{_REPORT}::test_before_the_first_drill_the_worst_finding_is_announced",
         ),
     ),
 )

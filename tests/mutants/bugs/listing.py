@@ -18,7 +18,7 @@ LISTING = Section(
                 "log_aggregator.adapters.s3.listing:list_prefixes",
                 ("is_empty(page) and not is_empty(list_first(clients, listed, query))", "False"),
             ),
-            proof=f"{TESTS}::TestDelimiter::test_a_server_that_gives_no_prefixes",
+            proof=f"{TESTS}::TestDelimiter::test_a_server_without_common_prefixes_is_an_error",
         ),
         Mutant(
             "empty-at-once",
@@ -31,7 +31,7 @@ LISTING = Section(
                     "raise no_delimiter(listed)",
                 ),
             ),
-            proof=f"{TESTS}::TestDelimiter::test_what_came_in_between_is_no_fault",
+            proof=f"{TESTS}::TestDelimiter::test_a_log_arriving_between_requests_is_not_an_error",
         ),
         Mutant(
             "beyond-the-delimiter",
@@ -40,7 +40,7 @@ LISTING = Section(
                 f"{CHECKS}:FolderPages.check_page",
                 ("any(DELIMITER in key[begin:] for key in keys)", "False"),
             ),
-            proof=f"{TESTS}::TestDelimiter::test_a_server_that_lists_beyond_the_delimiter",
+            proof=f"{TESTS}::TestDelimiter::test_entries_beyond_the_delimiter_are_an_error",
         ),
         Mutant(
             "any-order",
@@ -52,7 +52,7 @@ LISTING = Section(
                     "key == before and not is_repeated",
                 ),
             ),
-            proof=f"{TESTS}::TestOrder::test_what_s3_never_gives_is_an_error",
+            proof=f"{TESTS}::TestOrder::test_listings_in_any_other_order_are_an_error",
         ),
         Mutant(
             "page-for-ever",
@@ -61,7 +61,7 @@ LISTING = Section(
                 f"{CHECKS}:check_keys",
                 ("keys[0] < start.key or (keys[0] == start.key and not is_repeated)", "False"),
             ),
-            proof=f"{TESTS}::TestOrder::test_what_s3_never_gives_is_an_error",
+            proof=f"{TESTS}::TestOrder::test_listings_in_any_other_order_are_an_error",
         ),
         Mutant(
             "same-version-for-ever",
@@ -73,7 +73,7 @@ LISTING = Section(
                     "same and start.version_id is None",
                 ),
             ),
-            proof=f"{TESTS}::TestPagesOfVersions::test_what_was_listed_does_not_come_again",
+            proof=f"{TESTS}::TestPagesOfVersions::test_repeated_versions_are_an_error",
         ),
         Mutant(
             "empty-page-for-ever",
@@ -82,7 +82,7 @@ LISTING = Section(
                 f"{CHECKS}:check_versions",
                 ("following.key < last or following == start", "following.key < last"),
             ),
-            proof=f"{TESTS}::TestPagesOfVersions::test_a_page_that_leads_back",
+            proof=f"{TESTS}::TestPagesOfVersions::test_a_page_that_leads_back_is_an_error",
         ),
         Mutant(
             "round-and-round",

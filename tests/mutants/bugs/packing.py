@@ -43,7 +43,7 @@ PACKING = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/core/test_planning.py::test_every_member_is_in_the_id",
+            proof="tests/unit/core/test_planning.py::test_every_member_affects_the_id",
         ),
         Mutant(
             "wrong-offset",
@@ -63,7 +63,7 @@ PACKING = Section(
                     "return Contents(Shape.GZIP)",
                 ),
             ),
-            proof="tests/unit/core/packformat/test_contents.py::test_every_cut_of_gzip_is_damaged",
+            proof="tests/unit/core/packformat/test_contents.py::test_truncated_gzip_is_damaged",
         ),
         Mutant(
             "fast-inflater-decides",
@@ -110,7 +110,7 @@ PACKING = Section(
                 "log_aggregator.core.packformat.inflate:_Allowance.inflate",
                 ("min(INFLATED_BYTES, self._left_bytes + 1)", "INFLATED_BYTES"),
             ),
-            proof="tests/unit/core/packformat/test_inflate.py::test_pieces_do_not_matter",
+            proof="tests/unit/core/packformat/test_inflate.py::test_the_size_of_pieces_does_not_matter",
         ),
         Mutant(
             "gzip-bomb-in-lines",
@@ -131,7 +131,7 @@ PACKING = Section(
                     "batch and (size + source.log_object.size_bytes > limits.pack_size_bytes_max or len(batch) >= limits.members_max)",
                 ),
             ),
-            proof="tests/unit/core/test_planning.py::test_markers_go_with_the_newest_version",
+            proof="tests/unit/core/test_planning.py::test_delete_markers_go_with_the_newest_version",
         ),
         Mutant(
             "wrong-inner-offset",
@@ -159,7 +159,7 @@ PACKING = Section(
                 "log_aggregator.steps.packing.pack_writer:PackWriter.copy",
                 ("part.crc64nvme or 0", "0"),
             ),
-            proof="tests/unit/steps/packing/test_pack_writer.py::test_a_copied_range_counts_like_written_bytes",
+            proof="tests/unit/steps/packing/test_pack_writer.py::test_a_copied_range_counts_towards_the_checksum",
         ),
         Mutant(
             "bridge-unchecked",
@@ -168,7 +168,7 @@ PACKING = Section(
                 "log_aggregator.steps.packing.large:check_bridged",
                 ("_compare(source, whole.crc, stored.crc64nvme)", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_group.py::test_a_damaged_range_of_a_large_object_never_reaches_a_pack",
+            proof="tests/unit/steps/packing/test_group.py::test_a_damaged_range_never_reaches_a_pack",
         ),
         Mutant(
             "upload-gone-is-change",
@@ -183,7 +183,7 @@ PACKING = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_large.py::test_an_upload_that_somebody_aborted_is_a_failure",
+            proof="tests/unit/steps/packing/test_large.py::test_an_aborted_upload_is_a_failure",
         ),
         Mutant(
             "encoding-dropped",
@@ -203,7 +203,7 @@ PACKING = Section(
                 "log_aggregator.steps.packing.terms:PackTerms.write",
                 ("self.error = f'{error.state_name}: {error}'", "raise error"),
             ),
-            proof="tests/unit/steps/packing/test_terms.py::test_terms_that_cannot_be_written_fail_nothing",
+            proof="tests/unit/steps/packing/test_terms.py::test_a_failed_write_of_terms_is_not_a_failure",
         ),
         Mutant(
             "mistake-in-terms-fails-the-group",
@@ -215,7 +215,7 @@ PACKING = Section(
                     "raise",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_terms.py::test_a_mistake_in_collecting_costs_the_terms_alone",
+            proof="tests/unit/steps/packing/test_terms.py::test_a_bug_in_collecting_costs_only_the_terms",
         ),
         Mutant(
             "unsearched-unsaid",
@@ -227,7 +227,7 @@ PACKING = Section(
                     "WrittenPack(plan.target, plan.key, len(plan.sources), plan.size_bytes, size_bytes)",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_terms.py::test_terms_that_cannot_be_written_fail_nothing",
+            proof="tests/unit/steps/packing/test_terms.py::test_a_failed_write_of_terms_is_not_a_failure",
         ),
         Mutant(
             "terms-of-the-wrong-members",
@@ -237,7 +237,7 @@ PACKING = Section(
                 "log_aggregator.core.packformat.builder:order_in_index",
                 ("places[number] = place", "places[place] = len(places) - 1 - place"),
             ),
-            proof="tests/unit/steps/packing/test_terms.py::test_a_packs_terms_name_the_members_that_have_them",
+            proof="tests/unit/steps/packing/test_terms.py::test_terms_name_members_by_their_place_in_the_index",
         ),
         Mutant(
             "plain-without-the-key",
@@ -246,7 +246,7 @@ PACKING = Section(
                 "log_aggregator.steps.packing.terms:PackTerms.__init__",
                 ("options.lacks_key", "False"),
             ),
-            proof="tests/unit/steps/packing/test_terms.py::test_without_its_key_nothing_is_written_in_place_of_hashes",
+            proof="tests/unit/steps/packing/test_terms.py::test_without_the_key_no_values_are_stored",
         ),
     ),
 )

@@ -22,7 +22,7 @@ READING_KEYS = Section(
                     "False",
                 ),
             ),
-            proof=f"{_DECLARED}::test_no_log_unless_the_very_thing_is_named",
+            proof=f"{_DECLARED}::test_a_wildcard_does_not_match_other_objects",
         ),
         Mutant(
             "declarations-win",
@@ -35,7 +35,7 @@ READING_KEYS = Section(
                     "self._read_declared(key, None, last_modified) or parsed",
                 ),
             ),
-            proof=f"{_DECLARED}::test_heads_and_names_win",
+            proof=f"{_DECLARED}::test_built_in_layouts_win_over_declarations",
         ),
         Mutant(
             "disagreeing-names",
@@ -44,7 +44,7 @@ READING_KEYS = Section(
                 f"{_LAYOUTS}.parse:_parse_name",
                 ("abs(read.date - named.date) <= ONE_DAY", "True"),
             ),
-            proof=f"{_PARSE}::test_what_carries_no_certain_date_is_unknown",
+            proof=f"{_PARSE}::test_a_key_without_a_certain_date_is_unknown",
         ),
         Mutant(
             "disagreeing-fronts",
@@ -53,7 +53,7 @@ READING_KEYS = Section(
                 f"{_LAYOUTS}.parse:_agree_with_front",
                 ("days == {parsed.facts.date}", "True"),
             ),
-            proof=f"{_PARSE}::test_what_carries_no_certain_date_is_unknown",
+            proof=f"{_PARSE}::test_a_key_without_a_certain_date_is_unknown",
         ),
         Mutant(
             "disagreeing-vended",
@@ -62,7 +62,7 @@ READING_KEYS = Section(
                 f"{_LAYOUTS}.parse:_parse_first_date",
                 ("abs(other - read.date) > ONE_DAY", "False"),
             ),
-            proof=f"{_PARSE}::test_what_carries_no_certain_date_is_unknown",
+            proof=f"{_PARSE}::test_a_key_without_a_certain_date_is_unknown",
         ),
         Mutant(
             "day-first",
@@ -71,7 +71,7 @@ READING_KEYS = Section(
                 f"{_LAYOUTS}.parse:_parse_first_date",
                 ("_DAY_FIRST.search(key, 0, found[0].start())", "False"),
             ),
-            proof=f"{_PARSE}::test_what_carries_no_certain_date_is_unknown",
+            proof=f"{_PARSE}::test_a_key_without_a_certain_date_is_unknown",
         ),
         Mutant(
             "folders-as-regions",
@@ -81,7 +81,7 @@ READING_KEYS = Section(
                 f"{_LAYOUTS}.facts:known_region",
                 ("is_region(text) or text in GLOBAL_NAMES", "True"),
             ),
-            proof=f"{_PARSE}::test_a_key_tells_its_facts",
+            proof=f"{_PARSE}::test_a_key_is_parsed_into_its_facts",
         ),
         Mutant(
             "oldest-version-dates",
@@ -90,7 +90,7 @@ READING_KEYS = Section(
                 f"{_LAYOUTS}.declared:BucketLayouts.read_listed",
                 ("listed.versions[0]", "listed.versions[-1]"),
             ),
-            proof=f"{_DECLARED}::test_by_last_modified",
+            proof=f"{_DECLARED}::test_a_key_can_be_dated_by_last_modified",
         ),
         Mutant(
             "hidden-keys-jumped",
@@ -100,7 +100,7 @@ READING_KEYS = Section(
                 f"{_LAYOUTS}.declared:BucketLayouts.position",
                 ("position if safe else None", "position"),
             ),
-            proof=f"{_DECLARED}::test_nothing_wanted_is_jumped_over",
+            proof=f"{_DECLARED}::test_no_wanted_key_is_skipped",
         ),
         Mutant(
             "neighbours-jumped",
@@ -112,7 +112,7 @@ READING_KEYS = Section(
                     "self.spell(day)",
                 ),
             ),
-            proof=f"{_DECLARED}::test_nothing_wanted_is_jumped_over",
+            proof=f"{_DECLARED}::test_no_wanted_key_is_skipped",
         ),
     ),
 )

@@ -16,7 +16,7 @@ REHEARSING = Section(
                 "log_aggregator.adapters.rooms:RoomStore.delete_objects",
                 ("replace(each, key=room.outer(each.key))", "each"),
             ),
-            proof="tests/unit/adapters/test_rooms.py::test_only_what_is_under_the_prefix_is_deleted",
+            proof="tests/unit/adapters/test_rooms.py::test_only_keys_under_the_prefix_are_deleted",
         ),
         Mutant(
             "prefix-believed",
@@ -35,7 +35,7 @@ REHEARSING = Section(
                 "log_aggregator.adapters.s3.scratch:BotoHands.clear",
                 ("[each for each in entries if each.key.startswith(prefix)]", "entries"),
             ),
-            proof="tests/unit/adapters/test_scratch.py::test_a_stranger_is_never_cleared",
+            proof="tests/unit/adapters/test_scratch.py::test_keys_outside_the_prefix_are_never_deleted",
         ),
         Mutant(
             "bucket-taken-over",
@@ -45,7 +45,7 @@ REHEARSING = Section(
                 "log_aggregator.steps.rehearsal.places:_make",
                 ("buckets.exists(place.bucket)", "False"),
             ),
-            proof=f"{REHEARSALS}::test_a_bucket_that_is_there_is_not_taken_for_a_new_one",
+            proof=f"{REHEARSALS}::test_an_existing_bucket_is_not_taken_for_a_new_one",
         ),
         Mutant(
             "losses-not-looked-for",
@@ -54,7 +54,7 @@ REHEARSING = Section(
                 "log_aggregator.steps.rehearsal.stage:Stage.find_lost",
                 ("gone - self.read_packed(job, gone) if gone else set()", "set()"),
             ),
-            proof=f"{REHEARSALS}::test_what_is_lost_is_seen",
+            proof=f"{REHEARSALS}::test_a_lost_original_is_noticed",
         ),
         Mutant(
             "broken-promise-passes",
@@ -63,7 +63,7 @@ REHEARSING = Section(
                 "log_aggregator.steps.rehearsal.rehearse:is_unsafe",
                 ("(Seen.BROKEN, Seen.REFUSED)", "(Seen.REFUSED,)"),
             ),
-            proof="tests/unit/cli/test_rehearse_command.py::test_what_is_not_kept_is_an_error",
+            proof="tests/unit/cli/test_rehearse_command.py::test_a_broken_promise_exits_with_1",
         ),
         Mutant(
             "killed-run-goes-on",
@@ -72,7 +72,7 @@ REHEARSING = Section(
                 "log_aggregator.adapters.mortal:MortalStore._call",
                 ("self._is_dead.set()", "pass"),
             ),
-            proof="tests/unit/adapters/test_mortal.py::test_death_comes_after_the_last_call",
+            proof="tests/unit/adapters/test_mortal.py::test_the_last_call_before_death_takes_effect",
         ),
     ),
 )

@@ -21,7 +21,7 @@ REPORTING = Section(
                     "bad = 0",
                 ),
             ),
-            proof=f"{_VERDICTS}::test_coverage[missing]",
+            proof=f"{_VERDICTS}::test_a_missing_day_is_wrong[missing]",
         ),
         Mutant(
             "unread-is-in-order",
@@ -30,7 +30,7 @@ REPORTING = Section(
                 "log_aggregator.reports.evidence.verdicts:_judge_coverage",
                 ("failed = len(calendar.failures)", "failed = 0"),
             ),
-            proof=f"{_VERDICTS}::test_coverage[failed]",
+            proof=f"{_VERDICTS}::test_a_missing_day_is_wrong[failed]",
         ),
         Mutant(
             "broken-chain-in-order",
@@ -42,7 +42,7 @@ REPORTING = Section(
                     "walked, broken = (place.walked, 0)",
                 ),
             ),
-            proof=f"{_VERDICTS}::test_integrity[broken]",
+            proof=f"{_VERDICTS}::test_a_break_or_a_damaged_pack_is_wrong[broken]",
         ),
         Mutant(
             "older-check-counts",
@@ -54,7 +54,7 @@ REPORTING = Section(
                     "found, record = (checks[-1].at_rest, (number, checks[-1].sequence))",
                 ),
             ),
-            proof=f"{_VERDICTS}::test_integrity[damaged]",
+            proof=f"{_VERDICTS}::test_a_break_or_a_damaged_pack_is_wrong[damaged]",
         ),
         Mutant(
             "any-key-shown-as-proof",
@@ -64,7 +64,7 @@ REPORTING = Section(
                 "log_aggregator.reports.evidence.verdicts:_judge_signature",
                 ("not newest.is_trusted", "False"),
             ),
-            proof=f"{_VERDICTS}::test_signatures[not-named]",
+            proof=f"{_VERDICTS}::test_only_named_keys_prove_a_chain[not-named]",
         ),
         Mutant(
             "best-sentence-decides",
@@ -76,7 +76,7 @@ REPORTING = Section(
                     "return min((each.state for each in self.sentences), key=lambda state: state.rank)",
                 ),
             ),
-            proof=f"{_VERDICTS}::test_coverage[hole]",
+            proof=f"{_VERDICTS}::test_a_missing_day_is_wrong[hole]",
         ),
         Mutant(
             "refusal-is-an-answer",
@@ -86,7 +86,7 @@ REPORTING = Section(
                 ("return Answer(None, str(error))", "raise"),
             ),
             proof="tests/unit/steps/evidence/test_collect_report.py::"
-            "test_what_is_not_told_is_unknown",
+            "test_an_unanswered_question_is_unknown",
         ),
         Mutant(
             "page-not-escaped",
@@ -95,7 +95,7 @@ REPORTING = Section(
                 "log_aggregator.reports.page.environment:_make_environment",
                 ("escape(str(value))", "Markup(escape(str(value)))"),
             ),
-            proof=f"{_PAGE}::test_text_from_outside_is_text",
+            proof=f"{_PAGE}::test_text_from_outside_is_escaped",
         ),
         Mutant(
             "page-shows-controls",
@@ -104,7 +104,7 @@ REPORTING = Section(
                 "log_aggregator.reports.page.environment:_make_environment",
                 ("escape(str(value))", "str(value)"),
             ),
-            proof=f"{_PAGE}::test_text_from_outside_is_text",
+            proof=f"{_PAGE}::test_text_from_outside_is_escaped",
         ),
         Mutant(
             "policy-lets-scripts-run",
@@ -116,7 +116,7 @@ REPORTING = Section(
                     "return \"default-src 'none'; script-src 'unsafe-inline'\"",
                 ),
             ),
-            proof=f"{_PAGE}::test_nothing_is_loaded_and_nothing_runs",
+            proof=f"{_PAGE}::test_nothing_is_loaded_and_no_script_runs",
         ),
         Mutant(
             "last-day-not-drawn",
@@ -125,7 +125,7 @@ REPORTING = Section(
                 "log_aggregator.reports.evidence.strips:draw_strip",
                 ("length = run.end() - run.start()", "length = run.end() - run.start() - 1"),
             ),
-            proof=f"{_STRIPS}::test_a_strip_says_what_each_day_is",
+            proof=f"{_STRIPS}::test_a_strip_shows_the_state_of_each_day",
         ),
         Mutant(
             "quick-look-is-whole",
@@ -134,7 +134,7 @@ REPORTING = Section(
                 "log_aggregator.reports.evidence.verdicts:_judge_coverage",
                 ("not calendar.has_every_digest", "False"),
             ),
-            proof="tests/unit/reports/evidence/test_verdicts.py::test_digests_that_nobody_read_leave_it_unknown",
+            proof="tests/unit/reports/evidence/test_verdicts.py::test_unread_digests_leave_coverage_unknown",
         ),
     ),
 )

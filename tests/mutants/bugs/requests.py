@@ -54,7 +54,7 @@ REQUESTS = Section(
                     "{**encode_upload(upload), 'PartNumber': number, 'CopySource': copy_source}",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestWriting::test_what_is_copied",
+            proof="tests/unit/adapters/test_s3_store.py::TestWriting::test_a_copy_names_version_etag_and_range",
         ),
         Mutant(
             "read-unpinned",
@@ -75,7 +75,7 @@ REQUESTS = Section(
                     "version, etag = deletion.version_id, None",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_only_what_s3_names_has_failed",
+            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_only_entries_that_s3_names_have_failed",
         ),
         Mutant(
             "key-errors-ignored",
@@ -87,7 +87,7 @@ REQUESTS = Section(
                     "[]",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_only_what_s3_names_has_failed",
+            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_only_entries_that_s3_names_have_failed",
         ),
         Mutant(
             "part-checksum-for-whole",
@@ -99,7 +99,7 @@ REQUESTS = Section(
                     "True",
                 ),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestReading::test_which_checksums_count",
+            proof="tests/unit/adapters/test_s3_store.py::TestReading::test_only_checksums_of_the_whole_object_count",
         ),
         Mutant(
             "version-not-named",
@@ -117,7 +117,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.s3.signing:Signer.sign",
                 ("day is None or not day.since <= moment < day.until", "day is None"),
             ),
-            proof="tests/property/test_signing.py::test_the_moment_decides",
+            proof="tests/property/test_signing.py::test_each_signature_matches_its_moment",
         ),
         Mutant(
             "credentials-never-renewed",
@@ -129,7 +129,7 @@ REQUESTS = Section(
                     "midnight + DAY_SECONDS",
                 ),
             ),
-            proof="tests/property/test_signing.py::test_credentials_are_asked_for_anew",
+            proof="tests/property/test_signing.py::test_credentials_are_refreshed_in_time",
         ),
         Mutant(
             "head-signed-as-get",
@@ -141,7 +141,7 @@ REQUESTS = Section(
                     "f'GET\\n{path}\\n{query}\\n{lines}\\n{names}\\n{EMPTY_SHA256}'",
                 ),
             ),
-            proof="tests/property/test_signing.py::test_a_signature_is_botocores",
+            proof="tests/property/test_signing.py::test_a_signature_equals_botocores",
         ),
         Mutant(
             "half-a-listing",
@@ -150,7 +150,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.s3.attempts:find_document_flaw",
                 ("(BAD_ANSWER, 500, 'the answer is cut off')", "None"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_cut_off_listing_is_asked_for_again",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_a_truncated_listing_is_fetched_again",
         ),
         Mutant(
             "announced-for-ever",
@@ -215,7 +215,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.s3.curl_loop:ReadLoop._drive",
                 ("WATCHDOG.is_stopping", "False"),
             ),
-            proof="tests/unit/adapters/test_curl_loop.py::TestTime::test_a_stop_is_heard",
+            proof="tests/unit/adapters/test_curl_loop.py::TestTime::test_a_stop_ends_the_waiting",
         ),
         Mutant(
             "share-not-given-back",
@@ -250,7 +250,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.patience:PatientStore.get_objects",
                 ("yield refused.popleft()", "refused.popleft()"),
             ),
-            proof="tests/unit/adapters/test_patience.py::test_of_many_each_has_its_place",
+            proof="tests/unit/adapters/test_patience.py::test_parallel_answers_keep_their_places",
         ),
         Mutant(
             "checksum-of-parts-compared",
@@ -268,7 +268,7 @@ REQUESTS = Section(
                 "log_aggregator.adapters.s3.listing:list_object_versions",
                 ("query['version-id-marker'] = start.version_id", "pass"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_markers_are_handed_back",
+            proof="tests/unit/adapters/test_s3_store.py::TestListing::test_version_markers_are_sent_back_unchanged",
         ),
         Mutant(
             "keys-not-decoded",
@@ -305,7 +305,7 @@ REQUESTS = Section(
                 ),
                 ("version_id in (None, deletion.version_id)", "version_id == deletion.version_id"),
             ),
-            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_an_error_for_no_known_entry_is_not_lost",
+            proof="tests/unit/adapters/test_s3_store.py::TestDeleting::test_an_error_for_an_unknown_entry_fails_the_call",
         ),
         Mutant(
             "owner-not-expected",

@@ -14,7 +14,7 @@ SIGNING = Section(
                 "log_aggregator.steps.custody.prove:_Comparing.find_missing",
                 ("sequence >= begin and sequence not in self._seen", "False"),
             ),
-            proof="tests/unit/steps/custody/test_prove.py::test_removing_the_newest_records_shows",
+            proof="tests/unit/steps/custody/test_prove.py::test_removing_the_newest_records_is_found",
         ),
         Mutant(
             "written-anew-unseen",
@@ -23,7 +23,7 @@ SIGNING = Section(
                 "log_aggregator.steps.custody.prove:_Comparing.take",
                 ("proof.sha256 != found.sha256", "False"),
             ),
-            proof="tests/unit/steps/custody/test_prove.py::test_a_chain_that_was_written_anew_shows",
+            proof="tests/unit/steps/custody/test_prove.py::test_a_rewritten_chain_is_found",
         ),
         Mutant(
             "any-key-proves",
@@ -32,7 +32,7 @@ SIGNING = Section(
                 "log_aggregator.steps.custody.prove:check_signature",
                 ("trust.keys and signature.public_key not in trust.keys", "False"),
             ),
-            proof="tests/unit/steps/custody/test_prove.py::test_nothing_is_proven_by_a_key_that_nobody_named",
+            proof="tests/unit/steps/custody/test_prove.py::test_an_unnamed_key_proves_nothing",
         ),
         Mutant(
             "key-by-its-name",
@@ -41,7 +41,7 @@ SIGNING = Section(
                 "log_aggregator.core.signatures:find_flaw",
                 ("signature.key != name_key(signature.public_key)", "False"),
             ),
-            proof="tests/unit/core/test_signatures.py::test_a_signature_of_something_else",
+            proof="tests/unit/core/test_signatures.py::test_a_signature_of_something_else_is_refused",
         ),
         Mutant(
             "signature-not-checked",
@@ -50,7 +50,7 @@ SIGNING = Section(
                 "log_aggregator.core.signatures:find_flaw",
                 ("not verify(key, statement.encode(), signature.signature)", "False"),
             ),
-            proof="tests/unit/core/test_signatures.py::test_every_changed_byte_is_noticed",
+            proof="tests/unit/core/test_signatures.py::test_every_changed_byte_is_found",
         ),
         Mutant(
             "signature-of-another-bucket",
@@ -59,7 +59,7 @@ SIGNING = Section(
                 "log_aggregator.core.signatures:find_flaw",
                 ("statement.bucket != target.bucket", "False"),
             ),
-            proof="tests/unit/core/test_signatures.py::test_a_signature_counts_only_at_its_place",
+            proof="tests/unit/core/test_signatures.py::test_a_signature_is_valid_only_at_its_place",
         ),
         Mutant(
             "short-key",
@@ -68,7 +68,7 @@ SIGNING = Section(
                 "log_aggregator.core.signatures:parse_signing_key",
                 ("key.n.bit_length() < KEY_BITS_MIN", "False"),
             ),
-            proof="tests/unit/core/test_signatures.py::test_short_keys_prove_nothing",
+            proof="tests/unit/core/test_signatures.py::test_short_keys_are_refused",
         ),
         Mutant(
             "bytes-beside-a-signature",
@@ -77,7 +77,7 @@ SIGNING = Section(
                 "log_aggregator.core.signatures:decode_signature",
                 ("encode_signature(signature) != data", "False"),
             ),
-            proof="tests/unit/core/test_signatures.py::test_what_is_no_signature",
+            proof="tests/unit/core/test_signatures.py::test_invalid_signatures_are_refused",
         ),
         Mutant(
             "no-signature-is-proof",
@@ -86,7 +86,7 @@ SIGNING = Section(
                 "log_aggregator.steps.custody.prove:_find_unproven",
                 ("trust.keys and (not proofs)", "False"),
             ),
-            proof="tests/unit/steps/custody/test_prove.py::test_whoever_names_a_key_expects_a_signature",
+            proof="tests/unit/steps/custody/test_prove.py::test_without_signatures_a_named_key_proves_nothing",
         ),
         Mutant(
             "stamp-of-anything",
@@ -96,7 +96,7 @@ SIGNING = Section(
                 ("not _is_of(response, data)", "False"),
                 ("hashlib.sha256(data).digest()", "response.tst_info.message_imprint.message"),
             ),
-            proof="tests/unit/adapters/test_time_stamps.py::test_a_stamp_of_other_data",
+            proof="tests/unit/adapters/test_time_stamps.py::test_a_stamp_of_other_data_is_refused",
         ),
         Mutant(
             "stamp-given-once-more",
@@ -105,7 +105,7 @@ SIGNING = Section(
                 "log_aggregator.adapters.time_stamps:TimeAuthority._check",
                 ("nonce != request.nonce", "False"),
             ),
-            proof="tests/unit/adapters/test_time_stamps.py::test_an_answer_to_another_request",
+            proof="tests/unit/adapters/test_time_stamps.py::test_an_answer_to_another_request_is_refused",
         ),
         Mutant(
             "signed-back-in-time",
@@ -114,7 +114,7 @@ SIGNING = Section(
                 "log_aggregator.steps.custody.prove:check_signature",
                 ("abs(stamp.moment - statement.signed_at) > CLOCKS_MAX", "False"),
             ),
-            proof="tests/unit/steps/custody/test_prove.py::test_a_signature_that_says_another_time_than_its_stamp",
+            proof="tests/unit/steps/custody/test_prove.py::test_a_signature_with_a_different_time_than_its_stamp_is_refused",
         ),
         Mutant(
             "wrong-signature-stored",
@@ -123,7 +123,7 @@ SIGNING = Section(
                 "log_aggregator.steps.custody.sign:_make_signature",
                 ("flaw is not None", "False"),
             ),
-            proof="tests/unit/steps/custody/test_sign.py::test_what_does_not_fit_its_key_is_not_stored",
+            proof="tests/unit/steps/custody/test_sign.py::test_a_signature_by_the_wrong_key_is_not_stored",
         ),
         Mutant(
             "unsigned-in-silence",
@@ -135,7 +135,7 @@ SIGNING = Section(
                     "pass",
                 ),
             ),
-            proof="tests/unit/steps/custody/test_sign.py::test_what_cannot_be_signed_fails_the_run_and_undoes_nothing",
+            proof="tests/unit/steps/custody/test_sign.py::test_a_failed_signature_fails_the_run_and_undoes_nothing",
         ),
         Mutant(
             "functions-sign-nothing",

@@ -43,7 +43,7 @@ STALLS = Section(
                 "log_aggregator.adapters.s3.wire:_WatchedConnection._new_conn",
                 ("self._hold(sock)", "pass"),
             ),
-            proof=f"{DEADLINES}::TestStalls::test_a_handshake[silent]",
+            proof=f"{DEADLINES}::TestStalls::test_a_stalled_handshake_ends[silent]",
         ),
         Mutant(
             "reused-unwatched",
@@ -52,7 +52,7 @@ STALLS = Section(
                 "log_aggregator.adapters.s3.wire:_WatchedConnection.request",
                 ("self._hold(self.sock)", "pass"),
             ),
-            proof=f"{DEADLINES}::TestAfterwards::test_a_connection_that_was_used_before",
+            proof=f"{DEADLINES}::TestAfterwards::test_a_stall_on_a_reused_connection_ends",
         ),
         Mutant(
             "upload-unlimited",
@@ -65,7 +65,7 @@ STALLS = Section(
                     "self.sock.settimeout(None)",
                 ),
             ),
-            proof=f"{DEADLINES}::TestStalls::test_an_upload_that_nobody_reads",
+            proof=f"{DEADLINES}::TestStalls::test_an_upload_that_the_server_does_not_read_ends",
         ),
         Mutant(
             "roles-unlimited",
@@ -80,7 +80,7 @@ STALLS = Section(
                     """,
                 ),
             ),
-            proof=f"{DEADLINES}::TestStalls::test_a_role_is_assumed",
+            proof=f"{DEADLINES}::TestStalls::test_assuming_a_role_has_a_deadline",
         ),
         Mutant(
             "deadline-of-the-first",
@@ -90,7 +90,7 @@ STALLS = Section(
                 "log_aggregator.adapters.s3.deadlines:Watchdog.watch",
                 ("attempt.ends < self._looks_at", "False"),
             ),
-            proof=f"{DEADLINES}::TestWatchdog::test_it_wakes_for_the_soonest",
+            proof=f"{DEADLINES}::TestWatchdog::test_the_watchdog_wakes_for_the_earliest_deadline",
         ),
         Mutant(
             "stop-forgets-writes",
@@ -99,7 +99,7 @@ STALLS = Section(
                 "log_aggregator.adapters.s3.deadlines:Attempt.make_error",
                 ("Stopped()", "Interrupted('the run was stopped')"),
             ),
-            proof=f"{DEADLINES}::TestStop::test_reads_end_at_once_writes_soon",
+            proof=f"{DEADLINES}::TestStop::test_a_stop_interrupts_reads_first_and_writes_soon",
         ),
         Mutant(
             "silence-answered",
@@ -108,7 +108,7 @@ STALLS = Section(
                 "log_aggregator.adapters.patience:PatientStore._note_answer",
                 ("self._operations.pop(call.operation, None)", "self._operations.clear()"),
             ),
-            proof=f"{PATIENCE}::test_an_operation_that_is_silent_is_asked_twice",
+            proof=f"{PATIENCE}::test_a_silent_operation_is_tried_twice",
         ),
         Mutant(
             "silence-for-ever",
@@ -120,7 +120,7 @@ STALLS = Section(
                     "self.calls >= self.calls_max",
                 ),
             ),
-            proof=f"{PATIENCE}::test_after_a_minute_one_is_tried",
+            proof=f"{PATIENCE}::test_after_a_minute_one_request_is_tried",
         ),
         Mutant(
             "stop-unheard",
@@ -132,7 +132,7 @@ STALLS = Section(
                     "before = -1",
                 ),
             ),
-            proof=f"{STOPPING}::TestHanging::test_what_never_ends_is_left",
+            proof=f"{STOPPING}::TestHanging::test_hanging_threads_are_abandoned",
         ),
         Mutant(
             "stop-waits-for-threads",
@@ -141,7 +141,7 @@ STALLS = Section(
                 "log_aggregator.steps.workers:ThreadWorkers.end",
                 ("ending.join(self._leave_seconds_max)", "ending.join()"),
             ),
-            proof=f"{STOPPING}::TestHanging::test_what_never_ends_is_left",
+            proof=f"{STOPPING}::TestHanging::test_hanging_threads_are_abandoned",
         ),
     ),
 )

@@ -16,7 +16,7 @@ SURVEYING = Section(
                 "log_aggregator.steps.estate.draws:make_draw",
                 ("weight /= likely", "weight /= 1.0"),
             ),
-            proof=f"{_LAWS}::test_a_draw_is_right_on_average",
+            proof=f"{_LAWS}::test_samples_are_unbiased",
         ),
         Mutant(
             "behind-a-series-lost",
@@ -25,7 +25,7 @@ SURVEYING = Section(
                 "log_aggregator.steps.estate.tree:Looker._part_by_series",
                 ("counted = self._tally(place, entries)", "counted = Tally()"),
             ),
-            proof=f"{_LAWS}::test_places_leave_no_key_out_and_have_none_twice",
+            proof=f"{_LAWS}::test_places_cover_every_key_exactly_once",
         ),
         Mutant(
             "days-begin-with-days",
@@ -34,7 +34,7 @@ SURVEYING = Section(
                 "log_aggregator.steps.estate.tree:OneDay.is_in",
                 ("read is not None and read.date == self.day", "read is not None"),
             ),
-            proof=f"{_LAWS}::test_places_leave_no_key_out_and_have_none_twice",
+            proof=f"{_LAWS}::test_places_cover_every_key_exactly_once",
         ),
         Mutant(
             "regions-are-groups",
@@ -44,7 +44,7 @@ SURVEYING = Section(
                 "log_aggregator.steps.estate.tree:Looker._is_in_another",
                 ("any((self._has_keys(f'{folder}{path}') for folder in region.before))", "False"),
             ),
-            proof=f"{_LAWS}::test_a_draw_is_right_on_average",
+            proof=f"{_LAWS}::test_samples_are_unbiased",
         ),
         Mutant(
             "skewness-forgotten",
@@ -53,7 +53,7 @@ SURVEYING = Section(
                 "log_aggregator.core.estimates:estimate_total",
                 ("reach * (1 + skewness)", "reach"),
             ),
-            proof="tests/unit/core/test_estimates.py::test_intervals_hold_the_truth_as_often_as_they_say",
+            proof="tests/unit/core/test_estimates.py::test_intervals_contain_the_truth_as_often_as_promised",
         ),
         Mutant(
             "more-requests-than-allowed",
@@ -62,7 +62,7 @@ SURVEYING = Section(
                 "log_aggregator.steps.estate.pages:Allowance.take",
                 ("self.used + requests > self._max", "False"),
             ),
-            proof="tests/unit/steps/estate/test_estate_survey.py::test_a_bucket_that_is_too_large_for_the_requests_says_so",
+            proof="tests/unit/steps/estate/test_estate_survey.py::test_a_bucket_that_needs_too_many_requests_is_reported",
         ),
         Mutant(
             "keys-as-html",
@@ -72,7 +72,7 @@ SURVEYING = Section(
                 "log_aggregator.reports.page.environment:_make_environment",
                 ("escape(str(value))", "Markup(escape(str(value)))"),
             ),
-            proof="tests/unit/reports/estate/test_survey_page.py::test_text_from_outside_is_text",
+            proof="tests/unit/reports/estate/test_survey_page.py::test_text_from_outside_is_escaped",
         ),
         Mutant(
             "names-in-plots-as-html",
@@ -81,7 +81,7 @@ SURVEYING = Section(
                 "log_aggregator.reports.page.plots:html",
                 ("escape_html(escape(text))", "escape(text)"),
             ),
-            proof="tests/unit/reports/page/test_plots.py::test_names_are_text",
+            proof="tests/unit/reports/page/test_plots.py::test_names_in_plots_are_escaped",
         ),
     ),
 )

@@ -19,7 +19,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.readers.pieces:read_json_lines",
                 ("damaged = True", "damaged = False"),
             ),
-            proof=f"{READERS}::test_what_can_be_read_of_a_damaged_log_is_kept_and_it_is_unsearched",
+            proof=f"{READERS}::test_a_damaged_log_is_partly_read_and_unsearched",
         ),
         Mutant(
             "damaged-events-searched",
@@ -28,7 +28,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.readers.records:Records.read",
                 ("damaged = True", "pass"),
             ),
-            proof=f"{READERS}::test_what_can_be_read_of_a_damaged_log_is_kept_and_it_is_unsearched",
+            proof=f"{READERS}::test_a_damaged_log_is_partly_read_and_unsearched",
         ),
         Mutant(
             "long-lines-searched",
@@ -46,7 +46,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.readers.records:has_few_values",
                 ("VALUES_MAX", "size"),
             ),
-            proof=f"{HOSTILE}::test_a_large_log_is_read_event_by_event",
+            proof=f"{HOSTILE}::test_a_large_log_is_read_by_event",
         ),
         Mutant(
             "hidden-first-column",
@@ -65,7 +65,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.tally:Tally._drain",
                 ("groups.clear()", "self._groups = {}"),
             ),
-            proof=f"{COLLECT}::test_who_is_being_counted_while_older_terms_are_frozen_counts_on",
+            proof=f"{COLLECT}::test_callers_keep_their_count_when_memory_is_full",
         ),
         Mutant(
             "places-of-one-caller",
@@ -74,7 +74,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.tally:Tally._expand",
                 ("known[3] += _places(entry)", "pass"),
             ),
-            proof=f"{COLLECT}::test_a_role_is_found_wherever_any_of_its_sessions_called",
+            proof=f"{COLLECT}::test_a_role_is_found_in_all_its_sessions",
         ),
         Mutant(
             "too-many-unsaid",
@@ -83,7 +83,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.collect:Collector.add",
                 ("self._unsearched[Unsearched.TOO_MANY] += 1", "pass"),
             ),
-            proof=f"{COLLECT}::test_a_log_with_too_many_terms_is_unsearched_and_others_are_not",
+            proof=f"{COLLECT}::test_a_log_with_too_many_terms_is_unsearched",
         ),
         Mutant(
             "skipped-as-searched",
@@ -92,7 +92,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.collect:Collector.skip",
                 ("self._unsearched[reason] += 1", "pass"),
             ),
-            proof=f"{COLLECT}::test_what_cannot_be_read_is_unsearched_and_the_rest_is_kept",
+            proof=f"{COLLECT}::test_unreadable_members_are_unsearched_and_the_rest_is_kept",
         ),
         Mutant(
             "short-terms-believed",
@@ -104,7 +104,7 @@ TERMS = Section(
                     "return",
                 ),
             ),
-            proof=f"{PACK_TERMS}::test_terms_that_are_cut_short_are_refused",
+            proof=f"{PACK_TERMS}::test_truncated_terms_are_refused",
         ),
         Mutant(
             "members-beyond-the-pack",
@@ -113,7 +113,7 @@ TERMS = Section(
                 "log_aggregator.core.terms.packterms:_decode_places",
                 ("before >= members or not places", "not places"),
             ),
-            proof=f"{PACK_TERMS}::test_what_cannot_be_is_refused",
+            proof=f"{PACK_TERMS}::test_impossible_terms_are_refused",
         ),
         Mutant(
             "another-key-believed",
@@ -122,7 +122,7 @@ TERMS = Section(
                 "log_aggregator.steps.search.look_up:Asked.hides",
                 ("pack.search_key == self.search_key_id", "True"),
             ),
-            proof="tests/unit/steps/search/test_hashed_values.py::test_another_key_is_told_and_nothing_is_said_of_the_pack",
+            proof="tests/unit/steps/search/test_hashed_values.py::test_with_another_key_the_pack_is_unsearched",
         ),
         Mutant(
             "one-hash-in-every-field",
@@ -134,7 +134,7 @@ TERMS = Section(
                     "hmac.digest(b'', message, 'sha256')",
                 ),
             ),
-            proof="tests/unit/core/terms/test_hashing.py::test_hashes_tell_fields_keys_and_values_apart",
+            proof="tests/unit/core/terms/test_hashing.py::test_hashes_differ_by_field_key_and_value",
         ),
     ),
 )

@@ -47,7 +47,7 @@ TRUST = Section(
                 "log_aggregator.steps.packing.combine:_has_same_bytes",
                 ("own.sha256 == other.sha256", "True"),
             ),
-            proof="tests/unit/steps/packing/test_twins.py::test_a_pack_of_other_bytes_is_not_taken_over",
+            proof="tests/unit/steps/packing/test_twins.py::test_a_pack_with_other_bytes_is_not_adopted",
         ),
         Mutant(
             "conditions-not-asked",
@@ -56,7 +56,7 @@ TRUST = Section(
                 "log_aggregator.steps.packing.delete:OriginalDeleter._delete_versions",
                 ("self.check_conditions(conditional)", "pass"),
             ),
-            proof="tests/unit/steps/test_conditions.py::test_where_it_is_ignored_nothing_is_deleted",
+            proof="tests/unit/steps/test_conditions.py::test_where_conditions_are_ignored_nothing_is_deleted",
         ),
         Mutant(
             "canary-by-its-answer",
@@ -72,7 +72,7 @@ TRUST = Section(
                     "",
                 ),
             ),
-            proof="tests/unit/steps/test_conditions.py::test_where_it_is_ignored_nothing_is_deleted",
+            proof="tests/unit/steps/test_conditions.py::test_where_conditions_are_ignored_nothing_is_deleted",
         ),
         Mutant(
             "written-over-unseen",
@@ -81,7 +81,7 @@ TRUST = Section(
                 "log_aggregator.steps.conditions:_ask",
                 ("_write(store, target, key, CANARY + b'\\n', options)", "False"),
             ),
-            proof="tests/unit/steps/test_conditions.py::test_where_it_is_ignored_nothing_is_deleted",
+            proof="tests/unit/steps/test_conditions.py::test_where_conditions_are_ignored_nothing_is_deleted",
         ),
         Mutant(
             "lost-answer-is-kept",
@@ -102,7 +102,7 @@ TRUST = Section(
                 "log_aggregator.steps.packing.delete:OriginalDeleter._look_up",
                 ("report.unknown += len(asked)", "pass"),
             ),
-            proof="tests/unit/steps/packing/test_unknown_outcomes.py::test_what_nobody_can_say_is_called_unknown",
+            proof="tests/unit/steps/packing/test_unknown_outcomes.py::test_an_outcome_that_cannot_be_determined_is_unknown",
         ),
         Mutant(
             "no-opening",
@@ -123,7 +123,7 @@ TRUST = Section(
                     "True",
                 ),
             ),
-            proof="tests/unit/steps/custody/test_recover.py::test_a_stopped_run_tells_what_it_did",
+            proof="tests/unit/steps/custody/test_recover.py::test_a_stopped_run_records_what_it_did",
         ),
         Mutant(
             "written-twice",
@@ -132,7 +132,7 @@ TRUST = Section(
                 "log_aggregator.core.custody:GroupEntry.without_new",
                 ("pack.is_new and pack.key not in claimed", "pack.is_new"),
             ),
-            proof="tests/simulation/test_custody_chain.py::test_two_runs_at_once_leave_both_their_records",
+            proof="tests/simulation/test_custody_chain.py::test_two_simultaneous_runs_both_leave_records",
         ),
         Mutant(
             "dead-runs-forgotten",
@@ -144,7 +144,7 @@ TRUST = Section(
                     "pass",
                 ),
             ),
-            proof="tests/simulation/test_custody_chain.py::test_a_killed_run_leaves_a_chain_that_verifies",
+            proof="tests/simulation/test_custody_chain.py::test_a_killed_run_leaves_a_valid_chain",
         ),
         Mutant(
             "missing-permission-hidden",
@@ -162,7 +162,7 @@ TRUST = Section(
                 "log_aggregator.steps.cloudtrail.run_keys:_Asking._ask_region",
                 ("is_refusal(error)", "True"),
             ),
-            proof="tests/unit/steps/cloudtrail/test_refusals.py::test_what_is_no_refusal_stays_a_failure",
+            proof="tests/unit/steps/cloudtrail/test_refusals.py::test_other_errors_stay_failures",
         ),
         Mutant(
             "note-of-a-day-to-come",
@@ -172,7 +172,7 @@ TRUST = Section(
                 "log_aggregator.steps.cloudtrail.refusals:read_refusals",
                 ("day > today", "False"),
             ),
-            proof="tests/unit/steps/cloudtrail/test_refusals.py::test_notes_that_are_not_believed",
+            proof="tests/unit/steps/cloudtrail/test_refusals.py::test_invalid_notes_are_ignored",
         ),
         Mutant(
             "chain-ended",
@@ -181,7 +181,7 @@ TRUST = Section(
                 "log_aggregator.steps.custody.chain:find_end",
                 ("sequence == 0 or _has_place(store, found)", "True"),
             ),
-            proof="tests/unit/steps/custody/test_chain_end.py::test_nobody_ends_the_chain",
+            proof="tests/unit/steps/custody/test_chain_end.py::test_foreign_objects_do_not_end_the_chain",
         ),
         Mutant(
             "index-bomb",
@@ -224,7 +224,7 @@ TRUST = Section(
                 "log_aggregator.steps.packing.run:_run_window",
                 ("recorder.end(done)", "pass"),
             ),
-            proof="tests/unit/steps/custody/test_recover.py::test_every_window_is_told_by_itself",
+            proof="tests/unit/steps/custody/test_recover.py::test_every_window_gets_its_own_record",
         ),
         Mutant(
             "counted-once-a-window",
@@ -233,7 +233,7 @@ TRUST = Section(
                 "log_aggregator.steps.packing.selection:LeftKeys.add_window",
                 ("not other.is_dateless", "True"),
             ),
-            proof="tests/unit/steps/packing/test_selection.py::test_what_has_no_date_counts_once",
+            proof="tests/unit/steps/packing/test_selection.py::test_a_key_without_a_date_is_counted_once",
         ),
         Mutant(
             "a-log-in-the-cause",
@@ -243,7 +243,7 @@ TRUST = Section(
                 "log_aggregator.telemetry.foreign:tell_own",
                 ("kind(name_place(error))", "kind(str(error))"),
             ),
-            proof="tests/simulation/test_secrecy.py::test_foreign_errors_do_not_take_their_text_along",
+            proof="tests/simulation/test_secrecy.py::test_foreign_error_texts_do_not_leak",
         ),
         Mutant(
             "a-log-in-the-trace",
@@ -252,7 +252,7 @@ TRUST = Section(
                 "log_aggregator.telemetry.tracing:_describe_error",
                 ("name_place(error)", "str(error)"),
             ),
-            proof="tests/simulation/test_secrecy.py::test_foreign_errors_do_not_take_their_text_along",
+            proof="tests/simulation/test_secrecy.py::test_foreign_error_texts_do_not_leak",
         ),
         Mutant(
             "a-line-in-the-message",
@@ -261,7 +261,7 @@ TRUST = Section(
                 "log_aggregator.core.jsontext:decoding",
                 ("type(error).__name__", "error"),
             ),
-            proof="tests/simulation/test_secrecy.py::test_one_value_that_is_wrong_is_not_quoted",
+            proof="tests/simulation/test_secrecy.py::test_a_single_wrong_value_is_not_quoted",
         ),
     ),
 )

@@ -107,7 +107,7 @@ VERIFYING = Section(
                 ("{member.identity for member in theirs} != own.keys()", "False"),
                 ("own[member.identity]", "own.get(member.identity, member)"),
             ),
-            proof="tests/unit/steps/packing/test_group.py::test_a_sound_pack_of_the_same_name_with_other_members_is_refused",
+            proof="tests/unit/steps/packing/test_group.py::test_a_valid_pack_with_other_members_is_refused",
         ),
         Mutant(
             "taken-over-by-size",

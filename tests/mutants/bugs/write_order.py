@@ -43,7 +43,7 @@ WRITE_ORDER = Section(
                 "log_aggregator.steps.packing.delete:delete_originals",
                 ("verify_again(deleter.store, pack)", ""),
             ),
-            proof="tests/unit/steps/packing/test_delete.py::test_a_pack_that_changed_since_is_not_trusted",
+            proof="tests/unit/steps/packing/test_delete.py::test_a_changed_pack_is_not_trusted",
         ),
         Mutant(
             "index-not-durable",
@@ -69,7 +69,7 @@ WRITE_ORDER = Section(
                     """,
                 ),
             ),
-            proof="tests/unit/steps/packing/test_group.py::test_write_order",
+            proof="tests/unit/steps/packing/test_group.py::test_pack_index_and_terms_are_written_before_deletion",
         ),
         Mutant(
             "delete-what-was-planned",
@@ -92,7 +92,7 @@ WRITE_ORDER = Section(
                     "[]",
                 ),
             ),
-            proof="tests/unit/steps/packing/test_run.py::test_stale_uploads",
+            proof="tests/unit/steps/packing/test_run.py::test_stale_uploads_are_aborted_after_a_day",
         ),
         Mutant(
             "abort-forgotten",

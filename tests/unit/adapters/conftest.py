@@ -33,9 +33,7 @@ class Request:
 
 
 class CannedS3:
-    """Gives the answers of `answers` one after the other, the last one for ever, and keeps what it
-    was asked.
-    """
+    """Gives the answers of `answers` in turn, repeating the last one, and records the requests."""
 
     def __init__(self) -> None:
         self.answers = [Answer(500)]
@@ -65,7 +63,7 @@ class CannedS3:
             do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815 - the names that http.server looks for
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name
-                """Says nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(
@@ -99,7 +97,7 @@ def canned_server() -> Iterator[CannedS3]:
 
 @pytest.fixture
 def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the caller's: no certificates, no proxies, no settings of AWS's."""
+    """Remove the caller's certificates, proxies and AWS settings."""
     for name in os.environ:
         if name.startswith("AWS_") or name.lower().endswith(("_proxy", "_bundle")):
             monkeypatch.delenv(name)
@@ -107,7 +105,7 @@ def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def watchdog() -> Iterator[None]:
-    """The process's own, which goes on afterwards, with nothing left to look after."""
+    """The process's own watchdog, resumed afterwards with nothing left to watch."""
     yield
     WATCHDOG.go_on()
     wait_until(lambda: not WATCHDOG._attempts)
@@ -115,7 +113,7 @@ def watchdog() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_back_off(no_back_off: None) -> None:
-    """In every test of this folder."""
+    """No test in this folder backs off."""
 
 
 @pytest.fixture

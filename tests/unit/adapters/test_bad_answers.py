@@ -27,10 +27,8 @@ ANSWERS = {
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("call", CALLS)
-def test_an_answer_that_lacks_what_every_answer_has(
-    canned: CannedS3, call: str, answer: str
-) -> None:
-    """It comes out as an error of the store, where it cannot be used."""
+def test_incomplete_answers_are_store_errors(canned: CannedS3, call: str, answer: str) -> None:
+    """An answer that cannot be used becomes a store error."""
     canned.answers = [ANSWERS[answer]]
     with suppress(StoreError):
         CALLS[call](canned.store)
@@ -41,26 +39,26 @@ def test_an_answer_that_lacks_what_every_answer_has(
     [("<Size>3", "<Size>three"), ("2025-01-01T", "yesterday"), ("<Key>k", "<Key>%ff")],
 )
 @pytest.mark.parametrize("call", ["ListObjectsV2", "ListObjectsV2 prefixes"])
-def test_an_entry_that_cannot_be_one_spoils_its_page(
+def test_an_impossible_entry_spoils_its_page(
     canned: CannedS3, call: str, part: str, instead: str
 ) -> None:
-    """A size, a time or a key that is none: the listing is an error, as leaving the entry out would
-    be silence.
+    """An invalid size, time or key makes the listing an error, because leaving the entry out would
+    hide it.
     """
     canned.answers = [Answer(200, listing(contents("k").replace(part, instead)))]
     with pytest.raises(StoreError, match="an entry of the listing cannot be read"):
         CALLS[call](canned.store)
 
 
-def test_a_head_without_an_etag_is_no_object(canned: CannedS3) -> None:
-    """The error says what is missing."""
+def test_a_head_without_an_etag_is_an_error(canned: CannedS3) -> None:
+    """The error says that the ETag is missing."""
     canned.answers = [ANSWERS["nothing"]]
     with pytest.raises(StoreError, match="BadAnswer: the answer has no etag"):
         CALLS["HeadObject"](canned.store)
 
 
-def test_a_checksum_that_cannot_be_one_is_none(canned: CannedS3) -> None:
-    """The pack is read back then, as where there is no checksum at all."""
+def test_an_impossible_checksum_is_ignored(canned: CannedS3) -> None:
+    """An invalid checksum counts as none, so the pack is read back."""
     canned.answers = [ANSWERS["no checksum"]]
     stored = CALLS["HeadObject"](canned.store)
     assert isinstance(stored, StoredObject)

@@ -39,14 +39,14 @@ GOOD = {"Version": 1, "AccessKeyId": "AK", "SecretAccessKey": "s", "SessionToken
 
 
 def process(output: Any, **changes: Any) -> str:
-    """A profile whose broker says this."""
+    """A profile whose credential process prints this."""
     text = json.dumps({**output, **changes}) if isinstance(output, dict) else output
     return f"credential_process = echo '{text}'\n"
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """What somebody configured, and what he has to be told."""
+    """A wrong configuration and the message that it must give."""
 
     says: str
     environment: Mapping[str, str] = field(default_factory=lambda: KEYS)
@@ -215,7 +215,7 @@ WRONG = {
 
 @pytest.fixture(autouse=True)
 def caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Caught:
-    """Nothing of the caller's counts, and nothing is sent."""
+    """The caller's settings do not count, and nothing is sent."""
     forget_surroundings(monkeypatch, str(tmp_path))
     share_models(monkeypatch)
     monkeypatch.chdir(tmp_path)
@@ -236,10 +236,10 @@ def configure(monkeypatch: pytest.MonkeyPatch, home: Path, wrong: Wrong) -> None
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_one_line_that_names_the_setting(
+def test_each_error_is_one_line_that_names_the_setting(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caught: Caught
 ) -> None:
-    """Whoever connects: a run, the doctor, the archive of public keys. Nothing is sent."""
+    """A run, the doctor and the archive of public keys all give this line, and send nothing."""
     wrong = WRONG[name]
     configure(monkeypatch, tmp_path, wrong)
     settings = ClientSettings(**wrong.named)
@@ -261,10 +261,10 @@ def test_one_line_that_names_the_setting(
     ["endpoint 'localhost:8333'", "profile by variable", "a broker that talks", "proxy 'http://'"],
 )
 @pytest.mark.parametrize("command", [["find", "--count"], ["plan"], ["run"], ["doctor"]])
-def test_every_command_ends_before_it_begins(
+def test_every_command_fails_before_it_begins(
     name: str, command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With exit code 3, and no traceback."""
+    """The exit code is 3, without a traceback."""
     wrong = WRONG[name]
     configure(monkeypatch, tmp_path, wrong)
     named = [f"--{key.replace('_', '-')}={value}" for key, value in wrong.named.items()]
@@ -277,10 +277,8 @@ def test_every_command_ends_before_it_begins(
     assert result.exception.exit_code == 3
 
 
-def test_a_password_of_a_proxy_is_not_shown(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A message goes into logs."""
+def test_a_proxy_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Messages go into logs, so they must not show it."""
     proxy = KEYS | {"HTTPS_PROXY": "http://user:secret@h:port"}
     configure(monkeypatch, tmp_path, Wrong("", proxy))
     with pytest.raises(BadConfiguration) as error:
@@ -289,10 +287,10 @@ def test_a_password_of_a_proxy_is_not_shown(
     assert "...@h:port" in str(error.value)
 
 
-def test_a_broker_that_hangs_is_not_waited_for(
+def test_a_hanging_credential_process_is_given_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """botocore would wait for ever."""
+    """botocore would wait forever."""
     hang = f"credential_process = {sys.executable} -c 'import time; time.sleep(600)'\n"
     configure(monkeypatch, tmp_path, Wrong("", REGION, hang))
     monkeypatch.setattr(credentials, "PROCESS_SECONDS_MAX", 0.1)
@@ -300,19 +298,19 @@ def test_a_broker_that_hangs_is_not_waited_for(
         S3Store.connect(ClientSettings())
 
 
-def test_other_servers_have_regions_of_their_own(
+def test_other_servers_may_have_their_own_regions(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Garage's is called garage."""
+    """Garage's Region is called garage."""
     configure(monkeypatch, tmp_path, Wrong("", KEYS))
     store = S3Store.connect(ClientSettings(region="garage", endpoint_url="http://127.0.0.1:9"))
     assert store._clients.region == "garage"
 
 
-def test_certificates_do_not_matter_without_tls(
+def test_certificates_are_ignored_without_tls(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A machine may name a bundle that is long gone; nobody uses it here."""
+    """A configured bundle that no longer exists is no error where it is not used."""
     configure(monkeypatch, tmp_path, Wrong("", KEYS | {"AWS_CA_BUNDLE": "/nowhere"}))
     store = S3Store.connect(ClientSettings(endpoint_url="http://127.0.0.1:9"))
     assert store._s3.meta.endpoint_url == "http://127.0.0.1:9"
@@ -340,11 +338,11 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_whoever_hands_out_credentials_refuses(
+def test_a_failing_credential_source_is_named(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caught: Caught
 ) -> None:
-    """One line with what it says, the setting by which it was asked, and what to do; and S3 is not
-    asked at all.
+    """One line has the broker's message, the setting that led to it and what to do; S3 is not
+    asked.
     """
     profile, body, says = REFUSALS[name]
     token = json.dumps({"accessToken": "t", "expiresAt": LATER})
@@ -358,7 +356,7 @@ def test_whoever_hands_out_credentials_refuses(
     assert not [sent for sent in caught.sent if "s3" in sent.url]
 
 
-def test_a_network_without_sts_is_no_wrong_setting(
+def test_unreachable_sts_is_not_called_a_wrong_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caught: Caught
 ) -> None:
     """Whoever assumes a role and gets no answer is not told to check the role."""
@@ -376,10 +374,12 @@ def test_a_network_without_sts_is_no_wrong_setting(
 @pytest.mark.parametrize(
     "bucket", ["logs--use1-az4--x-s3", "arn:aws:s3::111122223333:accesspoint/m.mrap"]
 )
-def test_buckets_with_a_signature_of_their_own_are_refused(
+def test_buckets_with_their_own_signature_are_refused(
     bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caught: Caught
 ) -> None:
-    """Directory buckets and multi-Region access points: nothing is read, with a reason."""
+    """Directory buckets and multi-Region access points are refused with a reason, and nothing is
+    read.
+    """
     configure(monkeypatch, tmp_path, Wrong("", KEYS))
     store = S3Store.connect(ClientSettings(bucket_accounts=(("*", "111122223333"),)))
     values = {"AccessKeyId": "a", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": LATER}

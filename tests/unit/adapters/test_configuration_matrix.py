@@ -57,7 +57,7 @@ WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Row:
-    """What somebody configures; `host` is where the bucket `mine` is then."""
+    """A configuration; `host` is where the bucket `mine` then is."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     profile: str = ""
@@ -76,7 +76,7 @@ class Row:
 
 
 def merge(*rows: Row) -> Row:
-    """All that they configure."""
+    """Everything that the rows configure together."""
     default = Row()
     values: dict[str, Any] = {}
     for row in rows:
@@ -268,7 +268,7 @@ POINTS = {
 
 
 def combine_rows() -> dict[str, Row]:
-    """Every row of every table, each with others of the other tables, differently each time."""
+    """Every row of every table, combined with rows of the other tables, differently each time."""
     rows: dict[str, Row] = dict(POINTS)
     others = [PROXIES, CERTIFICATES, SOURCES]
     cycles = [itertools.cycle(table.items()) for table in others]
@@ -287,7 +287,7 @@ ROWS = combine_rows()
 
 @pytest.fixture(autouse=True)
 def caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Caught:
-    """Nothing of the caller's counts, and nothing is sent."""
+    """The caller's settings do not count, and nothing is sent."""
     forget_surroundings(monkeypatch, str(tmp_path))
     share_models(monkeypatch)
     monkeypatch.chdir(tmp_path)
@@ -301,7 +301,7 @@ def bundle() -> str:
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, home: Path, row: Row, bundle: str) -> None:
-    """Puts the row where botocore looks."""
+    """Put the row where botocore looks."""
     (home / "ca.crt").write_bytes(Path(bundle).read_bytes()[:20_000].rpartition(b"# ")[0])
     (home / "token").write_text("of the web")
     cache = home / ".aws" / "sso" / "cache"
@@ -329,13 +329,13 @@ def settings_of(row: Row) -> ClientSettings:
 
 
 def run(call: Callable[[], object]) -> None:
-    """The request is what counts: the canned answer need not be of any use."""
+    """Only the request counts: the canned answer need not be usable."""
     with suppress(LogAggregatorError, AttributeError, LookupError):
         call()
 
 
 def do_everything(row: Row) -> None:
-    """Every request that the program can send: by both clients, and to every service."""
+    """Send every request that the program can send, by both clients and to every service."""
     settings = settings_of(row)
     store = S3Store.connect(settings)
     for call in STORE_CALLS.values():
@@ -365,7 +365,7 @@ def do_everything(row: Row) -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where botocore alone sends what is about a bucket, or to a service."""
+    """Where botocore alone sends requests about a bucket or to a service."""
 
     url: str
     way: tuple[str, str]
@@ -378,7 +378,7 @@ class Place:
 
 
 def ask_botocore(row: Row, caught: Caught) -> list[Place]:
-    """By what it would send."""
+    """Find each place by what botocore would send."""
     session = Session(profile=row.named.get("profile"))
     has_paths = row.is_elsewhere and "virtual" not in row.profile
     style = {"addressing_style": "path"} if has_paths else None
@@ -417,7 +417,7 @@ ASKED: Mapping[str, Callable[[Any], object]] = {
 
 
 def is_of_botocores_own(sent: Sent, row: Row) -> bool:
-    """Whoever hands out credentials is asked by botocore itself, also beside another S3 server."""
+    """botocore itself asks for credentials, even with another S3 server."""
     brokers = ("/container-credentials", "portal.sso")
     is_role = row.is_elsewhere and "Action=AssumeRole" in sent.body
     return is_role or any(broker in sent.url for broker in brokers)
@@ -427,7 +427,7 @@ def is_of_botocores_own(sent: Sent, row: Row) -> bool:
 def test_every_request_goes_where_botocore_would_send_it(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: str, caught: Caught
 ) -> None:
-    """Whichever client sends it, to whichever service, with whichever configuration."""
+    """This holds for each client, service and configuration."""
     row = ROWS[name]
     configure(monkeypatch, tmp_path, row, bundle)
     expected = ask_botocore(row, caught)
@@ -452,7 +452,7 @@ def test_every_request_goes_where_botocore_would_send_it(
 
 
 def check_what_is_read(row: Row, caught: Caught, home: Path) -> None:
-    """By what the row spells out, whatever botocore thinks of it."""
+    """Compare with what the row spells out, independently of botocore."""
     read = [sent for sent in caught.sent if sent.client == "libcurl"]
     assert len(read) == 4 * len(row.buckets) + len(BY_LIBCURL)
     for sent in read:
@@ -466,10 +466,10 @@ def check_what_is_read(row: Row, caught: Caught, home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, row in ENDPOINTS.items() if row.is_elsewhere])
-def test_another_servers_requests_never_go_to_aws(
+def test_other_servers_credentials_never_go_to_aws(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: str, caught: Caught
 ) -> None:
-    """Its credentials are none of AWS's business; nor does the Region have to be one of AWS's."""
+    """AWS must not see another server's credentials, and its Region need not be one of AWS's."""
     row = merge(ENV, ENDPOINTS[name])
     configure(monkeypatch, tmp_path, row, bundle)
     do_everything(row)
@@ -478,11 +478,11 @@ def test_another_servers_requests_never_go_to_aws(
 
 
 @pytest.mark.parametrize("name", [name for name, row in ENDPOINTS.items() if not row.is_elsewhere])
-def test_awss_account_is_asked_for_whatever_way_leads_to_aws(
+def test_aws_sts_is_asked_for_the_account_on_every_route_to_aws(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: str, caught: Caught
 ) -> None:
-    """PrivateLink, FIPS and every partition are AWS: each request names the bucket's owner, whom
-    STS told; and STS is asked at its own place, never at an endpoint of S3's.
+    """PrivateLink, FIPS and every partition are AWS: each request names the bucket's owner as given
+    by STS, and STS is asked at its own endpoint, never at S3's.
     """
     row = merge(ENV, ENDPOINTS[name])
     configure(monkeypatch, tmp_path, row, bundle)

@@ -30,7 +30,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 
 @pytest.fixture(autouse=True)
 def caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Caught:
-    """Nothing of the caller's counts, and nothing is sent."""
+    """The caller's settings do not count, and nothing is sent."""
     forget_surroundings(monkeypatch, str(tmp_path))
     share_models(monkeypatch)
     monkeypatch.setattr(signing, "CREDENTIALS_SECONDS", 0)
@@ -38,7 +38,7 @@ def caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Caught:
 
 
 class Broker:
-    """A `credential_process` of a profile, which says what lies in a file."""
+    """A profile's `credential_process`, which prints a file's content."""
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._path = home / "said.json"
@@ -47,14 +47,14 @@ class Broker:
         (home / ".aws" / "config").write_text(f"[default]\nregion = eu-west-1\n{process}")
 
     def say(self, key: str, seconds: float) -> None:
-        """Keys that end so soon that botocore asks again before each request."""
+        """Provide keys that end so soon that botocore asks again before each request."""
         end = datetime.now(UTC) + timedelta(seconds=seconds)
         values = {"AccessKeyId": key, "SecretAccessKey": "s", "SessionToken": "t"}
         said = {"Version": 1, **values, "Expiration": end.isoformat()}
         self._path.write_text(json.dumps(said))
 
     def fail(self) -> None:
-        """Whoever asks has to log in again."""
+        """From now on the user must log in again."""
         self._path.unlink()
 
 
@@ -71,7 +71,7 @@ def connect() -> S3Store:
 
 
 def run(call: Callable[[], object]) -> None:
-    """The request is what counts: the canned answer need not be of any use."""
+    """Only the request counts: the canned answer need not be usable."""
     try:
         call()
     except NotAuthenticated:
@@ -81,8 +81,10 @@ def run(call: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_renewed_ones_are_used_at_once(broker: Broker, caught: Caught, name: str) -> None:
-    """By both clients: what comes after the renewal is signed with the new keys."""
+def test_renewed_credentials_are_used_immediately(
+    broker: Broker, caught: Caught, name: str
+) -> None:
+    """Both clients sign requests after the renewal with the new keys."""
     store = connect()
     run(lambda: CALLS[name](store))
     broker.say("SECOND", 300)
@@ -93,8 +95,10 @@ def test_renewed_ones_are_used_at_once(broker: Broker, caught: Caught, name: str
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_what_cannot_be_renewed_ends_everything(broker: Broker, caught: Caught, name: str) -> None:
-    """One error of every request, which says to log in again; nothing is sent, no traceback."""
+def test_expired_credentials_end_everything(broker: Broker, caught: Caught, name: str) -> None:
+    """Every request gets one error, which says to log in again; nothing is sent and there is no
+    traceback.
+    """
     store = connect()
     run(lambda: store.get_object("mine", "k"))
     caught.sent.clear()
@@ -107,8 +111,8 @@ def test_what_cannot_be_renewed_ends_everything(broker: Broker, caught: Caught, 
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if name != "head_object"])
-def test_a_token_that_s3_takes_no_more(caught: Caught, broker: Broker, name: str) -> None:
-    """It is asked once; what comes afterwards is not asked at all, and not counted."""
+def test_an_expired_token_is_tried_only_once(caught: Caught, broker: Broker, name: str) -> None:
+    """It is sent once; later requests are neither sent nor counted."""
     inner = connect()
     run(lambda: inner.get_object("mine", "k"))  # and knows where the bucket is
     store = CountingStore(PatientStore(inner))
@@ -125,8 +129,10 @@ def test_a_token_that_s3_takes_no_more(caught: Caught, broker: Broker, name: str
     assert sum(store.requests.values()) == counted == 1
 
 
-def test_credentials_that_sts_does_not_take(caught: Caught, broker: Broker) -> None:
-    """Found out before anything is touched."""
+def test_credentials_refused_by_sts_are_found_before_the_run(
+    caught: Caught, broker: Broker
+) -> None:
+    """They are noticed before anything is touched."""
     caught.answer = lambda _method, url: (
         (403, {}, b"<E><Error><Code>ExpiredToken</Code></Error></E>") if "sts." in url else None
     )
@@ -151,10 +157,10 @@ class Ending:
 
 
 @pytest.mark.parametrize("seconds", [0.5, 5, CREDENTIALS_SECONDS - 0.5])
-def test_they_are_not_kept_beyond_their_end(
+def test_credentials_are_not_kept_after_they_expire(
     monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    """However long a signer may keep others."""
+    """A signer may keep other credentials longer."""
     monkeypatch.setattr(signing, "CREDENTIALS_SECONDS", CREDENTIALS_SECONDS)
     credentials = Ending(NOON + seconds)
     signer = Signer(credentials, "eu-west-1", "s3")
@@ -163,7 +169,7 @@ def test_they_are_not_kept_beyond_their_end(
     assert "AK2/" in signer.sign("h", "/k", "", {}, NOON + seconds)["authorization"]
 
 
-def test_others_are_kept_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_are_cached_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking for each object would cost more than signing does."""
     monkeypatch.setattr(signing, "CREDENTIALS_SECONDS", CREDENTIALS_SECONDS)
     credentials = Ending(NOON + 10 * CREDENTIALS_SECONDS)
@@ -173,9 +179,9 @@ def test_others_are_kept_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert credentials.asked == 1
 
 
-def test_botocore_keeps_the_end_where_we_look() -> None:
-    """`GuardedCredentials.expires_at` is an attribute of botocore's that nobody promises: without
-    it a reader would sign for half a minute with what has ended.
+def test_botocore_still_has_the_expiry_attribute() -> None:
+    """`GuardedCredentials.expires_at` is an internal attribute of botocore's: without it a reader
+    would sign with ended credentials for half a minute.
     """
     end = datetime.now(UTC) + timedelta(hours=1)
     held = RefreshableCredentials("a", "s", "t", end, dict, "x")

@@ -60,7 +60,7 @@ ATTEMPTS_MAX = 5
 
 @pytest.fixture(scope="module", autouse=True)
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing of the caller's: no settings of AWS's, no certificates, no proxies, no home."""
+    """Remove the caller's AWS settings, certificates, proxies and home."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("AWS_", "SSL_", "CURL_")) or name.lower().endswith(
@@ -73,7 +73,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def canned_server(environment: None) -> Iterator[CannedS3]:
-    """One that was connected to without the caller's environment, too."""
+    """A canned server, also without the caller's environment."""
     server = CannedS3()
     try:
         yield server
@@ -109,7 +109,7 @@ def says(*pieces: bytes) -> Callable[[Connection], None]:
 
 
 def says_once(*pieces: bytes) -> Callable[[Connection], None]:
-    """A server that hangs up afterwards."""
+    """The same, but it hangs up afterwards."""
 
     def answer(connection: Connection) -> None:
         connection.read_head()
@@ -127,10 +127,10 @@ TROUBLES = [
 
 class TestAttempts:
     @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda it: f"{it.status} {it.body[36:50]!r}")
-    def test_what_may_pass_is_asked_again(
+    def test_temporary_errors_are_retried(
         self, canned: CannedS3, trying_often: S3Store, trouble: Answer
     ) -> None:
-        """As often as the settings say, and not once more."""
+        """Passing trouble is retried as often as the settings say, and not once more."""
         canned.answers = [*[trouble] * (ATTEMPTS_MAX - 1), WHOLE]
         assert trying_often.get_object("b", "k").data == WHOLE.body
         canned.requests.clear()
@@ -154,7 +154,7 @@ class TestAttempts:
             (501, "NotImplemented", StoreError),
         ],
     )
-    def test_what_stays_is_not(
+    def test_permanent_errors_are_not_retried(
         self,
         canned: CannedS3,
         trying_often: S3Store,
@@ -162,7 +162,9 @@ class TestAttempts:
         code: str,
         kind: type[RequestFailed],
     ) -> None:
-        """Nor is anybody followed to another address, where the signature is not meant to go."""
+        """A lasting error is not retried, and no redirect is followed, where the signature must not
+        go.
+        """
         body = error(code) if status not in (204, 304) else b""
         canned.answers = [Answer(status, body, {"Location": f"{NOBODY}/b/other"}), WHOLE]
         with pytest.raises(RequestFailed) as caught:
@@ -170,10 +172,10 @@ class TestAttempts:
         assert isinstance(caught.value, kind)
         assert len(canned.requests) == 1
 
-    def test_each_is_signed_anew(
+    def test_each_attempt_is_signed_again(
         self, canned: CannedS3, trying_often: S3Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A retry may come a long time afterwards."""
+        """A retry may come much later."""
         moments = iter(range(1_800_000_000, 1_900_000_000, 60))
         clock = SimpleNamespace(
             time=lambda: float(next(moments)), strftime=time.strftime, gmtime=time.gmtime
@@ -195,21 +197,21 @@ class TestAttempts:
         ids=["nothing", "half a line", "half a body", "something else"],
     )
     @pytest.mark.parametrize("attempts_max", [2, 8])
-    def test_no_whole_answer(
+    def test_incomplete_answers_are_retried_three_times(
         self, attempts_max: int, said: bytes, kind: type[RequestFailed]
     ) -> None:
-        """Three times, however often S3 may say that it cannot now."""
+        """An incomplete answer is read three times, whatever the limit for refusals."""
         with StallingServer(says_once(said)) as server:
             with pytest.raises(kind):
                 connect(server.endpoint_url, attempts_max=attempts_max).get_object("b", "k")
             assert server.connections == min(attempts_max, SILENT_ATTEMPTS_MAX)
 
-    def test_nobody_is_there(self) -> None:
+    def test_a_missing_server_is_unreachable(self) -> None:
         with pytest.raises(Unreachable, match="GetObject s3://b/k: NoAnswer"):
             connect(NOBODY, attempts_max=8).get_object("b", "k")
 
-    def test_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """They grow, have a limit, and are none after the last attempt."""
+    def test_pauses_grow_up_to_a_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Pauses grow up to a limit, and none follows the last attempt."""
         monkeypatch.setattr(attempts, "PAUSE_SECONDS_MAX", PAUSE_SECONDS_MAX)
         monkeypatch.setattr(attempts, "random", SimpleNamespace(random=lambda: 1.0))
         drawn: list[float] = []
@@ -239,15 +241,15 @@ class TestSeconds:
     def test_a_body_has_time_for_its_length(
         self, canned: CannedS3, size_bytes: int, seconds: float
     ) -> None:
-        """But a server may not name a length of years, and a listing has none to speak of."""
+        """A server cannot claim a length worth years, and a listing's length adds no time."""
         reader = replace(canned.store._clients.reader, settings=ClientSettings())
         request = ReadRequest(reader, "b", "k", {}, {})
         assert request.allow_seconds(size_bytes) == seconds
         listing = replace(request, key="", operation="ListObjectsV2")
         assert listing.allow_seconds(size_bytes) == 30
 
-    def test_it_counts_once_it_is_announced(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What takes longer than a request may, and is as long as the server said, comes whole."""
+    def test_time_counts_from_the_announcement(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A body that outlasts the request's limit arrives whole if it has the announced length."""
         slow = deadlines.Allowance(1, 1)
         monkeypatch.setitem(deadlines.ALLOWANCES, "GetObject", slow)
 
@@ -263,9 +265,9 @@ class TestSeconds:
 
 
 class TestSilence:
-    def test_every_read_ends(self) -> None:
-        """Whoever stalls, in whichever way. All at once, because each takes the second that is the
-        shortest that libcurl knows.
+    def test_every_stalled_read_ends(self) -> None:
+        """Every kind of stall is ended. They run in parallel, because each takes a second,
+        libcurl's shortest limit.
         """
 
         def fail(stall: Callable[[Connection], object]) -> Exception:
@@ -279,8 +281,8 @@ class TestSilence:
             STALLS, Unreachable
         )
 
-    def test_a_server_that_is_busy_with_its_greeting(self) -> None:
-        """A TLS handshake that does not get on."""
+    def test_a_stalled_tls_handshake_ends(self) -> None:
+        """A TLS handshake without progress is ended."""
         with StallingServer(STALLS["silent"]) as server, pytest.raises(Unreachable):
             connect(
                 server.endpoint_url.replace("http:", "https:"), connect_timeout_seconds=0.2
@@ -300,14 +302,16 @@ VALUES = {
 
 class TestRequests:
     @pytest.mark.parametrize("etag", ["a\r\nx-evil: 1", "a\nb", "\x00", "\x7f"])
-    def test_a_condition_that_no_header_can_hold(self, canned: CannedS3, etag: str) -> None:
-        """What a listing says is another's word: it is never sent as a header of its own."""
+    def test_a_condition_that_no_header_can_contain_is_refused(
+        self, canned: CannedS3, etag: str
+    ) -> None:
+        """A listed ETag is untrusted and never becomes a header of its own."""
         with pytest.raises(ObjectRefused, match="the header if-match cannot be sent"):
             canned.store.get_object("b", "k", if_match=etag)
         assert not canned.requests
 
-    def test_a_condition_that_is_not_ascii(self, canned: CannedS3) -> None:
-        """It goes as botocore would send it, in UTF-8."""
+    def test_a_condition_that_is_not_ascii_is_sent_as_utf8(self, canned: CannedS3) -> None:
+        """It is sent in UTF-8, as botocore would send it."""
         canned.answers = [WHOLE]
         canned.store.get_object("b", "k", if_match="\xfc")
         canned.store.head_object("b", "k", if_match="\xfc")
@@ -315,19 +319,19 @@ class TestRequests:
         assert sent == ['"\xc3\xbc"'] * 2
 
     @pytest.mark.parametrize("name", ["get_object", "get_object_checked", "head_object"])
-    def test_an_empty_key_is_not_the_bucket(self, canned: CannedS3, name: str) -> None:
-        """Its address would be, and a listing come as if it were a log."""
+    def test_an_empty_key_is_refused(self, canned: CannedS3, name: str) -> None:
+        """Its address would be the bucket's, and a listing would look like a log."""
         with pytest.raises(ObjectRefused, match="an empty key"):
             getattr(canned.store, name)("b", "")
         assert not canned.requests
 
-    def test_a_key_that_is_no_unicode(self, canned: CannedS3) -> None:
+    def test_a_key_that_is_not_unicode_is_refused(self, canned: CannedS3) -> None:
         with pytest.raises(ObjectRefused, match="the answer cannot be read"):
             canned.store.get_object("b", "a\udcff")
         assert not canned.requests
 
-    def test_credentials_that_cannot_be_renewed(self, canned: CannedS3) -> None:
-        """It is an error of the store, as with every other request."""
+    def test_credentials_that_cannot_be_renewed_are_a_store_error(self, canned: CannedS3) -> None:
+        """It is a store error, as with every other request."""
 
         class Gone:
             def get_frozen_credentials(self) -> object:
@@ -339,8 +343,8 @@ class TestRequests:
                 ReadRequest(CurlReader(reader.s3, Gone(), reader.settings), "b", "k", {}, {})
             )
 
-    def test_a_run_that_is_stopped_does_not_wait(self) -> None:
-        """A read that is under way ends within moments, and is not tried again."""
+    def test_a_stopped_run_does_not_wait(self) -> None:
+        """A read under way ends within moments and is not retried."""
         asked = threading.Event()
 
         def hang(connection: Connection) -> None:
@@ -363,8 +367,8 @@ class TestRequests:
 
 class TestAnswers:
     @pytest.mark.parametrize("name", VALUES)
-    def test_a_value_comes_byte_for_byte(self, name: str) -> None:
-        """However its name is written, and with whatever spaces around it."""
+    def test_a_header_value_comes_back_byte_for_byte(self, name: str) -> None:
+        """The value does not depend on its name's case or the spaces around it."""
         value = VALUES[name]
         said = EMPTY + b"X-Amz-META-Note:\t " + value + b" \t\r\n\r\n"
         with StallingServer(says(said)) as server:
@@ -380,8 +384,8 @@ class TestAnswers:
             b"HTTP/1.1 103 Early Hints\r\nx-amz-meta-note: no\r\n\r\n",
         ],
     )
-    def test_only_the_last_head_counts(self, before: bytes) -> None:
-        """An answer may be announced by others."""
+    def test_only_the_last_response_head_counts(self, before: bytes) -> None:
+        """Earlier heads may announce an answer."""
         with StallingServer(says(before + EMPTY + b"\r\n")) as server:
             body = connect(server.endpoint_url).get_object("b", "k")
         assert (body.metadata, body.etag, body.data) == ({}, "e", b"")
@@ -398,14 +402,14 @@ class TestAnswers:
         ],
         ids=["at once", "in pieces", "in chunks"],
     )
-    def test_bodies(self, said: tuple[bytes, ...]) -> None:
+    def test_bodies_are_read_on_one_connection(self, said: tuple[bytes, ...]) -> None:
         with StallingServer(says(*said)) as server:
             store = connect(server.endpoint_url)
             assert [store.get_object("b", "k").data for _ in range(3)] == [b"0123456789"] * 3
             assert server.connections == 1
 
-    def test_what_is_stored_is_what_comes(self, canned: CannedS3) -> None:
-        """A body is never inflated on the way, and none is asked for in another encoding."""
+    def test_bodies_are_never_inflated(self, canned: CannedS3) -> None:
+        """A body is never inflated on the way, and no other encoding is requested."""
         data = gzip.compress(b"0123456789")
         canned.answers = [Answer(200, data, ETAG | {"Content-Encoding": "gzip"})]
         body = canned.store.get_object("b", "k")
@@ -413,7 +417,7 @@ class TestAnswers:
         assert "accept-encoding" not in canned.requests[0].headers
 
     def test_threads_do_not_share_answers(self, canned: CannedS3) -> None:
-        """Each has a connection of its own."""
+        """Each thread has its own connection."""
         canned.answers = [Answer(200, b"%d" % n, {"ETag": f'"{n}"'}) for n in range(64)]
         with ThreadPoolExecutor(8) as pool:
             bodies = list(pool.map(lambda _: canned.store.get_object("b", "k"), range(64)))
@@ -435,7 +439,7 @@ def ask_both(store: S3Store) -> tuple[bool, bool]:
 
 
 class TestProxies:
-    """The canned server is both: S3, and a proxy, which is asked for a whole URL."""
+    """The canned server is both S3 and a proxy, which is asked for a whole URL."""
 
     @pytest.mark.parametrize(
         ("variables", "is_proxied"),
@@ -453,14 +457,14 @@ class TestProxies:
             ({"http_proxy": "PROXY", "no_proxy": "127.0.0.0/8"}, True),
         ],
     )
-    def test_botocore_decides(
+    def test_botocore_chooses_the_proxy(
         self,
         canned: CannedS3,
         monkeypatch: pytest.MonkeyPatch,
         variables: dict[str, str],
         is_proxied: bool,
     ) -> None:
-        """libcurl would take `all_proxy`, would not take `HTTP_PROXY`, and knows of networks."""
+        """libcurl would use `all_proxy` and networks, and ignore `HTTP_PROXY`."""
         url = canned.settings.endpoint_url or ""
         for name, value in variables.items():
             monkeypatch.setenv(name, value.replace("PROXY", url))
@@ -470,10 +474,10 @@ class TestProxies:
         assert tuple(request.path for request in canned.requests) == expected
 
     @pytest.mark.parametrize("name", ["http_proxy", "all_proxy", "ALL_PROXY", "no_proxy"])
-    def test_what_is_set_later_counts_for_neither(
+    def test_later_proxy_variables_are_ignored(
         self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
-        """libcurl would look each time; botocore has looked."""
+        """libcurl would look each time; botocore has looked already."""
         url = canned.settings.endpoint_url or ""
         if name == "no_proxy":
             monkeypatch.setenv("http_proxy", url)
@@ -484,8 +488,10 @@ class TestProxies:
         expected = f"{url}/b/k" if name == "no_proxy" else "/b/k"
         assert canned.requests[0].path == expected
 
-    def test_its_password(self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is said to the proxy as botocore says it."""
+    def test_the_proxy_password_is_sent_as_by_botocore(
+        self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The proxy gets the password in botocore's form."""
         url = canned.settings.endpoint_url or ""
         monkeypatch.setenv("http_proxy", url.replace("//", "//user:p%40s%3As@"))
         canned.answers = [WHOLE]
@@ -493,8 +499,10 @@ class TestProxies:
         told = [request.headers["proxy-authorization"] for request in canned.requests]
         assert told == ["Basic " + base64.b64encode(b"user:p@s:s").decode()] * 2
 
-    def test_one_that_is_not_there(self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nobody goes round it."""
+    def test_a_missing_proxy_is_not_bypassed(
+        self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A missing proxy is not bypassed."""
         monkeypatch.setenv("http_proxy", NOBODY)
         canned.answers = [WHOLE]
         assert ask_both(connect(canned.settings.endpoint_url)) == (False, False)
@@ -503,7 +511,7 @@ class TestProxies:
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A server with TLS that answers everything, and the certificate by which it may be known."""
+    """A TLS server that answers everything, and the certificate to trust."""
     context, certificate_path = make_context(tmp_path_factory.mktemp("tls"))
     said = EMPTY + b"Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT\r\n\r\n"
     with StallingServer(says(said), context) as server:
@@ -521,7 +529,7 @@ class TestCertificates:
             ("nothing", False),
         ],
     )
-    def test_botocore_decides(
+    def test_botocore_chooses_the_certificates(
         self,
         secure: tuple[str, Path],
         monkeypatch: pytest.MonkeyPatch,
@@ -529,7 +537,7 @@ class TestCertificates:
         name: str,
         is_trusted: bool,
     ) -> None:
-        """Whom botocore trusts, libcurl does, and nobody else."""
+        """libcurl trusts exactly the certificates that botocore trusts."""
         endpoint_url, certificate_path = secure
         config_path = tmp_path / "config"
         config_path.write_text(
@@ -540,10 +548,10 @@ class TestCertificates:
             monkeypatch.setenv(name, str(certificate_path))
         assert ask_both(connect(endpoint_url)) == (is_trusted, is_trusted)
 
-    def test_of_another_host(
+    def test_a_certificate_for_another_host_is_refused(
         self, secure: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A good certificate, but not of the name that was asked."""
+        """A valid certificate for another host name is refused."""
         endpoint_url, certificate_path = secure
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate_path))
         store = connect(endpoint_url.replace("127.0.0.1", "localhost"))
@@ -551,11 +559,13 @@ class TestCertificates:
 
 
 class TestSurroundings:
-    def test_botocore_keeps_them_where_we_look(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """`curl._session_of` takes certificates and proxies out of attributes of botocore's that
-        nobody promises. Where this fails after an update of botocore, look for the new ones in
-        `botocore.httpsession.URLLib3Session`: without them the reader would go by other
-        certificates and proxies than the rest of the program.
+    def test_botocore_still_has_the_expected_attributes(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`curl._session_of` reads certificates and proxies from internal attributes of botocore's.
+        If this fails after an update of botocore, look for the new ones in
+        `botocore.httpsession.URLLib3Session`: without them the reader would use other certificates
+        and proxies than the rest of the program.
         """
         monkeypatch.setenv("AWS_CA_BUNDLE", "/some/bundle.pem")
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:3128")
@@ -570,10 +580,10 @@ class TestSurroundings:
         assert session._proxy_config.proxy_url_for("http://h/b/k") == "http://127.0.0.1:3128"
         assert session._proxy_config.proxy_url_for("https://h/b/k") is None
 
-    def test_passwords_of_netrc_are_not_used(
+    def test_netrc_passwords_are_not_used(
         self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        """Who asks is decided by botocore."""
+        """botocore alone decides the credentials."""
         (tmp_path / ".netrc").write_text("machine 127.0.0.1 login l password p\n")
         monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
         monkeypatch.setenv("HOME", str(tmp_path))
@@ -582,8 +592,8 @@ class TestSurroundings:
         assert canned.requests[0].headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
 
     @pytest.mark.parametrize("path", ["", "/", "/a/b", "/a/b/", "/k"])
-    def test_an_endpoint_with_a_path(self, canned: CannedS3, path: str) -> None:
-        """What stands before the bucket and the key is what botocore puts there."""
+    def test_an_endpoint_path_is_kept(self, canned: CannedS3, path: str) -> None:
+        """botocore's path comes before the bucket and the key."""
         canned.answers = [WHOLE]
         store = connect(f"{canned.settings.endpoint_url}{path}")
         for bucket, key in (("b", "k"), ("k", "k"), ("b", "/k"), ("b", "k/")):
@@ -601,8 +611,8 @@ class TestSurroundings:
             ("cn-north-1", "s3.cn-north-1.amazonaws.com.cn"),
         ],
     )
-    def test_aws_is_addressed_as_botocore_does(self, region: str, host: str) -> None:
-        """By bucket in the host name where a certificate can name it. Nothing is sent."""
+    def test_aws_is_addressed_as_by_botocore(self, region: str, host: str) -> None:
+        """The bucket is in the host name where a certificate can cover it. Nothing is sent."""
         settings = ClientSettings(
             region=region,
             access_key="k",
@@ -637,8 +647,8 @@ def compare(name: str, stored: str, kind: dict[str, str], body: bytes = DIGITS) 
 
 class TestChecksums:
     @pytest.mark.parametrize("name", SUMS)
-    def test_each_algorithm(self, name: str) -> None:
-        """A right one, a wrong one, and one of a body that is not all there."""
+    def test_each_checksum_algorithm_is_compared(self, name: str) -> None:
+        """A right checksum, a wrong one, and one of an incomplete body."""
         right = base64.b64encode(SUMS[name]).decode()
         wrong = base64.b64encode(SUMS[name][:-1] + bytes([SUMS[name][-1] ^ 1])).decode()
         for kind in (OF_THE_WHOLE, {}):
@@ -648,8 +658,8 @@ class TestChecksums:
             assert compare(name, right, kind, b"") is False
 
     @pytest.mark.parametrize("name", SUMS)
-    def test_one_of_the_parts_checksums_says_nothing(self, name: str) -> None:
-        """It has the same length, and is none of the bytes'."""
+    def test_a_checksum_of_parts_checksums_is_ignored(self, name: str) -> None:
+        """A composite checksum has the same length but is not the bytes' checksum."""
         some = base64.b64encode(bytes(len(SUMS[name]))).decode()
         for stored, kind in ((some, OF_PARTS), (f"{some}-2", OF_PARTS), (f"{some}-2", {})):
             assert compare(name, stored, kind) is None
@@ -657,19 +667,19 @@ class TestChecksums:
 
     @pytest.mark.parametrize("name", SUMS)
     @pytest.mark.parametrize("stored", ["", "A", "AAA=", "=", "\xff", "AAAAAAAAAAAAAAAAAAAA", "-1"])
-    def test_what_is_no_checksum_is_none(self, name: str, stored: str) -> None:
-        """Another length, or no Base64."""
+    def test_an_invalid_checksum_is_ignored(self, name: str, stored: str) -> None:
+        """A value of another length or not in Base64 is ignored."""
         assert compare(name, stored, OF_THE_WHOLE) is None
 
-    def test_a_usable_one_among_others(self) -> None:
-        """It is looked for, whatever else there is."""
+    def test_a_usable_checksum_among_others_is_found(self) -> None:
+        """It is found among unusable ones."""
         right = base64.b64encode(SUMS["sha256"]).decode()
         headers = {"x-amz-checksum-crc64nvme": "A", "x-amz-checksum-sha256": right}
         assert compare_checksum(attempts.Answer(200, headers, DIGITS)) is True
         assert compare_checksum(attempts.Answer(200, headers, b"other")) is False
 
-    def test_algorithms_that_are_not_computed_say_nothing(self) -> None:
-        """botocore knows of others; with such a one an object counts as without any."""
+    def test_unknown_algorithms_are_ignored(self) -> None:
+        """An object with one of botocore's other algorithms counts as having no checksum."""
         model = connect(NOBODY)._s3.meta.service_model.operation_model("GetObject").output_shape
         names = {
             member.serialization["name"].removeprefix("x-amz-checksum-")
@@ -680,8 +690,8 @@ class TestChecksums:
         for name in names - set(CHECKSUMS):
             assert compare(name, "AAAAAAAAAAAAAAAAAAAAAA==", OF_THE_WHOLE) is None
 
-    def test_a_wrong_one_ends_the_checked_read(self, canned: CannedS3) -> None:
-        """And nothing else: an unchecked read has its own ways to compare."""
+    def test_a_wrong_checksum_fails_only_a_checked_read(self, canned: CannedS3) -> None:
+        """An unchecked read ignores it, because it compares in its own ways."""
         for name, right in SUMS.items():
             headers = ETAG | {f"x-amz-checksum-{name}": base64.b64encode(right).decode()}
             canned.answers = [Answer(200, b"987654321", headers)]
@@ -690,10 +700,10 @@ class TestChecksums:
                 canned.store.get_object_checked("b", "k")
 
     @pytest.mark.parametrize(("headers", "is_other"), ENCRYPTIONS)
-    def test_etags_that_are_no_md5(
+    def test_etags_of_encrypted_objects_are_not_md5(
         self, canned: CannedS3, headers: dict[str, str], is_other: bool
     ) -> None:
-        """By what the answer says of its encryption."""
+        """The answer's encryption tells whether its ETag is an MD5."""
         assert is_opaque(headers) is is_other
         canned.answers = [Answer(200, DIGITS, ETAG | headers)]
         assert canned.store.get_object("b", "k").has_opaque_etag is is_other

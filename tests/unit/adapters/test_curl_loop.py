@@ -35,8 +35,8 @@ pytestmark = pytest.mark.usefixtures("no_surroundings", "watchdog")
 
 
 class Echo:
-    """Says to each GET what it asked for, but what `answer` has for it. Keeps how often each was
-    asked for.
+    """Answers each GET with its own key, unless `answer` has something else. Counts the requests
+    per key.
     """
 
     def __init__(self, answer: Callable[[str, int], bytes | None] = lambda *_: None) -> None:
@@ -90,28 +90,28 @@ def texts(found: Sequence[Body | RequestFailed]) -> list[str]:
 
 
 class TestOrder:
-    def test_each_gets_its_own(self) -> None:
-        """By few connections, which are used again."""
+    def test_each_read_gets_its_own_answer(self) -> None:
+        """A few reused connections give each key its own body."""
         with StallingServer(Echo()) as server:
             store = connect(server)
             for _ in range(2):
                 assert texts(list(store.get_objects(sources(names(300))))) == names(300)
             assert server.connections <= CONCURRENCY
 
-    def test_the_last_may_be_answered_first(self) -> None:
-        """The first is asked for again and again, while the others are there."""
+    def test_a_later_read_may_be_answered_first(self) -> None:
+        """The first keeps being retried while the others are there."""
         echo = Echo(lambda key, times: says(503) if key == "key-0000" and times < 3 else None)
         with StallingServer(echo) as server:
             assert texts(list(connect(server).get_objects(sources(names(40))))) == names(40)
         assert (echo.asked["key-0000"], max(echo.asked[key] for key in names(40)[1:])) == (3, 1)
 
-    def test_none_is_none(self) -> None:
+    def test_reading_nothing_sends_nothing(self) -> None:
         with StallingServer(Echo()) as server:
             assert list(connect(server).get_objects([])) == []
             assert server.connections == 0
 
-    def test_errors_have_their_places(self) -> None:
-        """What S3 refuses, what cannot be asked for, what is cut; and the others come."""
+    def test_errors_keep_their_places(self) -> None:
+        """Refused, impossible and cut reads are errors in their places, and the others arrive."""
         odd = {
             "key-0003": says_code(404, "NoSuchKey"),
             "key-0005": says_code(403, "AccessDenied"),
@@ -140,8 +140,8 @@ class TestOrder:
         assert failed == [1, 2, 3, 5, 7]
         assert all(isinstance(found[number], RequestFailed) for number in failed)
 
-    def test_it_asks_as_a_single_get_does(self, canned: CannedS3) -> None:
-        """The same place, the same headers, another signature at most."""
+    def test_it_sends_the_same_request_as_a_single_get(self, canned: CannedS3) -> None:
+        """It uses the same address and headers; only the signature may differ."""
         canned.answers = [Answer(200, b"x", {"ETag": f'"{ETAG}"'})]
         for key, version_id in (("k", None), ("k//ü +?", "v 1")):
             source = replace(sources([key])[0], version_id=version_id)
@@ -165,8 +165,8 @@ class TestOrder:
 
 
 class TestBounds:
-    def test_so_many_are_read_ahead(self) -> None:
-        """Nothing is taken of what is wanted before there is room for it."""
+    def test_reading_ahead_is_limited_by_count(self) -> None:
+        """No request is taken from the iterator before there is room for it."""
         taken = 0
 
         def wanted() -> Iterator[LogObject]:
@@ -182,8 +182,8 @@ class TestBounds:
         assert taken == 400
 
     @pytest.mark.parametrize(("size_bytes", "ahead"), [(AHEAD_BYTES_MAX // 3, 3), (10**10, 1)])
-    def test_so_many_bytes_are_read_ahead(self, size_bytes: int, ahead: int) -> None:
-        """One is always read, however large."""
+    def test_reading_ahead_is_limited_by_bytes(self, size_bytes: int, ahead: int) -> None:
+        """One object is always read, however large."""
         echo = Echo()
         with StallingServer(echo) as server:
             bodies = connect(server).get_objects(sources(names(20), size_bytes))
@@ -191,10 +191,8 @@ class TestBounds:
                 assert sum(echo.asked.values()) <= number + ahead
         assert sum(echo.asked.values()) == 20
 
-    def test_no_more_at_once_than_allowed(self) -> None:
-        """However many want to read: together they have no more connections, and nobody is left
-        out.
-        """
+    def test_parallel_reads_stay_within_the_limit(self) -> None:
+        """Readers share the allowed connections, and each gets its turn."""
         with StallingServer(Echo()) as server, ThreadPoolExecutor(4) as pool:
             store = connect(server)
             barrier = threading.Barrier(4)
@@ -210,7 +208,7 @@ class TestBounds:
 
 
 class TestShare:
-    def test_loops_share(self) -> None:
+    def test_loops_share_the_connections(self) -> None:
         share = Share(64)
         assert share.of_each == 64
         for loops, each in ((1, 64), (2, 32), (3, 21)):
@@ -219,14 +217,16 @@ class TestShare:
         share.leave()
         assert share.of_each == 32
 
-    def test_each_has_one_at_least(self) -> None:
+    def test_each_loop_gets_at_least_one_connection(self) -> None:
         share = Share(2)
         for _ in range(5):
             share.join()
         assert share.of_each == 1
 
-    def test_slow_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is halved once a second, and comes back with good answers, and not beyond."""
+    def test_slow_down_halves_the_share(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Concurrency is halved at most once a second, and good answers restore it up to
+        the limit.
+        """
         times = iter((0.0, 0.5, 1.0, 1.9, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0))
         monkeypatch.setattr(curl_loop, "time", SimpleNamespace(monotonic=lambda: next(times)))
         share, seen = Share(64), []
@@ -247,10 +247,10 @@ class TestShare:
             (says_code(404, "NoSuchKey"), 0),
         ],
     )
-    def test_what_counts_as_slow_down(
+    def test_which_errors_count_as_slow_down(
         self, answer: bytes, count: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Only what says that there are too many."""
+        """Only answers that mean too many requests count."""
         said: list[Share] = []
         monkeypatch.setattr(Share, "note_slow_down", lambda share: said.insert(0, share))
         echo = Echo(lambda _, times: answer if times == 1 else None)
@@ -261,16 +261,18 @@ class TestShare:
 
 class TestAttempts:
     @pytest.mark.parametrize("attempts_max", [1, 2, 5])
-    def test_so_many(self, attempts_max: int) -> None:
-        """And then the error is what came last."""
+    def test_attempts_are_limited(self, attempts_max: int) -> None:
+        """The last failure is then the error."""
         echo = Echo(lambda *_: says_code(503, "SlowDown"))
         with StallingServer(echo) as server:
             (found,) = connect(server, attempts_max=attempts_max).get_objects(sources(["a"]))
         assert isinstance(found, StoreError)
         assert (found.code, echo.asked["a"]) == ("SlowDown", attempts_max)
 
-    def test_each_is_signed_anew(self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With the time when it is sent."""
+    def test_each_attempt_is_signed_again(
+        self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each attempt is signed with its own time."""
         canned.answers = [Answer(503), Answer(503), Answer(200, b"x", {"ETag": f'"{ETAG}"'})]
         times = iter([1_700_000_000.0, 1_700_000_100.0, 1_700_090_000.0])
         signing = "log_aggregator.adapters.s3.signing.time"
@@ -284,8 +286,10 @@ class TestAttempts:
 
 
 class TestTime:
-    def test_none_passes_while_the_caller_is_at_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nothing is cut, and nothing asked for again, because nobody looked."""
+    def test_time_while_the_caller_works_does_not_count(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Time that the caller spends between bodies cuts no read and repeats none."""
         away = 0.0
         monkeypatch.setattr(
             curl_loop, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + away)
@@ -299,8 +303,8 @@ class TestTime:
             assert texts(found) == names(100)
         assert set(echo.asked.values()) == {1}
 
-    def test_a_stop_is_heard(self) -> None:
-        """In the midst of waiting."""
+    def test_a_stop_ends_the_waiting(self) -> None:
+        """A stop interrupts the waiting."""
         with StallingServer(silent) as server, ThreadPoolExecutor(1) as pool:
             store = connect(server)
             reading = pool.submit(list, store.get_objects(sources(names(20))))
@@ -311,8 +315,8 @@ class TestTime:
 
 
 class TestLeaving:
-    def test_nothing_is_left_of_what_nobody_waits_for(self) -> None:
-        """Neither an answer nor a handle: the next reader gets its own."""
+    def test_abandoned_reads_leave_nothing_behind(self) -> None:
+        """Neither an answer nor a handle is left: the next reader gets its own."""
         with StallingServer(Echo()) as server:
             store = connect(server)
             for turn in range(5):
@@ -326,8 +330,8 @@ class TestLeaving:
             assert store._clients.reader._share.of_each == CONCURRENCY
             assert texts(list(store.get_objects(sources(names(50))))) == names(50)
 
-    def test_an_error_of_the_caller_is_no_error_of_the_loop(self) -> None:
-        """What cannot say what it wants ends the reading, and nothing else."""
+    def test_an_error_of_the_caller_does_not_break_the_loop(self) -> None:
+        """An iterator of requests that raises ends this reading and nothing else."""
 
         def wanted() -> Iterator[LogObject]:
             yield from sources(names(3))

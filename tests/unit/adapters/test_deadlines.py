@@ -73,7 +73,7 @@ pytestmark = pytest.mark.usefixtures("no_surroundings", "watchdog")
 
 @pytest.fixture(autouse=True)
 def allowances(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large body has no longer to wait than any other."""
+    """A large body gets no more time than any other."""
     soon = {
         name: deadlines.Allowance(1, GIB, allowance.is_silent_at_work)
         for name, allowance in ALLOWANCES.items()
@@ -101,7 +101,7 @@ def connect(endpoint_url: str, **limits: Any) -> S3Store:
 
 
 def answer_once(connection: Connection) -> None:
-    """A good answer, and silence on the same connection."""
+    """Give a good answer, then silence on the same connection."""
     connection.read_head()
     body = b"<ListAllMyBucketsResult/>"
     connection.sock.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
@@ -120,7 +120,7 @@ def is_whole(name: str, stall: str) -> bool:
 
 
 def fail_all(store: ObjectStore, names: Sequence[str]) -> dict[str, RequestFailed]:
-    """All of these requests at once, and how each of them fails."""
+    """Send all these requests in parallel and return how each fails."""
 
     def fail(name: str) -> RequestFailed:
         with pytest.raises(RequestFailed) as caught:
@@ -132,7 +132,7 @@ def fail_all(store: ObjectStore, names: Sequence[str]) -> dict[str, RequestFaile
 
 
 def check_cut(error: RequestFailed, seconds: str = "0.2") -> None:
-    """By its deadline."""
+    """Check that the deadline ended it."""
     assert type(error) is Unreachable
     assert error.code == "DeadlineExceeded"
     assert f"no whole answer within {seconds}" in str(error)
@@ -141,7 +141,7 @@ def check_cut(error: RequestFailed, seconds: str = "0.2") -> None:
 class TestStalls:
     @pytest.mark.parametrize("stall", STALLS)
     def test_every_request_ends(self, stall: str) -> None:
-        """By its deadline alone: no byte is waited for, and no socket has a timeout of its own."""
+        """Only the deadline can end it: there is no socket timeout."""
         names = [name for name in REQUESTS if not is_whole(name, stall)]
         with StallingServer(STALLS[stall]) as server:
             errors = fail_all(connect(server.endpoint_url), names)
@@ -149,9 +149,9 @@ class TestStalls:
             check_cut(error)
 
     @pytest.mark.parametrize("stall", ["deaf", "silent", "silent_after_headers", "silent_in_body"])
-    def test_silence_is_noticed_sooner(self, stall: str) -> None:
-        """Where nothing comes at all, a short time is enough to know; but where S3 may be at work,
-        only the deadline is.
+    def test_silence_is_noticed_before_the_deadline(self, stall: str) -> None:
+        """Complete silence is noticed after a short time, except where S3 may be at work; there
+        only the deadline counts.
         """
         names = [name for name in REQUESTS if not is_whole(name, stall)]
         limits = {"request_seconds": SECONDS_MAX, "read_timeout_seconds": SOON}
@@ -168,16 +168,20 @@ class TestStalls:
 
     @pytest.mark.parametrize("stall", [stop_reading, deaf])
     @pytest.mark.parametrize("name", UPLOADS)
-    def test_an_upload_that_nobody_reads(self, name: str, stall: Callable[..., object]) -> None:
-        """It ends as soon, though its deadline is far away because it is large."""
+    def test_an_upload_that_the_server_does_not_read_ends(
+        self, name: str, stall: Callable[..., object]
+    ) -> None:
+        """Its size gives it a distant deadline, but it ends as soon."""
         limits = {"request_seconds": SECONDS_MAX, "read_timeout_seconds": SOON}
         with StallingServer(stall) as server:
             store = connect(server.endpoint_url, **limits)
             with pytest.raises(Unreachable):
                 REQUESTS[name](store)
 
-    def test_the_answer_to_an_upload(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """However large it was: when all is sent, its answer has no longer than any other."""
+    def test_the_answer_to_an_upload_has_the_usual_deadline(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Once all is sent, the answer to an upload of any size has the usual time."""
         for name in deadlines.UPLOADS:
             monkeypatch.setitem(deadlines.ALLOWANCES, name, deadlines.Allowance(1, 1))
         assert estimate_seconds("UploadPart", len(LARGE), SOON) > SECONDS_MAX
@@ -186,13 +190,13 @@ class TestStalls:
                 assert error.code == "DeadlineExceeded"
 
     @pytest.mark.parametrize("stall", [deaf, silent, trickle, trickle_body, sip, stop_reading])
-    def test_with_tls(
+    def test_stalls_over_tls_end(
         self,
         stall: Callable[..., object],
         tls: tuple[ssl.SSLContext, Path],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """As without."""
+        """TLS changes nothing."""
         context, certificate = tls
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
         with StallingServer(stall, context) as server:
@@ -201,16 +205,18 @@ class TestStalls:
                 check_cut(error, "1")
 
     @pytest.mark.parametrize("stall", [deaf, silent, trickle_handshake])
-    def test_a_handshake(self, stall: Callable[..., object]) -> None:
-        """It belongs to the request, whoever makes it: libcurl lists, botocore writes."""
+    def test_a_stalled_handshake_ends(self, stall: Callable[..., object]) -> None:
+        """The handshake counts towards the request's deadline: libcurl lists, botocore writes."""
         with StallingServer(stall) as server:
             store = connect(server.endpoint_url.replace("http:", "https:"))
             for error in fail_all(store, ["ListObjectsV2", "PutObject"]).values():
                 check_cut(error)
 
     @pytest.mark.parametrize("stall", [deaf, silent, trickle])
-    def test_a_proxy(self, stall: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Its CONNECT belongs to the request, too."""
+    def test_a_stalled_proxy_ends(
+        self, stall: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A proxy's CONNECT counts towards the request's deadline, too."""
         with StallingServer(stall) as server:
             monkeypatch.setenv("HTTPS_PROXY", server.endpoint_url)
             with pytest.raises(Unreachable) as caught:
@@ -218,7 +224,7 @@ class TestStalls:
         check_cut(caught.value)
 
     @pytest.mark.parametrize("stall", STALLS)
-    def test_other_services(self, stall: str) -> None:
+    def test_other_services_have_deadlines(self, stall: str) -> None:
         """Clients of other services have deadlines, too."""
         with StallingServer(STALLS[stall]) as server:
             settings = ClientSettings(
@@ -245,8 +251,10 @@ class TestStalls:
                 with pytest.raises(Unreachable):
                     ask()
 
-    def test_a_role_is_assumed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """botocore makes a client by itself, and that one has deadlines, too."""
+    def test_assuming_a_role_has_a_deadline(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """botocore makes its own client for this, which has deadlines, too."""
         with StallingServer(trickle) as server:
             config = tmp_path / "config"
             config.write_text(
@@ -272,18 +280,16 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]
 
 
 class TestAfterwards:
-    def test_the_next_request_is_another_one(self, canned: CannedS3) -> None:
-        """Connections that were used before are watched for the request that uses them now, and
-        only as long as it does.
-        """
+    def test_finished_requests_are_no_longer_watched(self, canned: CannedS3) -> None:
+        """A reused connection is watched for the current request, and only until that ends."""
         canned.answers = [Answer(200, b"<ListAllMyBucketsResult/>")]
         store = S3Store.connect(canned.settings)
         for _ in range(3):
             assert store.list_buckets() == []
             assert not WATCHDOG._attempts
 
-    def test_a_connection_that_was_used_before(self) -> None:
-        """It is new to no attempt but the first."""
+    def test_a_stall_on_a_reused_connection_ends(self) -> None:
+        """A request that gets no answer on a reused connection is cut by its deadline."""
         with StallingServer(answer_once) as server:
             store = connect(server.endpoint_url)
             assert store.list_buckets() == []
@@ -292,8 +298,8 @@ class TestAfterwards:
             assert server.connections == 1
         check_cut(caught.value)
 
-    def test_no_descriptor_is_left(self, canned: CannedS3) -> None:
-        """Neither of requests that went well nor of others."""
+    def test_no_descriptor_is_leaked(self, canned: CannedS3) -> None:
+        """No descriptor is left after good or failed requests."""
         canned.answers = [Answer(200, b"<ListAllMyBucketsResult/>")]
         store = S3Store.connect(canned.settings)
         store.list_buckets()
@@ -333,7 +339,7 @@ class TestRetries:
             (False, 1, 120, False),
         ],
     )
-    def test_what_is_repeated(
+    def test_attempts_without_an_answer_are_repeated(
         self,
         has_answered: bool,
         unanswered: int,
@@ -341,7 +347,7 @@ class TestRetries:
         expected: bool,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """Attempts without an answer: many if they fail fast, few if each is waited for."""
+        """Attempts without an answer are many if they fail fast, and few if each is waited for."""
         monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: 1_000 + seconds))
         sender = Wire(30, 20, has_answered)
         call = make_call(unanswered=unanswered, began=1_000)
@@ -357,15 +363,15 @@ class TestRetries:
                 assert raised.value is caught
             assert sender.check_retry(None) is None  # an answer: botocore knows
 
-    def test_a_server_that_never_answered_is_asked_three_times(self) -> None:
-        """Whatever the number of attempts is where S3 answers."""
+    def test_a_silent_server_is_tried_three_times(self) -> None:
+        """It is asked three times, whatever the limit for a server that answers."""
         limits = {"attempts_max": 8, "request_seconds": SECONDS_MAX, "read_timeout_seconds": SOON}
         with StallingServer(silent) as server, pytest.raises(Unreachable):
             connect(server.endpoint_url, **limits).list_buckets()
         assert server.connections == 3
 
-    def test_an_answer_begins_anew(self, canned: CannedS3) -> None:
-        """What was not answered before an answer says nothing of what comes after it."""
+    def test_an_answer_resets_the_count(self, canned: CannedS3) -> None:
+        """An answer resets the count of unanswered attempts."""
         canned.answers = [Answer(503), Answer(503), Answer(200, b"<ListAllMyBucketsResult/>")]
         store = S3Store.connect(canned.settings)
         with calling("ListBuckets") as call:
@@ -386,15 +392,15 @@ class TestSeconds:
             ("DeleteObjects", 0, 60),
         ],
     )
-    def test_they_grow_with_the_size(
+    def test_deadlines_grow_with_the_size(
         self, operation: str, size_bytes: int, seconds: float, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A deadline is no obstacle to a slow line, only to one that stands still."""
+        """A deadline allows for a slow line and stops only a stalled one."""
         monkeypatch.setattr(deadlines, "ALLOWANCES", ALLOWANCES)
         assert estimate_seconds(operation, size_bytes, 30) == seconds
 
-    def test_the_store_says_how_much_it_sends(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Or has copied, or put together."""
+    def test_the_store_tells_how_much_it_sends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The store states how much it sends, copies or puts together."""
         seen: dict[str, int] = {}
         begin = Wire._begin
 
@@ -419,10 +425,10 @@ class TestSeconds:
 
 
 class TestStop:
-    def test_reads_end_at_once_writes_soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A read is Interrupted; of a write nobody knows whether it was done. Neither is
-        repeated.
-        """
+    def test_a_stop_interrupts_reads_first_and_writes_soon(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A read is Interrupted; a write's outcome is unknown. Neither is repeated."""
         monkeypatch.setattr(deadlines, "STOP_SECONDS", SOON)
         limits = {"request_seconds": SECONDS_MAX, "attempts_max": 8}
         came: dict[str, BaseException] = {}
@@ -446,10 +452,12 @@ class TestStop:
             assert type(came[name]) is (Interrupted if is_read else Unreachable)
             assert is_read or "Stopped" in str(came[name])
 
-    def test_what_begins_afterwards(
+    def test_requests_after_a_stop_get_a_moment(
         self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is sent, and has a moment; and what S3 cannot do now is not repeated."""
+        """A request begun after the stop is sent with a short deadline, and a 503 is not
+        retried.
+        """
         monkeypatch.setattr(deadlines, "STOP_SECONDS", SOON)
         WATCHDOG.stop_all()
         canned.answers = [Answer(200, b"<ListAllMyBucketsResult/>")]
@@ -469,8 +477,8 @@ class TestStop:
 
 
 class TestWatchdog:
-    def test_it_wakes_for_the_soonest(self) -> None:
-        """Whichever was begun first."""
+    def test_the_watchdog_wakes_for_the_earliest_deadline(self) -> None:
+        """The soonest deadline counts, whichever request began first."""
         dog = Watchdog()
         later, sooner = Attempt(Call(), SECONDS_MAX, 1), Attempt(Call(), 0.05, 1)
         dog.watch(later)
@@ -480,8 +488,8 @@ class TestWatchdog:
         assert not later.is_cut
         dog.end(later)
 
-    def test_a_fork_has_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A thread does not come along."""
+    def test_a_forked_process_has_its_own_watchdog(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Threads are not inherited by a fork."""
         dog = Watchdog()
         dog._thread = threading.Thread()  # as after a fork: one that does not run
         attempt = Attempt(Call(), 0.05, 1)
@@ -490,8 +498,8 @@ class TestWatchdog:
         assert dog._thread.is_alive()
         assert not dog._attempts
 
-    def test_a_socket_that_comes_too_late(self) -> None:
-        """It is shut down at once; one of an attempt that is over is left alone."""
+    def test_a_late_socket_is_shut_down(self) -> None:
+        """It is shut down immediately, but a finished attempt's socket is left alone."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
             attempt = Attempt(Call(), 1, 1)
@@ -506,15 +514,15 @@ class TestWatchdog:
             assert theirs.recv(1) == b""
             late.end()
 
-    def test_what_is_over_is_not_cut(self) -> None:
-        """An answer that came is an answer."""
+    def test_a_finished_attempt_is_not_cut(self) -> None:
+        """An answer that has arrived stays valid."""
         attempt = Attempt(Call(), 1, 1)
         attempt.end()
         attempt.cut()
         assert not attempt.is_cut
 
-    def test_many_at_once(self) -> None:
-        """Each is cut at its time, none is forgotten."""
+    def test_many_attempts_are_each_cut_in_time(self) -> None:
+        """Each is cut at its own time, and none is forgotten."""
         dog = Watchdog()
         attempts = [Attempt(Call(), 0.01 * (index % 7), 1) for index in range(200)]
         for attempt in attempts:
@@ -523,8 +531,8 @@ class TestWatchdog:
         assert not dog._attempts
 
 
-def test_botocore_is_as_it_was(canned: CannedS3) -> None:
-    """What `guard` replaces is there, and is used."""
+def test_botocore_still_has_what_we_replace(canned: CannedS3) -> None:
+    """Everything that `guard` replaces exists and is used."""
     store = S3Store.connect(canned.settings)
     session = store._s3._endpoint.http_session
     pool = session._manager.connection_from_url(canned.settings.endpoint_url)
@@ -536,8 +544,8 @@ def test_botocore_is_as_it_was(canned: CannedS3) -> None:
     assert type(proxied) is wire.WatchedPool
 
 
-def test_a_botocore_that_is_not_is_noticed() -> None:
-    """Rather than going on without deadlines."""
+def test_a_changed_botocore_is_noticed() -> None:
+    """It is an error, rather than running without deadlines."""
     session = SimpleNamespace(
         send=None, _pool_classes_by_scheme={}, _manager=SimpleNamespace(pool_classes_by_scheme={})
     )
@@ -549,7 +557,7 @@ def test_a_botocore_that_is_not_is_noticed() -> None:
 
 
 def test_bodies_are_sent_in_pieces(canned: CannedS3) -> None:
-    """And come whole, of every kind of buffer and every size around a piece's."""
+    """Every kind of buffer, at every size around a piece's, arrives whole."""
     canned.answers = [Answer(200, b"", {"ETag": '"e"'})]
     sizes = [0, 1, wire.PIECE_BYTES - 1, wire.PIECE_BYTES, wire.PIECE_BYTES + 1, 1_000_003]
     for size, kind in itertools.product(sizes, (bytes, bytearray)):

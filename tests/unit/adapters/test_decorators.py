@@ -56,8 +56,8 @@ def use_everything(store: ObjectStore) -> None:
     store.delete_objects("b", [Deletion("k", "null")])
 
 
-def test_every_method_is_forwarded() -> None:
-    """The decorators know every method of the port, with its very signature."""
+def test_decorators_forward_every_method() -> None:
+    """The decorators have every method of the port with its exact signature."""
     methods = {name for name in vars(ObjectStore) if not name.startswith("_")}
     assert methods == {name for name in vars(ForwardingStore) if not name.startswith("_")}
     for name in methods:
@@ -66,8 +66,8 @@ def test_every_method_is_forwarded() -> None:
         )
 
 
-def test_a_decorated_store_does_the_same() -> None:
-    """Whatever goes through the decorators ends in the same state as without them."""
+def test_a_decorated_store_behaves_the_same() -> None:
+    """Calls through the decorators leave the same state as without them."""
     plain, decorated = make_store_with_archive(), make_store_with_archive()
     use_everything(plain)
     use_everything(CountingStore(FaultyStore(decorated, lambda *_: None)))
@@ -81,7 +81,7 @@ def test_a_decorated_store_does_the_same() -> None:
 
 
 class TestCounting:
-    def test_requests(self) -> None:
+    def test_every_request_is_counted(self) -> None:
         """Every call counts once, under S3's name."""
         store = CountingStore(make_store_with_archive())
         use_everything(store)
@@ -103,15 +103,15 @@ class TestCounting:
             "DeleteObjects": 1,
         }
 
-    def test_failures_count(self) -> None:
-        """A request that fails is billed, and so it is counted."""
+    def test_failed_requests_are_counted(self) -> None:
+        """A failed request is billed, so it is counted."""
         store = CountingStore(make_store())
         with pytest.raises(NotFound):
             store.get_object("b", "missing")
         assert store.requests == {"GetObject": 1}
 
-    def test_whole_listings_count_their_pages(self) -> None:
-        """A listing that comes whole counts a request for every thousand entries."""
+    def test_a_whole_listing_counts_its_pages(self) -> None:
+        """A whole listing counts a request for every thousand entries."""
         inner = make_store()
         for number in range(1_001):
             inner.put("b", f"{number}/x", b"")
@@ -119,8 +119,8 @@ class TestCounting:
         store.list_prefixes("b", prefix="")
         assert store.requests == {"ListObjectsV2": 2}
 
-    def test_threads(self) -> None:
-        """No count is lost among threads."""
+    def test_threads_lose_no_count(self) -> None:
+        """Threads lose no count."""
         store = CountingStore(make_store())
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda _: store.get_object("b", "k"), range(2_000)))
@@ -128,8 +128,8 @@ class TestCounting:
 
 
 class TestMetering:
-    def test_bytes(self) -> None:
-        """Bytes count by their direction, and requests as they do without."""
+    def test_bytes_are_counted_by_direction(self) -> None:
+        """Bytes are counted by direction, and requests as without the bytes."""
         plain, store = (
             CountingStore(make_store_with_archive()),
             MeteredStore(make_store_with_archive()),
@@ -143,15 +143,15 @@ class TestMetering:
             5,
         )
 
-    def test_failures(self) -> None:
-        """What did not come was not read."""
+    def test_failed_reads_add_no_bytes(self) -> None:
+        """A body that did not arrive was not read."""
         store = MeteredStore(make_store())
         with pytest.raises(NotFound):
             store.get_object("b", "missing")
         assert (store.requests, store.bytes_read) == ({"GetObject": 1}, 0)
 
-    def test_threads(self) -> None:
-        """No byte is lost among threads."""
+    def test_threads_lose_no_bytes(self) -> None:
+        """Threads lose no byte."""
         store = MeteredStore(make_store())
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda _: store.get_object("b", "k"), range(2_000)))
@@ -159,7 +159,7 @@ class TestMetering:
 
 
 class TestFaults:
-    def test_before(self) -> None:
+    def test_a_fault_before_a_call_changes_nothing(self) -> None:
         """A fault before a call leaves the store as it was."""
         inner = make_store()
         store = FaultyStore(
@@ -171,7 +171,7 @@ class TestFaults:
         store.delete_objects("b", [Deletion("k", "null")])
         assert inner.snapshot() == ()
 
-    def test_after(self) -> None:
+    def test_a_fault_after_a_call_loses_only_the_answer(self) -> None:
         """A fault after a call loses the answer, not the effect."""
         inner = make_store()
         store = FaultyStore(inner, lambda *_: Fault(after=StoreError("lost")))
@@ -180,7 +180,7 @@ class TestFaults:
         assert inner.snapshot() == ()
 
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_the_dead_stay_dead(self, when: str) -> None:
+    def test_a_killed_store_stays_dead(self, when: str) -> None:
         """Once killed, no call reaches the store any more, and nothing that catches Exception stops
         it.
         """
@@ -209,14 +209,14 @@ class TestFaults:
             lambda store: store.get_object_checked("b", "k")[0],
         ],
     )
-    def test_altered_bodies(self, read: Callable[[ObjectStore], Body]) -> None:
-        """A body can be cut or changed on its way, and all else about it stays."""
+    def test_a_body_can_be_altered(self, read: Callable[[ObjectStore], Body]) -> None:
+        """A body can be cut or changed on its way while all else stays."""
         store = FaultyStore(make_store(), lambda *_: Fault(alter=lambda data: data[:-1]))
         body = read(store)
         assert (body.data, body.etag) == (b"1234", make_store().get_object("b", "k").etag)
         assert store.head_object("b", "k").size_bytes == 5
 
-    def test_calls_tell_what_was_asked(self) -> None:
+    def test_calls_describe_the_request(self) -> None:
         """A test can choose its victim by operation, key and arguments."""
         store = FaultyStore(make_store(), lambda *_: None)
         store.get_object("b", "k", byte_range=(1, 2))

@@ -77,10 +77,10 @@ ROWS: dict[str, tuple[Mapping[str, str], Mapping[str, str], Mapping[str, tuple[s
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_each_value_and_where_it_came_from(
+def test_each_value_is_shown_with_its_origin(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """In the order in which botocore looks."""
+    """The order is that in which botocore looks."""
     forget_surroundings(monkeypatch, str(tmp_path))
     share_models(monkeypatch)
     catch(monkeypatch)

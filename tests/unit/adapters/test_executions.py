@@ -80,9 +80,9 @@ def connect() -> StackExecutions:
     )
 
 
-def test_what_runs_is_looked_into(server: CannedS3) -> None:
-    """Only the stack's own state machines are asked, over all pages; an execution that runs is
-    listed twice and told once, with its days and the windows that it has begun.
+def test_running_executions_are_described(server: CannedS3) -> None:
+    """All pages of the stack's own state machines are read; a running execution is listed twice but
+    reported once, with its days and the windows it has begun.
     """
     map_arn = f"{ARN}:mapRun:agg-ProcessHistoricalMainLogsSM/ProcessWindows:0f7b"
     server.answers = [
@@ -123,8 +123,8 @@ def test_what_runs_is_looked_into(server: CannedS3) -> None:
     ]
 
 
-def test_a_stack_that_is_not_there_is_not_found(server: CannedS3) -> None:
-    """Also where another one has a name that begins the same."""
+def test_a_missing_stack_is_not_found(server: CannedS3) -> None:
+    """A stack whose name begins the same does not match."""
     server.answers = [machines(f"{ARN}:stateMachine:agg-2-CombineLogFilesSM")]
     with pytest.raises(NotFound, match="agg-CombineLogFilesSM"):
         connect().list_executions("agg")
@@ -138,14 +138,16 @@ def test_a_stack_that_is_not_there_is_not_found(server: CannedS3) -> None:
         (Answer(200, b'{"machines": []}'), StoreError),
     ],
 )
-def test_refusals_are_our_errors(server: CannedS3, given: Answer, kind: type[StoreError]) -> None:
-    """A refusal, and an answer that is none."""
+def test_refusals_become_our_errors(
+    server: CannedS3, given: Answer, kind: type[StoreError]
+) -> None:
+    """A refusal and a malformed answer are both store errors."""
     server.answers = [given]
     with pytest.raises(kind, match="ListStateMachines"):
         connect().list_executions("agg")
 
 
-def test_pages_have_an_end(server: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_pages_are_an_error(server: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that always has more is an error, not a loop."""
     monkeypatch.setattr("log_aggregator.adapters.s3.executions.PAGES_MAX", 3)
     server.answers = [machines(token="more")]
@@ -154,7 +156,7 @@ def test_pages_have_an_end(server: CannedS3, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_it_only_reads(server: CannedS3) -> None:
-    """What would change anything is refused before it is sent."""
+    """A changing request is refused before it is sent."""
     viewer = connect()
     with pytest.raises(ValueError, match="StopExecution"):
         viewer._client.stop_execution(executionArn=f"{ARN}:execution:agg:history")
@@ -162,11 +164,11 @@ def test_it_only_reads(server: CannedS3) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "[1]", "{", '{"start_date": 7}'])
-def test_an_input_may_be_anything(text: str | None) -> None:
+def test_any_execution_input_is_accepted(text: str | None) -> None:
     """Executions can be started by hand."""
     assert parse_input(text) == {}
 
 
-def test_a_map_is_named_by_its_state() -> None:
-    """Whose label Step Functions makes of its name."""
+def test_a_map_gets_the_name_of_its_state() -> None:
+    """Step Functions derives a map's label from its state's name."""
     assert name_map(f"{ARN}:mapRun:agg-CombineLogFilesSM/PackItems:1-2-3") == "PackItems"

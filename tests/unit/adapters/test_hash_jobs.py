@@ -13,14 +13,14 @@ from log_aggregator.wiring import Connection, connect_hash_jobs
 KEYS = {"access_key": "AKIALAB", "secret_key": "secret", "region": "eu-west-1"}
 
 
-def test_beside_another_s3_server_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials of a server of one's own are never shown to AWS."""
+def test_with_another_s3_server_there_are_no_hash_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private server's credentials are never shown to AWS."""
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3_CONTROL", raising=False)
     with pytest.raises(CannotStart, match="AWS_ENDPOINT_URL_S3_CONTROL"):
         connect_hash_jobs(Connection(endpoint_url="http://127.0.0.1:9", **KEYS))
 
 
-def test_at_aws_the_account_stands_in_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_aws_the_host_names_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_S3_CONTROL"):
         monkeypatch.delenv(name, raising=False)
     jobs = connect_hash_jobs(Connection(**KEYS))
@@ -36,12 +36,12 @@ def test_at_aws_the_account_stands_in_the_host(monkeypatch: pytest.MonkeyPatch) 
     assert urls == ["https://111122223333.s3-control.eu-west-1.amazonaws.com/v20180820/jobs/job-1"]
 
 
-def test_the_job_is_of_the_account_of_its_role() -> None:
+def test_the_job_belongs_to_the_account_of_its_role() -> None:
     assert account_of("arn:aws-us-gov:iam::111122223333:role/path/hash") == "111122223333"
 
 
-def test_only_what_ended_is_over() -> None:
-    """Every state that this program goes by is one of the service's."""
+def test_only_finished_jobs_are_over() -> None:
+    """Every state that this program uses exists in the service."""
     model = botocore.session.Session().get_service_model("s3control")
     assert set(PHASES) < set(model.shape_for("JobStatus").enum)
     assert [name for name, phase in PHASES.items() if phase is JobPhase.COMPLETE] == ["Complete"]

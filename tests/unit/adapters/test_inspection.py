@@ -35,7 +35,7 @@ XML = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[CannedS3, S3Inspector]]:
-    """Seven clients take their time to make."""
+    """Shared, because making seven clients takes time."""
     server = CannedS3()
     try:
         yield server, S3Inspector.connect(server.settings)
@@ -68,7 +68,7 @@ def s3_error(code: str, status: int) -> Answer:
 def test_changes_are_refused_before_they_are_sent(
     canned: CannedS3, inspector: S3Inspector, service: str, method: str
 ) -> None:
-    """A client of the inspector cannot even be made to change something: no request leaves."""
+    """The inspector's clients cannot be made to change anything: no request is sent."""
     requests: dict[str, dict[str, object]] = {
         "put_object": {"Bucket": "b", "Key": "k"},
         "delete_bucket": {"Bucket": "b"},
@@ -80,8 +80,8 @@ def test_changes_are_refused_before_they_are_sent(
     assert canned.requests == []
 
 
-def test_the_quota_of_lambda_is_read(canned: CannedS3, inspector: S3Inspector) -> None:
-    """In all, and what no function has reserved."""
+def test_lambda_quotas_are_read(canned: CannedS3, inspector: S3Inspector) -> None:
+    """It has the total, and what no function has reserved."""
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 7}
     canned.answers = [Answer(body=json.dumps({"AccountLimit": limit}).encode())]
     assert inspector.get_lambda_concurrency() == LambdaConcurrency(10, 7)
@@ -105,11 +105,11 @@ def test_the_quota_of_lambda_is_read(canned: CannedS3, inspector: S3Inspector) -
         ({}, "https://sts.eu-west-1.amazonaws.com"),
     ],
 )
-def test_another_servers_credentials_are_never_sent_to_aws(
+def test_other_servers_credentials_are_never_sent_to_aws(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str
 ) -> None:
-    """Where S3 is elsewhere, so is everything else, unless it is configured; and with AWS's S3 it
-    is AWS.
+    """Where S3 is elsewhere, so is every other service unless configured; with AWS's S3, all are
+    AWS.
     """
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS"):
         monkeypatch.delenv(name, raising=False)
@@ -126,7 +126,7 @@ def test_another_servers_credentials_are_never_sent_to_aws(
 
 
 def test_mfa_delete_is_read(canned: CannedS3, inspector: S3Inspector) -> None:
-    """No emulator has it."""
+    """No emulator has MFA delete."""
     told = "<Status>Enabled</Status><MfaDelete>Enabled</MfaDelete>"
     canned.answers = [
         Answer(
@@ -138,7 +138,7 @@ def test_mfa_delete_is_read(canned: CannedS3, inspector: S3Inspector) -> None:
     assert inspector.get_bucket_versioning("b") == BucketVersioning()
 
 
-def test_years_of_retention_are_days(canned: CannedS3, inspector: S3Inspector) -> None:
+def test_years_of_retention_become_days(canned: CannedS3, inspector: S3Inspector) -> None:
     """A default retention is in days or in years."""
     body = (
         "<ObjectLockConfiguration "
@@ -159,10 +159,10 @@ def test_years_of_retention_are_days(canned: CannedS3, inspector: S3Inspector) -
         ("get_bucket_ownership_controls", "OwnershipControlsNotFoundError"),
     ],
 )
-def test_nothing_configured_is_an_answer(
+def test_a_missing_configuration_is_an_answer(
     canned: CannedS3, inspector: S3Inspector, method: str, code: str
 ) -> None:
-    """S3 answers 404 where nothing is configured; that is no failure. Another 404 and a 403 are."""
+    """S3's 404 for a missing configuration is not a failure. Another 404 and a 403 are."""
     canned.answers = [s3_error(code, 404)]
     getattr(inspector, method)("b")
     canned.answers = [s3_error("NoSuchBucket", 404)]
@@ -173,8 +173,8 @@ def test_nothing_configured_is_an_answer(
         getattr(inspector, method)("b")
 
 
-def test_head_tells_the_region(canned: CannedS3, inspector: S3Inspector) -> None:
-    """It stands in a header; a 403 and a 404 have no body that would say more."""
+def test_head_returns_the_region(canned: CannedS3, inspector: S3Inspector) -> None:
+    """The Region is in a header; a 403 and a 404 to HEAD have no body with more."""
     canned.answers = [Answer(headers={"x-amz-bucket-region": "eu-west-1"})]
     assert inspector.head_bucket("b") == "eu-west-1"
     canned.answers = [Answer(404)]
@@ -198,11 +198,11 @@ def test_head_tells_the_region(canned: CannedS3, inspector: S3Inspector) -> None
         Answer(200, b"{}"),
     ],
 )
-def test_a_server_that_knows_no_such_service_is_no_crash(
+def test_a_server_without_the_service_causes_no_crash(
     canned: CannedS3, inspector: S3Inspector, answer: Answer
 ) -> None:
-    """Whatever a server answers that is no AWS: an error of ours, and not one that says a
-    permission or a thing is missing.
+    """Whatever a server other than AWS answers becomes our error, and not one about a missing
+    permission or thing.
     """
     canned.answers = [answer]
     asked = (
@@ -221,9 +221,9 @@ def test_a_server_that_knows_no_such_service_is_no_crash(
         assert type(caught.value) is StoreError
 
 
-def test_a_simulation_is_one_page_after_the_other(canned: CannedS3, inspector: S3Inspector) -> None:
-    """Every action has its decision, in the order that was asked, over all pages; an action that is
-    not answered is not allowed.
+def test_a_simulation_reads_all_pages(canned: CannedS3, inspector: S3Inspector) -> None:
+    """Every action has its decision in the requested order over all pages; an unanswered action is
+    not allowed.
     """
 
     def page(action: str, more: str) -> Answer:
@@ -255,9 +255,9 @@ def test_a_simulation_is_one_page_after_the_other(canned: CannedS3, inspector: S
     assert b"ContextKeyType=boolean" in canned.requests[0].body
 
 
-def test_decisions() -> None:
-    """What is denied for one resource is denied; the organisation's part and missing condition keys
-    are told.
+def test_decisions_of_a_simulation_are_read() -> None:
+    """An action denied for one resource is denied; the organisation's part and missing condition
+    keys are reported.
     """
     result = {
         "EvalActionName": "s3:GetObject",
@@ -272,7 +272,7 @@ def test_decisions() -> None:
 
 
 def test_lifecycle_rules_of_every_shape() -> None:
-    """A prefix may stand in three places; tags, dates and noncurrent versions are told apart."""
+    """A prefix may be in three places; tags, dates and noncurrent versions are distinguished."""
     day = datetime(2030, 1, 1, tzinfo=UTC)
     assert parse_lifecycle_rule(
         {"ID": "a", "Prefix": "p/", "Expiration": {"Days": 3}}
@@ -302,8 +302,8 @@ def test_lifecycle_rules_of_every_shape() -> None:
     assert not found.expires
 
 
-def test_disabled_rules_are_not_told(canned: CannedS3, inspector: S3Inspector) -> None:
-    """A rule that is switched off does nothing."""
+def test_disabled_rules_are_left_out(canned: CannedS3, inspector: S3Inspector) -> None:
+    """A disabled rule does nothing."""
     body = (
         "<LifecycleConfiguration><Rule><ID>on</ID><Status>Enabled</Status><Filter/></Rule>"
         "<Rule><ID>off</ID><Status>Disabled</Status><Filter/></Rule></LifecycleConfiguration>"
@@ -313,7 +313,7 @@ def test_disabled_rules_are_not_told(canned: CannedS3, inspector: S3Inspector) -
 
 
 def inventories(*rows: tuple[str, str, bool], token: str = "") -> Answer:
-    """A page of (name, ARN of the destination, whether it is switched on)."""
+    """A page of (name, ARN of the destination, whether it is enabled)."""
     listed = "".join(
         f"<InventoryConfiguration><Id>{name}</Id><IsEnabled>{str(is_on).lower()}</IsEnabled>"
         f"<Destination><S3BucketDestination><Bucket>{arn}</Bucket><Format>CSV</Format>"
@@ -329,8 +329,10 @@ def inventories(*rows: tuple[str, str, bool], token: str = "") -> Answer:
     return Answer(body=body.encode())
 
 
-def test_inventories_and_where_they_go(canned: CannedS3, inspector: S3Inspector) -> None:
-    """All pages; a destination is an ARN, in every partition; those that are switched off write
+def test_inventories_and_their_destinations_are_read(
+    canned: CannedS3, inspector: S3Inspector
+) -> None:
+    """All pages are read; a destination is an ARN in any partition; disabled inventories write
     nothing.
     """
     canned.answers = [
@@ -348,8 +350,8 @@ def test_inventories_and_where_they_go(canned: CannedS3, inspector: S3Inspector)
     assert inspector.list_bucket_inventory_configurations("b") == []
 
 
-def test_pages_without_an_end(canned: CannedS3, inspector: S3Inspector) -> None:
-    """A server that says for ever that there is more is asked only so often."""
+def test_endless_pages_are_an_error(canned: CannedS3, inspector: S3Inspector) -> None:
+    """A server that always claims more is asked a limited number of times."""
     page = inventories(("a", "arn:aws:s3:::one", True), token="again")
     canned.answers = [page]
     found = inspector.list_bucket_inventory_configurations("b")
@@ -369,15 +371,15 @@ def test_pages_without_an_end(canned: CannedS3, inspector: S3Inspector) -> None:
         ("DescribeTrails", "UnknownOperationException", 404, StoreError),
     ],
 )
-def test_the_words_of_all_services_are_understood(
+def test_error_codes_of_all_services_are_understood(
     operation: str, code: str, status: int, kind: type[StoreError]
 ) -> None:
-    """Each service has its own word for a refusal, and for what is not there."""
+    """Each service has its own code for a refusal and for a missing thing."""
     assert kind_of(operation, code, status) is kind
 
 
-def test_config_and_trails(canned: CannedS3, inspector: S3Inspector) -> None:
-    """Trails of the organisation are asked for too; what they do not say is None."""
+def test_config_and_trails_are_read(canned: CannedS3, inspector: S3Inspector) -> None:
+    """Trails of the organisation are requested too; fields they omit are None."""
     trails = {
         "trailList": [
             {"Name": "t", "S3BucketName": "b", "IsOrganizationTrail": True, "KmsKeyId": "k"},
@@ -393,7 +395,7 @@ def test_config_and_trails(canned: CannedS3, inspector: S3Inspector) -> None:
     assert json.loads(canned.requests[-1].body) == {"includeShadowTrails": True}
 
 
-def test_methods_are_boto3s(inspector: S3Inspector) -> None:
+def test_methods_have_boto3s_names(inspector: S3Inspector) -> None:
     """Operations become methods as boto3 spells them."""
     assert to_method("GetBucketLifecycleConfiguration") == "get_bucket_lifecycle_configuration"
     assert all(

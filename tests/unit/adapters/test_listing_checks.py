@@ -44,7 +44,7 @@ def markers_page(keys: Sequence[str]) -> Answer:
 
 
 def next_versions(inner: str, key: str, version_id: str) -> Answer:
-    """A page that is not the last one, and where the next one is to begin."""
+    """A page that is not the last, with the next one's start."""
     markers = (
         f"<NextKeyMarker>{key}</NextKeyMarker>"
         f"<NextVersionIdMarker>{version_id}</NextVersionIdMarker>"
@@ -84,7 +84,7 @@ class TestOrder:
             ([], ListStart("p/z")),
         ],
     )
-    def test_what_s3_gives_is_taken(
+    def test_listings_in_s3s_order_are_accepted(
         self, canned: CannedS3, kind: str, keys: list[str], start: ListStart | None
     ) -> None:
         answer, list_page = KINDS[kind]
@@ -107,11 +107,11 @@ class TestOrder:
             (["p"], None, "does not list by prefix"),
         ],
     )
-    def test_what_s3_never_gives_is_an_error(
+    def test_listings_in_any_other_order_are_an_error(
         self, canned: CannedS3, kind: str, keys: list[str], start: ListStart | None, said: str
     ) -> None:
-        """Keys in another order, of another place, or of the page before: what is jumped over after
-        such a page, or read for ever, nobody knows.
+        """Keys out of order, from elsewhere or from the page before: after that page logs might be
+        skipped or read forever.
         """
         answer, list_page = KINDS[kind]
         canned.answers = [answer(keys)]
@@ -121,15 +121,15 @@ class TestOrder:
         assert len(str(caught.value).splitlines()) == 1
 
 
-def test_of_objects_no_key_comes_twice(canned: CannedS3) -> None:
+def test_a_key_listed_twice_is_an_error(canned: CannedS3) -> None:
     canned.answers = [objects_page(["p/a", "p/a"])]
     with pytest.raises(StoreError, match="in the order of their UTF-8 bytes"):
         list_objects(canned, None)
 
 
 @given(st.lists(st.text(max_size=3), unique=True, max_size=6))
-def test_any_order_but_that_of_bytes_is_refused(keys: list[str]) -> None:
-    """The order of Python's strings is that of UTF-8, which lone surrogates do not have."""
+def test_only_the_order_of_bytes_is_accepted(keys: list[str]) -> None:
+    """Python orders strings as UTF-8 does, except lone surrogates."""
     listed = Listed("ListObjectsV2", "b", "")
     if keys == sorted(keys, key=lambda key: key.encode("utf-8", "surrogatepass")):
         check_keys(listed, keys, None)
@@ -139,9 +139,9 @@ def test_any_order_but_that_of_bytes_is_refused(keys: list[str]) -> None:
 
 
 class TestPagesOfVersions:
-    def test_a_key_may_go_on(self, canned: CannedS3) -> None:
+    def test_a_key_may_continue_on_the_next_page(self, canned: CannedS3) -> None:
         """A page may end between two versions of a key, and a delete marker may be older than a
-        version that stands after it.
+        version after it.
         """
         canned.answers = [
             next_versions(entry("p/a", "3") + entry("p/a", "2"), "p/a", "2"),
@@ -167,7 +167,7 @@ class TestPagesOfVersions:
             (entry("p/a", "1"), ListStart("p/a")),
         ],
     )
-    def test_what_was_listed_does_not_come_again(
+    def test_repeated_versions_are_an_error(
         self, canned: CannedS3, inner: str, start: ListStart
     ) -> None:
         """A server that ignores one of the markers gives the same versions again."""
@@ -185,22 +185,22 @@ class TestPagesOfVersions:
             (entry("p/c", kind="DeleteMarker") + entry("p/b"), None, "p/b", "1"),
         ],
     )
-    def test_a_page_that_leads_back(
+    def test_a_page_that_leads_back_is_an_error(
         self, canned: CannedS3, inner: str, start: ListStart | None, key: str, version_id: str
     ) -> None:
-        """The listing would come by the same place again and again."""
+        """The listing would repeat forever."""
         canned.answers = [next_versions(inner, key, version_id)]
         with pytest.raises(StoreError, match="such a listing has no end"):
             list_versions(canned, start)
 
-    def test_an_empty_page_may_lead_on(self, canned: CannedS3) -> None:
+    def test_an_empty_page_may_lead_further(self, canned: CannedS3) -> None:
         canned.answers = [next_versions("", "p/b", "1")]
         assert list_versions(canned, ListStart("p/a")).next_start == ListStart("p/b", "1")
 
 
 class TestDelimiter:
-    def test_nothing_is_nothing(self, canned: CannedS3) -> None:
-        """That a prefix is empty is asked for once more, without the delimiter."""
+    def test_an_empty_prefix_is_checked_without_a_delimiter(self, canned: CannedS3) -> None:
+        """An empty prefix is confirmed by a second listing without the delimiter."""
         canned.answers = [Answer(200, listing(""))]
         assert canned.store.list_prefixes("b", prefix="p/") == Page(objects=())
         sent = [parse_qs(urlsplit(each.path).query) for each in canned.requests]
@@ -210,15 +210,15 @@ class TestDelimiter:
         ]
 
     @pytest.mark.parametrize("inner", [contents("p/a"), folder("p/a/")])
-    def test_something_is_not_asked_for_twice(self, canned: CannedS3, inner: str) -> None:
+    def test_a_prefix_with_entries_is_listed_once(self, canned: CannedS3, inner: str) -> None:
         canned.answers = [Answer(200, listing(inner))]
         canned.store.list_prefixes("b", prefix="p/")
         assert len(canned.requests) == 1
 
     @pytest.mark.parametrize("key", ["p/a/b", "p/a", "p/"])
-    def test_a_server_that_gives_no_prefixes(self, canned: CannedS3, key: str) -> None:
-        """As s3rver, where only folders lie under the prefix: else a full bucket would look empty,
-        and every search in it would find nothing.
+    def test_a_server_without_common_prefixes_is_an_error(self, canned: CannedS3, key: str) -> None:
+        """s3rver does so where a prefix has only folders: otherwise a full bucket would look empty
+        and searches would find nothing.
         """
         empty, one = Answer(200, listing("")), objects_page([key])
         canned.answers = [empty, one, empty]
@@ -227,14 +227,14 @@ class TestDelimiter:
         assert (caught.value.code, len(canned.requests)) == ("NoDelimiter", 3)
         assert str(caught.value).startswith("ListObjectsV2 s3://b/p/: ")
 
-    def test_what_came_in_between_is_no_fault(self, canned: CannedS3) -> None:
+    def test_a_log_arriving_between_requests_is_not_an_error(self, canned: CannedS3) -> None:
         """A log that arrives between the two requests is in the third answer."""
         found = Answer(200, listing(folder("p/a/")))
         canned.answers = [Answer(200, listing("")), objects_page(["p/a/b"]), found]
         assert canned.store.list_prefixes("b", prefix="p/").prefixes == ("p/a/",)
 
-    def test_a_start_is_kept(self, canned: CannedS3) -> None:
-        """What lies before the start is none of the question."""
+    def test_the_start_of_a_listing_is_kept(self, canned: CannedS3) -> None:
+        """Both listings begin at the start."""
         canned.answers = [Answer(200, listing(""))]
         canned.store.list_prefixes("b", prefix="p/", start=ListStart("p/m"))
         sent = [parse_qs(urlsplit(each.path).query)["start-after"] for each in canned.requests]
@@ -252,21 +252,23 @@ class TestDelimiter:
             folder("p/"),
         ],
     )
-    def test_a_server_that_lists_beyond_the_delimiter(self, canned: CannedS3, inner: str) -> None:
-        """Objects inside of folders, or prefixes that are no folder right there."""
+    def test_entries_beyond_the_delimiter_are_an_error(self, canned: CannedS3, inner: str) -> None:
+        """Objects inside folders, and prefixes that are not folders directly below, are errors."""
         canned.answers = [Answer(200, listing(inner))]
         with pytest.raises(StoreError, match="this server does not list by delimiter"):
             canned.store.list_prefixes("b", prefix="p/")
 
     @pytest.mark.parametrize("inner", [contents("q"), folder("q/"), folder("")])
-    def test_a_server_that_lists_another_place(self, canned: CannedS3, inner: str) -> None:
+    def test_entries_outside_the_prefix_are_an_error(self, canned: CannedS3, inner: str) -> None:
         canned.answers = [Answer(200, listing(inner))]
         with pytest.raises(StoreError, match="does not list by prefix"):
             canned.store.list_prefixes("b", prefix="p/")
 
     @pytest.mark.parametrize("inner", [contents("p/a"), folder("p/a/")])
-    def test_a_server_that_ignores_its_own_token(self, canned: CannedS3, inner: str) -> None:
-        """The same page again, though its token is a new one each time."""
+    def test_a_server_that_ignores_its_own_token_is_an_error(
+        self, canned: CannedS3, inner: str
+    ) -> None:
+        """It returns the same page, though with a new token each time."""
         canned.answers = [
             Answer(
                 200,
@@ -281,8 +283,8 @@ class TestDelimiter:
             canned.store.list_prefixes("b", prefix="p/")
         assert len(canned.requests) == 2
 
-    def test_a_token_that_leads_back(self, canned: CannedS3) -> None:
-        """Empty pages have no entry that could come twice."""
+    def test_a_token_that_leads_back_is_an_error(self, canned: CannedS3) -> None:
+        """Empty pages have no entry to recognise as repeated."""
         canned.answers = [
             Answer(
                 200,
@@ -296,8 +298,8 @@ class TestDelimiter:
             canned.store.list_prefixes("b", prefix="p/")
         assert len(canned.requests) == 3
 
-    def test_the_order_of_folders_is_free(self, canned: CannedS3) -> None:
-        """All pages are taken, so nothing is lost: some servers list directories."""
+    def test_folders_may_come_in_any_order(self, canned: CannedS3) -> None:
+        """Some servers list in directory order; since all pages are taken, nothing is lost."""
         inner = folder("p/CloudTrail/") + folder("p/CloudTrail-Digest/")
         canned.answers = [Answer(200, listing(inner))]
         assert canned.store.list_prefixes("b", prefix="p/").prefixes == (

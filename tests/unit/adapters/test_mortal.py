@@ -11,10 +11,10 @@ from log_aggregator_lab.stores.memory import MemoryStore
 
 
 class Dead(BaseException):
-    """It is."""
+    """The simulated process is dead."""
 
 
-def test_death_comes_after_the_last_call() -> None:
+def test_the_last_call_before_death_takes_effect() -> None:
     memory = MemoryStore()
     memory.create_bucket("b")
     mortal = MortalStore(memory, lambda call: call.key == "last", Dead)
@@ -32,7 +32,7 @@ def test_death_comes_after_the_last_call() -> None:
     assert [each.key for each in memory.list_objects("b").objects] == ["first", "last"]
 
 
-def test_a_last_call_that_is_refused_is_the_last_one_too() -> None:
+def test_a_refused_last_call_is_also_the_last() -> None:
     memory = MemoryStore()
     memory.create_bucket("b")
     mortal = MortalStore(memory, lambda call: call.operation == "GetObject", Dead)

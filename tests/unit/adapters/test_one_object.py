@@ -39,10 +39,10 @@ def with_header(name: str, value: str) -> Answer:
 @pytest.mark.parametrize(
     "name", ["Content-Disposition", "Content-Language", "Cache-Control", "x-of-a-proxy"]
 )
-def test_an_odd_header_that_nobody_needs(
+def test_an_odd_header_that_is_not_needed_is_ignored(
     canned: CannedS3, name: str, value: str, read: str
 ) -> None:
-    """It is not put back anyway, so the object is read all the same."""
+    """The header is never put back, so the object is read all the same."""
     canned.answers = [with_header(name, VALUES[value])]
     body = READS[read](canned.store)
     assert (body.data, body.metadata) == (WHOLE.body, {})
@@ -51,10 +51,10 @@ def test_an_odd_header_that_nobody_needs(
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("name", ["x-amz-meta-note", "Content-Type", "Content-Encoding"])
-def test_an_odd_header_that_has_to_come_back(
+def test_an_odd_header_that_is_needed_comes_back_exactly(
     canned: CannedS3, name: str, value: str, read: str
 ) -> None:
-    """It comes byte for byte: a character is a byte."""
+    """Each character of it is one byte, so it comes back byte for byte."""
     canned.answers = [with_header(name, VALUES[value])]
     body = READS[read](canned.store)
     came = {
@@ -73,8 +73,10 @@ def test_an_odd_header_that_has_to_come_back(
         ("Content-Length", "ten"),
     ],
 )
-def test_a_header_that_cannot_be_read(canned: CannedS3, name: str, value: str, read: str) -> None:
-    """A control character, or a length that is none."""
+def test_an_unreadable_header_is_an_error_of_its_object(
+    canned: CannedS3, name: str, value: str, read: str
+) -> None:
+    """A control character or an invalid length is an error."""
     canned.answers = [with_header(name, value)]
     with pytest.raises(ObjectRefused, match="s3://b/k"):
         READS[read](canned.store)
@@ -83,7 +85,9 @@ def test_a_header_that_cannot_be_read(canned: CannedS3, name: str, value: str, r
 @pytest.mark.parametrize(
     ("name", "value"), [("x-amz-meta-note", "a\x01b"), ("Content-Length", "ten")]
 )
-def test_a_head_that_cannot_be_read(canned: CannedS3, name: str, value: str) -> None:
+def test_an_unreadable_head_is_an_error_of_its_object(
+    canned: CannedS3, name: str, value: str
+) -> None:
     """It ends as an error of this object, not as one of Python's."""
     canned.answers = [with_header(name, value)]
     with pytest.raises(ObjectRefused, match="HeadObject s3://b/k: Bad"):
@@ -91,8 +95,10 @@ def test_a_head_that_cannot_be_read(canned: CannedS3, name: str, value: str) -> 
 
 
 @pytest.mark.parametrize("read", READS)
-def test_a_body_that_always_breaks_off(canned: CannedS3, read: str) -> None:
-    """An answer came, so S3 is there."""
+def test_a_body_that_always_breaks_off_is_an_error_of_its_object(
+    canned: CannedS3, read: str
+) -> None:
+    """An answer came, so the object failed and not S3."""
     canned.answers = [replace(WHOLE, cut_bytes=4)]
     with pytest.raises(ObjectRefused, match="s3://b/k"):
         READS[read](canned.store)
@@ -101,9 +107,9 @@ def test_a_body_that_always_breaks_off(canned: CannedS3, read: str) -> None:
 @pytest.mark.parametrize(
     ("status", "came"), [(206, "bytes 0-1/10"), (206, "bytes 22-23/30"), (206, "none"), (200, "")]
 )
-def test_another_range_is_refused(canned: CannedS3, status: int, came: str) -> None:
-    """A range of the right length from another place, or the whole object, is not what was asked
-    for.
+def test_a_different_range_is_refused(canned: CannedS3, status: int, came: str) -> None:
+    """A range of the right length from another place, or the whole object, does not match the
+    request.
     """
     canned.answers = [Answer(status, b"01", {**HEADERS, "Content-Range": came})]
     with pytest.raises(ObjectRefused, match="expected the range"):
@@ -121,8 +127,8 @@ def test_another_range_is_refused(canned: CannedS3, status: int, came: str) -> N
         (416, "InvalidRange"),
     ],
 )
-def test_a_refusal_is_the_objects_own(canned: CannedS3, status: int, code: str, read: str) -> None:
-    """Any 4xx that no rule knows."""
+def test_a_4xx_is_blamed_on_the_object(canned: CannedS3, status: int, code: str, read: str) -> None:
+    """Any 4xx without its own rule is about the object."""
     canned.answers = [Answer(status, error(code) if code else b"<html>")]
     with pytest.raises(ObjectRefused) as caught:
         READS[read](canned.store)
@@ -130,8 +136,8 @@ def test_a_refusal_is_the_objects_own(canned: CannedS3, status: int, code: str, 
 
 
 @pytest.mark.parametrize("read", READS)
-def test_a_refusal_that_is_no_text(canned: CannedS3, read: str) -> None:
-    """Its status says enough."""
+def test_a_refusal_that_is_not_text_is_understood(canned: CannedS3, read: str) -> None:
+    """Its status alone is enough."""
     canned.answers = [Answer(400, b"<Error><Code>\xff</Code></Error>")]
     with pytest.raises(ObjectRefused, match="s3://b/k"):
         READS[read](canned.store)
@@ -151,10 +157,10 @@ def test_a_refusal_that_is_no_text(canned: CannedS3, read: str) -> None:
         (503, "SlowDown"),
     ],
 )
-def test_what_says_nothing_of_the_object(
+def test_general_errors_are_not_blamed_on_the_object(
     canned: CannedS3, status: int, code: str, read: str
 ) -> None:
-    """Too many requests, a wrong Region, a proxy, a server in trouble."""
+    """Too many requests, a wrong Region, a proxy and a failing server are not about the object."""
     canned.answers = [Answer(status, error(code))]
     with pytest.raises(StoreError) as caught:
         READS[read](canned.store)
@@ -162,12 +168,12 @@ def test_what_says_nothing_of_the_object(
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "UploadPart", "ListObjectsV2", "DeleteObjects"])
-def test_a_refused_write_or_listing_is_no_objects_refusal(operation: str) -> None:
-    """Only what reads one object is about one object."""
+def test_refused_writes_and_listings_are_not_blamed_on_an_object(operation: str) -> None:
+    """Only reads of one object are about one object."""
     assert type(make_error(operation, "b", "k", "InvalidRequest", 400, "")) is StoreError
 
 
-def test_no_answer_is_no_refusal() -> None:
-    """Only where nobody answers is S3 said not to answer."""
+def test_a_missing_answer_is_not_a_refusal() -> None:
+    """S3 counts as silent only where there is no answer."""
     for code in ("EndpointConnectionError", "ReadTimeoutError", "NoAnswer"):
         assert type(make_error("GetObject", "b", "k", code, 0, "")) is Unreachable

@@ -25,7 +25,7 @@ READS = 64
 
 @pytest.fixture(autouse=True)
 def caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_back_off: None) -> Caught:
-    """Nothing of the caller's counts, and nothing is sent."""
+    """The caller's settings do not count, and nothing is sent."""
     forget_surroundings(monkeypatch, str(tmp_path))
     share_models(monkeypatch)
     caught = catch(monkeypatch)
@@ -36,7 +36,7 @@ def caught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, no_back_off: None) -
 def answer_of_a_bucket_in(
     region: str,
 ) -> Callable[[str, str], tuple[int, Mapping[str, str], bytes] | None]:
-    """As S3 answers, in whichever Region it is asked."""
+    """The answer that S3 gives in any Region."""
 
     def answer(method: str, url: str) -> tuple[int, Mapping[str, str], bytes] | None:
         if f".{region}." in (urlsplit(url).hostname or ""):
@@ -73,7 +73,9 @@ def read_many(store: S3Store) -> list[RequestFailed | None]:
 
 
 def test_reads_follow_the_bucket(caught: Caught) -> None:
-    """Many at once: one request finds out, botocore follows it, and all others go there."""
+    """Of many parallel reads one request finds the Region, botocore follows it, and all others go
+    there.
+    """
     assert read_many(connect()) == [None] * READS
     finding, *others = caught.sent
     assert (finding.method, urlsplit(finding.url).hostname) == (
@@ -86,8 +88,8 @@ def test_reads_follow_the_bucket(caught: Caught) -> None:
         assert sent.scope == ("k", AWAY, "s3")
 
 
-def test_what_was_listed_before_is_known(caught: Caught) -> None:
-    """A run lists first, so that nothing at all is asked on top."""
+def test_a_listed_bucket_needs_no_extra_request(caught: Caught) -> None:
+    """A run lists first, so no extra request is needed."""
     store = connect()
     store.list_objects("logs")
     listed = len(caught.sent)
@@ -96,8 +98,8 @@ def test_what_was_listed_before_is_known(caught: Caught) -> None:
     assert len(caught.sent) == listed + READS
 
 
-def test_a_bucket_at_home_costs_one_request(caught: Caught) -> None:
-    """Once for each bucket, and none where botocore was there before."""
+def test_a_bucket_in_the_own_region_costs_one_request(caught: Caught) -> None:
+    """It is asked once per bucket, and not at all where botocore was there before."""
     caught.answer = answer_of_a_bucket_in(HOME)
     store = connect()
     assert read_many(store) == [None] * READS
@@ -105,8 +107,10 @@ def test_a_bucket_at_home_costs_one_request(caught: Caught) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 400])
-def test_where_it_cannot_be_followed_one_line_names_the_region(caught: Caught, status: int) -> None:
-    """An endpoint of one Region is named, so that botocore stays there. Not one GET is tried."""
+def test_a_bucket_that_cannot_be_followed_is_reported_with_its_region(
+    caught: Caught, status: int
+) -> None:
+    """An endpoint of one Region keeps botocore there. No GET is tried."""
     caught.answer = lambda *_: (status, {"x-amz-bucket-region": AWAY}, b"")
     failures = read_many(connect(f"https://s3.{HOME}.amazonaws.com"))
     assert {type(failure) for failure in failures} == {StoreError}
@@ -117,8 +121,8 @@ def test_where_it_cannot_be_followed_one_line_names_the_region(caught: Caught, s
     assert len(caught.sent) <= 3
 
 
-def test_lists_name_it_too(caught: Caught) -> None:
-    """The first thing that a run does."""
+def test_listings_name_the_region_too(caught: Caught) -> None:
+    """Listing is the first thing that a run does."""
     redirect = error("PermanentRedirect")
     caught.answer = lambda *_: (301, {"x-amz-bucket-region": AWAY}, redirect)
     with pytest.raises(StoreError, match=f"the bucket is in Region {AWAY}") as failed:
@@ -129,10 +133,10 @@ def test_lists_name_it_too(caught: Caught) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "kind"), [(403, "AccessDenied", AccessDenied), (404, "NoSuchKey", NotFound)]
 )
-def test_a_bucket_that_may_not_be_looked_at_can_still_be_read(
+def test_a_bucket_without_permission_to_head_can_still_be_read(
     caught: Caught, status: int, code: str, kind: type[RequestFailed]
 ) -> None:
-    """What the read itself says counts."""
+    """The read's own answer counts."""
     caught.answer = lambda method, _: (status, {}, b"") if method == "HEAD" else None
     assert connect().get_object("logs", "k").data
     caught.answer = lambda *_: (status, {}, error(code))
@@ -165,6 +169,6 @@ def test_other_servers_are_not_asked(caught: Caught) -> None:
         ("", False),
     ],
 )
-def test_what_may_be_a_region(name: str, expected: bool) -> None:
-    """One that AWS has, or may have tomorrow."""
+def test_which_names_can_be_regions(name: str, expected: bool) -> None:
+    """A name that AWS has, or may have tomorrow, is accepted."""
     assert is_region(name) is expected

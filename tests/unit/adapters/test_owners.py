@@ -51,7 +51,7 @@ OPTIONS = WriteOptions()
 
 
 def read_one(store: ObjectStore, source: LogObject) -> Body:
-    """By `get_objects`. Raises RequestFailed."""
+    """Read by `get_objects`. Raises RequestFailed."""
     (found,) = store.get_objects([source])
     if isinstance(found, RequestFailed):
         raise found
@@ -110,7 +110,7 @@ class Wire:
         client.meta.events.register_last("before-send.s3", self._answer)
 
     def read(self, requests: Iterable[ReadRequest], **_: object) -> Iterator[Taken | RequestFailed]:
-        """In the place of `ReadLoop.read`."""
+        """Replaces `ReadLoop.read`."""
         for request in requests:
             told: dict[int, Any] = {}
             request.prepare(SimpleNamespace(setopt=told.__setitem__))
@@ -148,7 +148,7 @@ class _Raw:
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """STS, which must not be reached from here: the regions that it was asked in."""
+    """Replace STS, which tests must not reach; returns the Regions in which it was asked."""
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS"):
         monkeypatch.delenv(name, raising=False)
     regions: list[str] = []
@@ -182,7 +182,7 @@ def inspector(wire: Wire) -> S3Inspector:
 
 
 def run(call: Callable[[], object]) -> None:
-    """The request is what counts: the canned answer need not be of any use."""
+    """Only the request counts: the canned answer need not be usable."""
     try:
         call()
     except CannotStart:
@@ -195,7 +195,7 @@ def run(call: Callable[[], object]) -> None:
 def test_every_request_of_the_store_expects_the_owner(
     store: S3Store, wire: Wire, name: str
 ) -> None:
-    """Signed, too: S3 believes no header of its own that is not."""
+    """The header is signed, too: S3 believes no unsigned header of its own."""
     run(lambda: STORE_CALLS[name](store))
     assert wire.sent
     for operation, headers in wire.sent:
@@ -215,14 +215,14 @@ def test_every_request_of_the_inspector_expects_the_owner(
     assert {headers.get(TARGET) for _, headers in wire.sent} == {OWN}
 
 
-def test_existence_alone_is_asked_of_anybody(inspector: S3Inspector, wire: Wire) -> None:
-    """Only so the doctor can tell another's bucket from one that it may not look at."""
+def test_existence_is_checked_without_an_expected_owner(inspector: S3Inspector, wire: Wire) -> None:
+    """The doctor can thereby tell another account's bucket from one it has no permission to see."""
     inspector.head_bucket("mine")
     assert [TARGET in headers for _, headers in wire.sent] == [False]
 
 
-def test_no_method_is_forgotten() -> None:
-    """The tables above have every method of the two ports that asks S3 about a bucket."""
+def test_no_method_is_missing_from_the_tables() -> None:
+    """The tables above have every method of both ports that asks S3 about a bucket."""
     methods = {name for name in vars(ObjectStore) if not name.startswith("_")}
     assert STORE_CALLS.keys() == methods
     asking = {
@@ -235,12 +235,10 @@ def test_no_method_is_forgotten() -> None:
     assert INSPECTOR_CALLS.keys() == asking - {"expected_owner"}
 
 
-def test_every_operation_that_the_code_names_is_sent(
+def test_every_operation_in_the_code_is_tested(
     store: S3Store, inspector: S3Inspector, wire: Wire
 ) -> None:
-    """An operation that is new in the code is in no table above until somebody looks at its
-    owner.
-    """
+    """A new operation in the code fails here until its owner is checked and it is added above."""
     for call in STORE_CALLS.values():
         run(lambda call=call: call(store))  # type: ignore[misc]
     for ask in INSPECTOR_CALLS.values():
@@ -248,8 +246,8 @@ def test_every_operation_that_the_code_names_is_sent(
     assert find_operations(store._s3) == {operation for operation, _ in wire.sent}
 
 
-def test_every_named_operation_can_carry_an_owner(store: S3Store) -> None:
-    """But for those that name no bucket."""
+def test_every_operation_on_a_bucket_can_carry_an_owner(store: S3Store) -> None:
+    """Only operations that name no bucket cannot."""
     model = store._s3.meta.service_model
     able = {
         name
@@ -260,8 +258,8 @@ def test_every_named_operation_can_carry_an_owner(store: S3Store) -> None:
 
 
 def find_operations(client: Any) -> set[str]:
-    """The operations of S3 that the package's code calls by client, by paginator or by name; but
-    for those of a rehearsal, which makes the buckets that it asks.
+    """The S3 operations that the package calls by client, paginator or name, except those of a
+    rehearsal, which makes the buckets that it uses.
     """
     api_names: dict[str, str] = client.meta.method_to_api_mapping
     found = set()
@@ -286,7 +284,7 @@ def is_client(node: ast.expr) -> bool:
 
 
 def find_named(call: ast.Call) -> list[str]:
-    """What `get_paginator("...")`, `_ask("s3", "...")` and `ReadRequest(...)` name."""
+    """The names in `get_paginator("...")`, `_ask("s3", "...")` and `ReadRequest(...)`."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     if name == "ReadRequest":
         by_name = {each.arg: each.value for each in call.keywords}
@@ -298,8 +296,8 @@ def find_named(call: ast.Call) -> list[str]:
     return [str(text) for text in texts[1:2]] if name == "_ask" and texts[:1] == ["s3"] else []
 
 
-def test_a_client_is_made_in_one_place_only() -> None:
-    """Another client would send requests that expect nobody."""
+def test_clients_are_made_in_one_place() -> None:
+    """Another client would send requests without an expected owner."""
     makers = {
         path.name
         for path in SOURCES.rglob("*.py")
@@ -320,15 +318,15 @@ def test_a_client_is_made_in_one_place_only() -> None:
         ("not-theirs-1", OWN),
     ],
 )
-def test_named_accounts_win(store: S3Store, wire: Wire, bucket: str, account: str) -> None:
-    """By whole name or by its beginning; all others are the caller's."""
+def test_configured_accounts_win(store: S3Store, wire: Wire, bucket: str, account: str) -> None:
+    """A whole name or its beginning matches; all other buckets are the caller's."""
     store.get_bucket_versioning(bucket)
     assert [headers[TARGET] for _, headers in wire.sent] == [account]
     assert store._clients.owner_of(bucket) == account
 
 
-def test_the_longest_beginning_wins() -> None:
-    """Whatever the order, and a whole name before all beginnings."""
+def test_the_longest_prefix_wins() -> None:
+    """The order does not matter, and a whole name precedes all beginnings."""
     rows = [("*", "1"), ("logs-*", "2"), ("logs-eu-*", "3"), ("logs-eu-1", "4")]
     for accounts in (rows, rows[::-1]):
         named = owners.Owners(accounts, lambda: pytest.fail("all are named"))
@@ -337,10 +335,8 @@ def test_the_longest_beginning_wins() -> None:
         named.check()
 
 
-def test_sts_is_asked_once_and_only_when_it_is_needed(
-    store: S3Store, wire: Wire, asked: list[str]
-) -> None:
-    """Not to make a client, not for a bucket that is named, and never again."""
+def test_sts_is_asked_once_when_needed(store: S3Store, wire: Wire, asked: list[str]) -> None:
+    """Neither making a client nor a named bucket asks it, and it is never asked twice."""
     store.get_bucket_versioning("foreign")
     assert asked == []
     for _ in range(3):
@@ -349,10 +345,8 @@ def test_sts_is_asked_once_and_only_when_it_is_needed(
     assert asked == ["eu-west-1"]
 
 
-def test_a_server_that_is_not_aws_expects_only_named_owners(
-    canned: CannedS3, asked: list[str]
-) -> None:
-    """It may have no STS, and AWS's is not shown its credentials."""
+def test_another_server_only_expects_configured_owners(canned: CannedS3, asked: list[str]) -> None:
+    """It may have no STS, and AWS's must not see its credentials."""
     canned.answers = [Answer(body=b"<VersioningConfiguration/>")]
     settings = ClientSettings(
         region="us-east-1",
@@ -385,13 +379,13 @@ def test_a_server_that_is_not_aws_expects_only_named_owners(
         ("https://s3.fr-par.scw.cloud", False),
     ],
 )
-def test_what_is_taken_for_aws(endpoint_url: str, expected: bool) -> None:
-    """Every partition, through every network; and nothing that only looks like it."""
+def test_which_endpoints_are_aws(endpoint_url: str, expected: bool) -> None:
+    """Every partition through every network is AWS; lookalikes are not."""
     assert is_aws(endpoint_url) is expected
 
 
-def test_a_refusal_says_what_was_expected(store: S3Store, wire: Wire) -> None:
-    """S3 says "Access Denied" and no more; a HEAD says nothing at all."""
+def test_a_refusal_names_the_expected_owner(store: S3Store, wire: Wire) -> None:
+    """S3 says only "Access Denied", and a HEAD says nothing at all."""
     wire.status = 403
     wire.body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
     with pytest.raises(AccessDenied, match=f"bucket mine: expected to be owned by account {OWN}"):
@@ -405,8 +399,8 @@ def test_a_refusal_says_what_was_expected(store: S3Store, wire: Wire) -> None:
         store.head_object("mine", "k")
 
 
-def test_other_refusals_say_nothing_of_an_owner(store: S3Store, wire: Wire) -> None:
-    """A wrong signature, a key of KMS, or no owner expected: it would only mislead."""
+def test_other_refusals_do_not_mention_an_owner(store: S3Store, wire: Wire) -> None:
+    """For a wrong signature, a KMS key or no expected owner it would only mislead."""
     wire.status = 403
     for code, message in (
         (b"SignatureDoesNotMatch", b"m"),
@@ -423,7 +417,7 @@ def test_other_refusals_say_nothing_of_an_owner(store: S3Store, wire: Wire) -> N
 
 
 class FakeSession:
-    """A session whose STS answers, or fails, as told."""
+    """A session whose STS answers or fails as set."""
 
     def __init__(self, server: CannedS3) -> None:
         self._session = Session()
@@ -448,7 +442,7 @@ def ask(canned: CannedS3, monkeypatch: pytest.MonkeyPatch, answer: Answer) -> st
 
 
 def test_sts_is_asked_for_the_account(canned: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By GetCallerIdentity."""
+    """The operation is GetCallerIdentity."""
     assert ask(canned, monkeypatch, Answer(body=IDENTITY % OWN.encode())) == OWN
     assert b"GetCallerIdentity" in canned.requests[0].body
 
@@ -465,22 +459,22 @@ def test_sts_is_asked_for_the_account(canned: CannedS3, monkeypatch: pytest.Monk
         (Answer(200, IDENTITY % b"12"), "12 digits", True),
     ],
 )
-def test_an_sts_that_does_not_tell_is_one_clear_line(
+def test_an_sts_without_an_answer_is_one_clear_line(
     canned: CannedS3,
     monkeypatch: pytest.MonkeyPatch,
     answer: Answer,
     told: str,
     is_hinted: bool,
 ) -> None:
-    """And it names a way out only where that can help."""
+    """It names a way out only where that can help."""
     with pytest.raises(CannotStart, match=told) as caught:
         ask(canned, monkeypatch, answer)
     assert "\n" not in str(caught.value)
     assert ("bucket_accounts" in str(caught.value)) == is_hinted
 
 
-def test_an_sts_that_cannot_be_reached_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A private network may have a way to S3 and none to STS."""
+def test_an_unreachable_sts_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private network may reach S3 but not STS."""
 
     class Unreachable:
         def create_client(self, *_: object, **__: object) -> Any:
@@ -491,10 +485,10 @@ def test_an_sts_that_cannot_be_reached_is_one_clear_line(monkeypatch: pytest.Mon
     assert caught.value.exit_code == 3
 
 
-def test_a_failing_sts_ends_every_request_before_it_is_sent(
+def test_a_failing_sts_stops_every_request(
     monkeypatch: pytest.MonkeyPatch, store: S3Store, inspector: S3Inspector, wire: Wire
 ) -> None:
-    """Not even one request goes out without an owner, and none of it is a group's own failure."""
+    """No request is sent without an owner, and the failure is not one group's."""
 
     def fail(*_: object) -> str:
         raise CannotStart("no STS")
@@ -527,10 +521,10 @@ def call_command(canned: CannedS3, monkeypatch: pytest.MonkeyPatch, *words: str)
     ],
     ids=lambda words: words[0],
 )
-def test_a_command_expects_what_its_options_say(
+def test_a_command_expects_the_owner_in_its_options(
     canned: CannedS3, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    """From the first request on; and the refusal is told with what was expected."""
+    """It does so from the first request; a refusal reports the expected owner."""
     canned.answers = [Answer(403, b"<Error><Code>AccessDenied</Code><Message>m</Message></Error>")]
     accounts = ["--destination-account", FOREIGN, "--bucket-accounts", f"*={THIRD}"]
     result = call_command(canned, monkeypatch, *words, "--destination-bucket", "dest", *accounts)
@@ -546,7 +540,7 @@ def test_a_command_expects_what_its_options_say(
         assert request.headers.get(TARGET) == {"dest": FOREIGN}.get(bucket, THIRD)
 
 
-def test_without_an_account_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_account_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """STS is asked before the first request to a bucket, and the exit code says that nothing was
     touched.
     """

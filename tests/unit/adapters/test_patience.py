@@ -26,8 +26,8 @@ BEGAN = datetime(2026, 11, 28, 7, 0, tzinfo=UTC)
 
 @dataclass
 class World:
-    """A store that stays silent about some operations, where each call takes a minute, and what was
-    really asked.
+    """A store silent for some operations, where each call takes a minute; it records the calls that
+    reach it.
     """
 
     silent: set[str] = field(default_factory=set)
@@ -57,7 +57,7 @@ class World:
         return Fault(before=Unreachable("no answer", code=self.code))
 
     def try_(self, ask: Callable[[ObjectStore], object]) -> str:
-        """What comes of it: a code of Unreachable, or nothing."""
+        """The code of Unreachable, or an empty string."""
         try:
             ask(self.store)
         except Unreachable as error:
@@ -84,8 +84,8 @@ def look(store: ObjectStore) -> object:
     return store.get_bucket_versioning("b")
 
 
-def test_an_operation_that_is_silent_is_asked_twice() -> None:
-    """However many calls there are, and though others are answered in between."""
+def test_a_silent_operation_is_tried_twice() -> None:
+    """The number of calls and answers to other operations do not matter."""
     world = World({"HeadObject"})
     came = []
     for _ in range(100):
@@ -95,15 +95,15 @@ def test_an_operation_that_is_silent_is_asked_twice() -> None:
     assert world.seconds == 120
 
 
-def test_a_silent_store_is_asked_three_times() -> None:
-    """Whatever for."""
+def test_a_silent_store_is_tried_three_times() -> None:
+    """The operations do not matter."""
     world = World({"HeadObject", "GetObject", "ListObjectsV2", "GetBucketVersioning"})
     came = [world.try_(ask) for ask in [head, read, find, look, look, head, read, find]]
     assert came == [world.code] * 3 + [NOT_TRIED] * 5
 
 
-def test_it_says_since_when() -> None:
-    """And what was not asked, of what."""
+def test_the_error_says_since_when() -> None:
+    """The message also names the request that was not sent."""
     world = World({"HeadObject"})
     for _ in range(2):
         world.try_(head)
@@ -116,8 +116,8 @@ def test_it_says_since_when() -> None:
 
 
 @pytest.mark.parametrize("silent", [{"HeadObject"}, {"HeadObject", "GetObject", "ListObjectsV2"}])
-def test_after_a_minute_one_is_tried(silent: set[str]) -> None:
-    """One, and not all that wait. If it is answered, all go on."""
+def test_after_a_minute_one_request_is_tried(silent: set[str]) -> None:
+    """One call is tried, not all that wait. If it is answered, all resume."""
     world = World(silent)
     asks = [head, read, find]
     for ask in asks * 2:
@@ -132,8 +132,8 @@ def test_after_a_minute_one_is_tried(silent: set[str]) -> None:
     assert [world.try_(ask) for ask in [head, *asks]] == [""] * 4
 
 
-def test_one_that_is_being_tried_keeps_the_others_away() -> None:
-    """While it waits, they do not wait with it."""
+def test_only_one_request_is_tried_at_a_time() -> None:
+    """While it waits, the others fail immediately."""
     seconds, is_nested = 0.0, False
     came: list[str] = []
 
@@ -156,8 +156,8 @@ def test_one_that_is_being_tried_keeps_the_others_away() -> None:
     assert came == [NOT_TRIED]
 
 
-def test_two_in_a_row() -> None:
-    """One that is answered in between begins anew, a refusal too."""
+def test_only_failures_in_a_row_count() -> None:
+    """An answer in between resets the count, even a refusal."""
     world = World()
     for ask in (head, lambda store: store.head_object("b", "missing")):
         for _ in range(5):
@@ -170,8 +170,8 @@ def test_two_in_a_row() -> None:
 
 
 @pytest.mark.parametrize("error", [AccessDenied("no"), Interrupted("stopped"), KeyboardInterrupt()])
-def test_other_errors_are_no_silence(error: BaseException) -> None:
-    """They come from S3, or from whoever stops the run."""
+def test_other_errors_are_not_silence(error: BaseException) -> None:
+    """They come from S3, or from a stop of the run."""
     store = PatientStore(FaultyStore(MemoryStore(), lambda *_: Fault(before=error)))
     for _ in range(10):
         with pytest.raises(type(error)):
@@ -179,9 +179,9 @@ def test_other_errors_are_no_silence(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("silent", [[], [3, 4], [3, 4, 9, 10, 11], [0, 1], list(range(30))])
-def test_of_many_each_has_its_place(silent: list[int]) -> None:
-    """After two without an answer the others are not asked for, until one is tried a minute later;
-    what was not tried is among the rest, where it belongs, and is not counted.
+def test_parallel_answers_keep_their_places(silent: list[int]) -> None:
+    """After two silences the others are not asked for until one is tried a minute later; those not
+    tried keep their places among the results and are not counted.
     """
     world = World(call_seconds=61 / 4)
     sources = [
@@ -218,13 +218,13 @@ def test_of_many_each_has_its_place(silent: list[int]) -> None:
     assert (len(tried) < 30) == bool(silent)
 
 
-def test_what_a_stop_did_not_wait_for_is_no_silence() -> None:
-    """After a ctrl-C the record of what was done is still written."""
+def test_requests_dropped_by_a_stop_are_not_silence() -> None:
+    """After ctrl-C the record of what was done is still written."""
     world = World({"HeadObject"}, code=STOPPED)
     assert [world.try_(head) for _ in range(10)] == [STOPPED] * 10
 
 
-def test_what_is_not_sent_is_not_counted() -> None:
+def test_requests_that_were_not_sent_are_not_counted() -> None:
     """S3 does not bill it."""
     world = World({"HeadObject"})
     for _ in range(10):
@@ -233,8 +233,8 @@ def test_what_is_not_sent_is_not_counted() -> None:
     assert world.counting.requests == {"HeadObject": 2, "GetObject": 10}
 
 
-def test_threads() -> None:
-    """Many at once are no more than were on their way before anybody knew."""
+def test_parallel_threads_stop_soon() -> None:
+    """No parallel calls are sent beyond those already under way when the silence was noticed."""
     world = World({"HeadObject"}, call_seconds=0)
     with ThreadPoolExecutor(8) as threads:
         came = list(threads.map(lambda _: world.try_(head), range(500)))
@@ -242,7 +242,7 @@ def test_threads() -> None:
     assert world.count("HeadObject") <= 2 + 8
 
 
-def test_codes_are_those_of_the_wire() -> None:
+def test_both_modules_use_the_same_codes() -> None:
     """Two modules that do not import each other agree."""
     with pytest.raises(RequestFailed) as caught, store_errors("PutObject", "b", "k"):
         raise Stopped

@@ -38,7 +38,7 @@ def list_versions(store: ObjectStore) -> list[LogObject]:
     return list(store.list_object_versions("room").objects)
 
 
-def test_only_what_is_under_the_prefix_is_listed(memory: MemoryStore, rooms: RoomStore) -> None:
+def test_only_keys_under_the_prefix_are_listed(memory: MemoryStore, rooms: RoomStore) -> None:
     for key in ("b", "a/x", "c"):
         put(rooms, key)
     assert [each.key for each in list_versions(rooms)] == ["a/x", "b", "c"]
@@ -55,8 +55,8 @@ def test_only_what_is_under_the_prefix_is_listed(memory: MemoryStore, rooms: Roo
     }
 
 
-def test_pages_follow_each_other(memory: MemoryStore, rooms: RoomStore) -> None:
-    """The place where a page ends is a place in the room, too."""
+def test_pages_continue_inside_the_room(memory: MemoryStore, rooms: RoomStore) -> None:
+    """The start of the next page is a key of the room, too."""
     memory._page_size = 2
     names = [f"k{number}" for number in range(5)]
     for name in names:
@@ -72,8 +72,8 @@ def test_pages_follow_each_other(memory: MemoryStore, rooms: RoomStore) -> None:
     assert found == names
 
 
-def test_only_what_is_under_the_prefix_is_deleted(memory: MemoryStore, rooms: RoomStore) -> None:
-    """A key that looks like a stranger's is one of our own, and refusals come back by it."""
+def test_only_keys_under_the_prefix_are_deleted(memory: MemoryStore, rooms: RoomStore) -> None:
+    """A key that looks like one outside is still the room's own, and refusals name it."""
     for key in STRANGERS:
         put(rooms, key, b"ours")
     listed = list_versions(rooms)
@@ -87,8 +87,8 @@ def test_only_what_is_under_the_prefix_is_deleted(memory: MemoryStore, rooms: Ro
         assert memory.get_object("real", key).data == key.encode()
 
 
-def test_an_upload_stays_inside(memory: MemoryStore, rooms: RoomStore) -> None:
-    """Created, copied into, listed, completed."""
+def test_an_upload_stays_under_the_prefix(memory: MemoryStore, rooms: RoomStore) -> None:
+    """An upload is created, copied into, listed and completed inside the room."""
     data = bytes(PART_SIZE_BYTES_MIN)
     put(rooms, "source", data)
     (source,) = list_versions(rooms)
@@ -106,7 +106,7 @@ def test_an_upload_stays_inside(memory: MemoryStore, rooms: RoomStore) -> None:
     assert (stored.bucket, stored.key, stored.size_bytes) == ("room", "copy", len(whole))
 
 
-def test_sources_are_read_in_the_room(rooms: RoomStore) -> None:
+def test_sources_are_read_under_the_prefix(rooms: RoomStore) -> None:
     put(rooms, "a", b"ours")
     (source,) = list_versions(rooms)
     (body,) = rooms.get_objects([source])
@@ -114,8 +114,8 @@ def test_sources_are_read_in_the_room(rooms: RoomStore) -> None:
     assert body.data == rooms.get_object_checked("room", "a")[0].data == b"ours"
 
 
-def test_there_are_no_other_buckets(rooms: RoomStore) -> None:
-    """Not even the one that the room lies in."""
+def test_no_other_bucket_is_visible(rooms: RoomStore) -> None:
+    """Not even the room's real bucket can be reached."""
     assert rooms.list_buckets() == ["room"]
     for bucket in ("real", "other"):
         with pytest.raises(NoSuchBucket):
@@ -125,7 +125,7 @@ def test_there_are_no_other_buckets(rooms: RoomStore) -> None:
 
 
 class NoPrefixes(MemoryStore):
-    """A server that lists everything, whatever prefix it is asked for."""
+    """A server that lists everything, whatever the prefix."""
 
     def list_object_versions(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
@@ -133,7 +133,7 @@ class NoPrefixes(MemoryStore):
         return super().list_object_versions(bucket)
 
 
-def test_a_server_that_ignores_the_prefix_is_not_believed() -> None:
+def test_a_server_that_ignores_the_prefix_is_an_error() -> None:
     memory = NoPrefixes()
     memory.create_bucket("real")
     memory.put("real", "a", b"a stranger's")
@@ -143,7 +143,7 @@ def test_a_server_that_ignores_the_prefix_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "a", "/a/"])
-def test_a_room_is_a_folder(prefix: str) -> None:
-    """Without its slash a prefix would have neighbours in it, and an empty one everything."""
+def test_a_prefix_must_be_a_folder(prefix: str) -> None:
+    """A prefix without its slash would include neighbours, and an empty one everything."""
     with pytest.raises(ValueError, match="expected a prefix"):
         Room("real", prefix)

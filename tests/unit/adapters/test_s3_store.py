@@ -68,7 +68,7 @@ ENCRYPTIONS = [
 
 
 def get_many(store: ObjectStore) -> Body:
-    """One of many."""
+    """Read one object by `get_objects`."""
     (body,) = store.get_objects([LogObject("b", "k", None, "e", 1, NOW)])
     if isinstance(body, RequestFailed):
         raise body
@@ -123,7 +123,7 @@ def listing(
 
 
 def contents(key: str) -> str:
-    """As AWS writes it, with elements that nobody asked for."""
+    """An entry as AWS writes it, with elements that nobody asked for."""
     return (
         f"<Contents><Key>{key}</Key><LastModified>2025-01-01T00:00:00.000Z</"
         "LastModified><ETag>&quot;e&quot;</ETag>"
@@ -156,15 +156,15 @@ class TestListing:
     def test_keys_are_decoded_once(
         self, canned: CannedS3, written: str, encoding: str, key: str
     ) -> None:
-        """Keys come encoded for URLs exactly where the answer says so."""
+        """Keys are URL-decoded exactly where the answer says that they are encoded."""
         canned.answers = [Answer(200, listing(contents(written), encoding=encoding))]
         assert canned.store.list_objects("b").objects == (
             LogObject("b", key, None, "e", 3, NOW, "GLACIER"),
         )
         assert "encoding-type=url" in canned.requests[0].path
 
-    def test_markers_are_handed_back(self, canned: CannedS3) -> None:
-        """The next page of versions begins where S3 said, letter by letter."""
+    def test_version_markers_are_sent_back_unchanged(self, canned: CannedS3) -> None:
+        """The next page of versions begins at S3's markers, letter by letter."""
         inner = (
             "<NextKeyMarker>a%2B+b</NextKeyMarker><NextVersionIdMarker>v.1_2</NextVersionIdMarker>"
         )
@@ -190,11 +190,11 @@ class TestListing:
             (None, {}),
         ],
     )
-    def test_a_page_of_versions_begins_where_the_one_before_ended(
+    def test_a_page_of_versions_starts_where_the_last_one_ended(
         self, canned: CannedS3, start: ListStart | None, markers: dict[str, str]
     ) -> None:
-        """Also at an object whose key is the very prefix, as a folder that a console made: else the
-        same page would come for ever. Only what lies in front of the prefix is not sent.
+        """This includes an object whose key equals the prefix, such as a console's folder:
+        otherwise the same page would repeat forever. Only a start before the prefix is not sent.
         """
         canned.answers = [Answer(200, listing("", "ListVersionsResult"))]
         canned.store.list_object_versions("b", prefix="logs/", start=start)
@@ -203,8 +203,8 @@ class TestListing:
             name: [value] for name, value in markers.items()
         }
 
-    def test_a_page_of_objects_begins_behind_the_last_one(self, canned: CannedS3) -> None:
-        """Not behind the first, whatever token S3 gives along; and that is what is sent."""
+    def test_a_page_of_objects_starts_after_the_last_key(self, canned: CannedS3) -> None:
+        """The page starts after the last key, not the first, whatever token S3 gives along."""
         keys = "".join(map(contents, ("a", "b%2Bb", "c+c")))
         token = "<NextContinuationToken>t</NextContinuationToken>"
         canned.answers = [
@@ -217,8 +217,8 @@ class TestListing:
         sent = parse_qs(urlsplit(canned.requests[1].path).query)
         assert (sent["start-after"], "continuation-token" in sent) == (["c c"], False)
 
-    def test_prefixes_of_all_pages_come(self, canned: CannedS3) -> None:
-        """Each page by the token of the one before it, objects and prefixes of all of them, each
+    def test_prefixes_of_all_pages_are_listed(self, canned: CannedS3) -> None:
+        """Each page is requested by its predecessor's token, and all objects and prefixes come
         decoded.
         """
         pages = [
@@ -240,11 +240,11 @@ class TestListing:
         assert tokens == [None, ["t0"], ["t1"], ["t2"]]
         assert sent[0]["start-after"] == ["n"]
 
-    def test_prefixes_without_end_are_an_error(
+    def test_endless_prefixes_are_an_error(
         self, canned: CannedS3, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A server whose pages never end, or a bucket that has a folder for everything, ends as an
-        error, and not in memory.
+        """Endless pages, or a bucket with a folder for everything, end as an error instead of
+        filling memory.
         """
         monkeypatch.setattr(listing_module, "PREFIXES_MAX", 5)
         canned.answers = [
@@ -263,8 +263,8 @@ class TestListing:
         assert len(canned.requests) == 6
 
     @pytest.mark.parametrize("latest", ["first", "second", "neither"])
-    def test_only_the_newest_entry_is_the_newest(self, canned: CannedS3, latest: str) -> None:
-        """As S3 says of each version and each delete marker; of objects without versions, all."""
+    def test_only_the_newest_version_counts_as_newest(self, canned: CannedS3, latest: str) -> None:
+        """S3 marks each version and delete marker; without versions every object is the newest."""
         said = [str(name == latest).lower() for name in ("first", "second")]
         inner = "".join(
             f"<{kind}><Key>k</Key><VersionId>{kind}</VersionId><IsLatest>{is_latest}</IsLatest>"
@@ -281,8 +281,10 @@ class TestListing:
 
     @pytest.mark.parametrize("name", ["ListObjectVersions", "ListObjectsV2"])
     @pytest.mark.parametrize("key", ["a%FF", "%C3", "%ED%A0%80"])
-    def test_a_key_that_is_no_text_is_an_error(self, canned: CannedS3, name: str, key: str) -> None:
-        """It is never taken for another key, which might be there as well."""
+    def test_a_key_that_is_not_text_is_an_error(
+        self, canned: CannedS3, name: str, key: str
+    ) -> None:
+        """It is never taken for another key, which might also exist."""
         inner, kind = contents(key), "ListBucketResult"
         if name == "ListObjectVersions":
             kind = "ListVersionsResult"
@@ -296,7 +298,7 @@ class TestListing:
     @pytest.mark.parametrize(
         "name", ["ListObjectVersions", "ListObjectsV2", "ListObjectsV2 prefixes"]
     )
-    def test_a_lost_listing_is_an_error(self, canned: CannedS3, name: str) -> None:
+    def test_a_page_without_a_marker_is_an_error(self, canned: CannedS3, name: str) -> None:
         """A page that says that there is more, but not where, is never taken for the last one."""
         kind = "ListVersionsResult" if name == "ListObjectVersions" else "ListBucketResult"
         canned.answers = [Answer(200, listing("", kind, is_truncated=True))]
@@ -313,16 +315,16 @@ class TestListing:
             listing("<Contents><Key>k</Key></Contents>"),
         ],
     )
-    def test_what_is_no_listing_is_never_an_empty_one(
+    def test_a_bad_listing_is_never_an_empty_one(
         self, canned: CannedS3, name: str, broken: bytes
     ) -> None:
-        """An answer that is cut off, or is something else, is an error, not an empty bucket."""
+        """A cut or foreign answer is an error, not an empty bucket."""
         canned.answers = [Answer(200, broken)]
         with pytest.raises(StoreError):
             CALLS[name](canned.store)
 
-    def test_a_cut_off_listing_is_asked_for_again(self, canned: CannedS3) -> None:
-        """A page that breaks off is asked for again."""
+    def test_a_truncated_listing_is_fetched_again(self, canned: CannedS3) -> None:
+        """A page that breaks off is requested again."""
         whole = listing(contents("k"))
         canned.answers = [
             Answer(200, whole, cut_bytes=9),
@@ -332,7 +334,7 @@ class TestListing:
         assert [each.key for each in canned.store.list_objects("b").objects] == ["k"]
 
     def test_two_stores_may_share_their_clients(self, canned: CannedS3) -> None:
-        """Listings stay whole when several stores are made of one set of clients."""
+        """Listings stay whole when several stores share one set of clients."""
         canned.answers = [Answer(200, listing(contents("k")))]
         other = S3Store(canned.store._clients)
         assert (
@@ -344,13 +346,13 @@ class TestReading:
     @pytest.mark.parametrize(
         "key", ["a//b", "/a", "a/", "a/./b", "../b", "a\nb", "a\x7f", "a/..", "."]
     )
-    def test_keys_are_sent_as_they_are(self, canned: CannedS3, key: str) -> None:
+    def test_keys_are_sent_unchanged(self, canned: CannedS3, key: str) -> None:
         """Nothing on the way normalises a key."""
         canned.answers = [Answer(200, b"x", {"ETag": '"e"'})]
         assert canned.store.get_object("b", key).data == b"x"
         assert canned.requests[0].path == "/b/" + key.replace("\n", "%0A").replace("\x7f", "%7F")
 
-    def test_a_body_that_breaks_off_is_read_again(self, canned: CannedS3) -> None:
+    def test_a_truncated_body_is_read_again(self, canned: CannedS3) -> None:
         """A body that breaks off never comes out short."""
         headers = {"ETag": '"e"', "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT"}
         whole = Answer(200, b"0123456789", headers)
@@ -358,7 +360,7 @@ class TestReading:
         assert canned.store.get_object("b", "k", if_match="e").data == whole.body
 
     def test_conditions_are_sent(self, canned: CannedS3) -> None:
-        """Version, ETag and range."""
+        """Version, ETag and range are sent."""
         canned.answers = [Answer(206, b"234", {"ETag": '"e"', "Content-Range": "bytes 2-4/10"})]
         for key in ("k", "k//k"):
             canned.store.get_object("b", key, version_id="v 1", if_match="e", byte_range=(2, 5))
@@ -367,8 +369,8 @@ class TestReading:
             assert sent.path in (f"/b/{key}?versionId=v%201", f"/b/{key}?versionId=v+1")
 
     def test_encrypted_objects_need_no_checksum(self, canned: CannedS3) -> None:
-        """Where KMS or a customer's key encrypts, the ETag is not the body's MD5. A checked read
-        says that it need not be, and so does what is told of the object.
+        """With KMS or a customer's key, the ETag is not the body's MD5. A checked read and the
+        object's description both say so.
         """
         etag = {"ETag": f'"{"0" * 32}"'}
         for headers, is_opaque in ENCRYPTIONS:
@@ -378,8 +380,8 @@ class TestReading:
             assert canned.store.head_object("b", "k").has_md5_etag is not is_opaque
 
     @pytest.mark.parametrize("etag", ["", "e", "0" * 31, "0" * 33, f"{'0' * 32}-2", "A" * 32])
-    def test_what_has_another_form_is_no_md5(self, canned: CannedS3, etag: str) -> None:
-        """Of what was written in parts, or by a server that makes ETags of its own."""
+    def test_an_etag_of_another_form_is_not_an_md5(self, canned: CannedS3, etag: str) -> None:
+        """An object written in parts, or a server's own ETag, has no MD5."""
         canned.answers = [Answer(200, b"x", {"ETag": f'"{etag}"'})]
         assert not canned.store.head_object("b", "k").has_md5_etag
 
@@ -425,19 +427,19 @@ class TestReading:
             ({"ETag": '"e"'}, None),
         ],
     )
-    def test_which_checksums_count(
+    def test_only_checksums_of_the_whole_object_count(
         self, canned: CannedS3, headers: dict[str, str], crc: int | None
     ) -> None:
-        """Only a CRC64NVME of the whole object counts; one composed of the parts' own does not."""
+        """Only a CRC64NVME of the whole object counts, not a composite one."""
         canned.answers = [Answer(200, b"", headers)]
         assert canned.store.head_object("b", "k").crc64nvme == crc
 
 
 class TestRestoring:
     @pytest.mark.parametrize("status", [200, 202])
-    def test_what_is_asked(self, canned: CannedS3, status: int) -> None:
-        """Days and tier go along; that it begins, and that a copy is there already, are both what
-        was wanted.
+    def test_a_restore_sends_days_and_tier(self, canned: CannedS3, status: int) -> None:
+        """Days and tier are sent; a restore that begins and an existing copy both count as
+        success.
         """
         canned.answers = [Answer(status)]
         canned.store.restore_object("b", "a b", days=3, tier="Bulk")
@@ -446,8 +448,8 @@ class TestRestoring:
         assert b"<Days>3</Days>" in request.body
         assert b"<Tier>Bulk</Tier>" in request.body
 
-    def test_under_way_is_no_error(self, canned: CannedS3) -> None:
-        """409 RestoreAlreadyInProgress is what was wanted too, and is not asked for again."""
+    def test_a_restore_in_progress_is_not_an_error(self, canned: CannedS3) -> None:
+        """409 RestoreAlreadyInProgress is a success too, and is not retried."""
         canned.answers = [
             Answer(409, b"<Error><Code>RestoreAlreadyInProgress</Code><Message>m</Message></Error>")
         ]
@@ -464,10 +466,10 @@ class TestRestoring:
             (400, "InvalidArgument", StoreError),
         ],
     )
-    def test_what_is_refused(
+    def test_refused_restores_are_errors(
         self, canned: CannedS3, status: int, code: str, kind: type[StoreError]
     ) -> None:
-        """Everything else is an error with S3's own code, and none of them says that the object is
+        """Everything else is an error with S3's own code, and none says that the object is
         frozen.
         """
         canned.answers = [
@@ -497,10 +499,10 @@ class TestRestoring:
             ),
         ],
     )
-    def test_what_is_told(
+    def test_the_restore_header_is_read(
         self, canned: CannedS3, header: str | None, restore: Restore | None
     ) -> None:
-        """x-amz-restore as S3 writes it
+        """The header is x-amz-restore as S3 writes it
         (https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html).
         """
         more = {} if header is None else {"x-amz-restore": header}
@@ -509,8 +511,8 @@ class TestRestoring:
         ]
         assert canned.store.head_object("b", "k").restore == restore
 
-    def test_a_tier_is_told(self, canned: CannedS3) -> None:
-        """Of Intelligent-Tiering the class says nothing."""
+    def test_the_archive_tier_is_read(self, canned: CannedS3) -> None:
+        """An Intelligent-Tiering object's class does not show its tier."""
         more = {"x-amz-archive-status": "ARCHIVE_ACCESS"}
         canned.answers = [
             Answer(200, b"", {"ETag": '"e"', "x-amz-storage-class": "INTELLIGENT_TIERING"} | extra)
@@ -522,9 +524,7 @@ class TestRestoring:
 
 class TestWriting:
     def test_options_are_sent(self, canned: CannedS3) -> None:
-        """Class, key and metadata go along where they are set, and the default class is not
-        named.
-        """
+        """Class, key and metadata are sent where set; the default class is not named."""
         canned.answers = [
             Answer(
                 200,
@@ -566,8 +566,8 @@ class TestWriting:
         assert canned.requests[-1].headers["x-amz-server-side-encryption"] == "AES256"
 
     def test_completing_states_everything(self, canned: CannedS3) -> None:
-        """S3 is told the size, the checksums of all parts that it named itself and of the whole,
-        and to overwrite nothing.
+        """The request gives the size, the checksums of the whole and of all parts as S3 named them,
+        and forbids overwriting.
         """
         canned.answers = [Answer(200, b"<CompleteMultipartUploadResult/>")]
         canned.store.complete_multipart_upload(
@@ -597,10 +597,10 @@ class TestWriting:
             ((1, 7 * MIB), "bytes=1-7340031"),
         ],
     )
-    def test_what_is_copied(
+    def test_a_copy_names_version_etag_and_range(
         self, canned: CannedS3, byte_range: tuple[int, int], sent: str | None
     ) -> None:
-        """A copy names version, ETag and range, and no range where it is the whole object."""
+        """A copy names version, ETag and range; a copy of the whole object has no range."""
         canned.answers = [
             Answer(
                 200,
@@ -617,8 +617,8 @@ class TestWriting:
             sent,
         )
 
-    def test_a_part_is_sent_again_whole(self, canned: CannedS3) -> None:
-        """After a failure the very same bytes of a buffer are sent once more."""
+    def test_a_part_is_resent_whole(self, canned: CannedS3) -> None:
+        """After a failure the same bytes of a buffer are sent again."""
         data = bytearray(os.urandom(16 * MIB))
         canned.answers = [Answer(500, error("InternalError")), Answer(200, b"", {"ETag": '"e"'})]
         part = canned.store.upload_part(UPLOAD, 1, data, crc64nvme=crc64nvme(bytes(data)))
@@ -626,8 +626,8 @@ class TestWriting:
         assert [request.body == data for request in canned.requests] == [True, True]
 
     def test_bodies_are_not_signed_over_tls(self) -> None:
-        """Over TLS no body is hashed for its signature, and no copy of it lives while it is
-        sent.
+        """Over TLS no body is hashed for its signature, and no copy of it is held while it
+        is sent.
         """
         store = S3Store.connect(
             ClientSettings(endpoint_url="https://s3.example.com", access_key="k", secret_key="s")
@@ -666,9 +666,9 @@ class TestWriting:
 
 
 class TestDeleting:
-    def test_only_what_s3_names_has_failed(self, canned: CannedS3) -> None:
-        """Errors of single entries are matched by key and version; entries that are gone already
-        are none.
+    def test_only_entries_that_s3_names_have_failed(self, canned: CannedS3) -> None:
+        """Errors of single entries are matched by key and version; entries already gone are not
+        errors.
         """
         deletions = [
             Deletion("a", "1"),
@@ -695,7 +695,7 @@ class TestDeleting:
         assert '<Key>b</Key><ETag>"e"</ETag>' in body.replace("&quot;", '"')
         assert "x-amz-checksum-crc32" in canned.requests[0].headers
 
-    def test_an_error_for_no_known_entry_is_not_lost(self, canned: CannedS3) -> None:
+    def test_an_error_for_an_unknown_entry_fails_the_call(self, canned: CannedS3) -> None:
         """An error that names no key that was sent makes the whole call fail."""
         canned.answers = [
             Answer(200, b"<DeleteResult><Error><Code>InternalError</Code></Error></DeleteResult>")
@@ -703,10 +703,8 @@ class TestDeleting:
         with pytest.raises(StoreError):
             canned.store.delete_objects("b", [Deletion("a", "1")])
 
-    def test_keys_that_xml_cannot_hold(self, canned: CannedS3) -> None:
-        """A key with a control character is deleted by a request of its own, in whose URL it can
-        stand.
-        """
+    def test_keys_that_xml_cannot_contain_are_deleted(self, canned: CannedS3) -> None:
+        """A key with a control character is deleted by its own request, whose URL can hold it."""
         canned.answers = [Answer(204)]
         assert (
             canned.store.delete_objects("b", [Deletion("a\x07", "1"), Deletion("a\x01", etag="e")])
@@ -720,8 +718,8 @@ class TestDeleting:
             failure.code for failure in canned.store.delete_objects("b", [Deletion("a\x07", "1")])
         ] == ["AccessDenied"]
 
-    def test_nobody_answers_for_a_single_key(self, unreachable: S3Store) -> None:
-        """Deleting a single key fails like everything else where nobody answers."""
+    def test_deleting_a_single_key_fails_without_an_answer(self, unreachable: S3Store) -> None:
+        """Deleting a single key raises RequestFailed, too, where there is no answer."""
         with pytest.raises(RequestFailed):
             unreachable.delete_objects("b", [Deletion("a\x07", "1")])
 
@@ -743,7 +741,7 @@ def test_how_buckets_are_addressed(
     """AWS's buckets have host names, except where a dot would break the certificate; other servers
     know only paths.
 
-    What other libraries would take from the environment does not count.
+    Environment variables of other libraries do not count.
     """
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
@@ -763,10 +761,10 @@ def test_how_buckets_are_addressed(
     assert store._clients.reader.place(bucket) is place
 
 
-def test_the_endpoint_may_come_from_the_environment(
+def test_the_endpoint_can_come_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, canned: CannedS3
 ) -> None:
-    """AWS_ENDPOINT_URL_S3 wins over AWS_ENDPOINT_URL, holds for both clients, and is addressed by
+    """AWS_ENDPOINT_URL_S3 precedes AWS_ENDPOINT_URL, holds for both clients, and is addressed by
     path.
     """
     assert canned.settings.endpoint_url is not None
@@ -779,9 +777,9 @@ def test_the_endpoint_may_come_from_the_environment(
     assert [request.path for request in canned.requests] == ["/b/k", "/b/k"]
 
 
-def test_an_answer_that_is_not_s3s_is_a_store_error() -> None:
-    """A proxy's page instead of S3's XML ends a group, not the program; what is on it is not
-    told.
+def test_a_foreign_answer_is_a_store_error() -> None:
+    """A proxy's page instead of S3's XML fails a group, not the program; its content is not
+    shown.
     """
     with (
         pytest.raises(StoreError, match="ResponseParserError: the answer is not from AWS") as told,
@@ -808,8 +806,8 @@ def test_an_answer_that_is_not_s3s_is_a_store_error() -> None:
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_what_botocore_quotes_is_not_told(error: Exception, said: str) -> None:
-    """What helps stays: the kind of error, the name of a field, a bucket, an endpoint."""
+def test_texts_quoted_by_botocore_are_not_repeated(error: Exception, said: str) -> None:
+    """The useful parts stay: the kind of error, a field's name, a bucket, an endpoint."""
     with pytest.raises(RequestFailed) as told, store_errors("GetObject", "b", "k"):
         raise error
     assert said in str(told.value)
@@ -817,8 +815,8 @@ def test_what_botocore_quotes_is_not_told(error: Exception, said: str) -> None:
 
 
 def test_clients_are_made_in_one_place() -> None:
-    """Pools, retries and timeouts are the same for all: one module makes every client. The lab's
-    upload is no part of the job.
+    """One module makes every client, so pools, retries and timeouts are the same. The lab's upload
+    is not part of the job.
     """
     package = Path(log_aggregator.__file__).parent
     making = re.compile(r"\.create_client\(|CurlReader\(|boto3\.Session\(")
@@ -835,7 +833,7 @@ def test_clients_are_made_in_one_place() -> None:
 
 
 def test_every_client_retries_adaptively_within_bounds() -> None:
-    """So many attempts, so many connections, and time limits, as the settings say."""
+    """Attempts, connections and time limits are those of the settings."""
     config = make_config(
         ClientSettings(
             concurrency=7, attempts_max=3, connect_timeout_seconds=1, read_timeout_seconds=2
@@ -848,8 +846,8 @@ def test_every_client_retries_adaptively_within_bounds() -> None:
 class TestErrors:
     # At the end, because giving up takes its time.
     @pytest.mark.parametrize("name", CALLS)
-    def test_every_method_names_the_permission(self, canned: CannedS3, name: str) -> None:
-        """A refusal of any operation is AccessDenied, in one line that names operation and
+    def test_every_method_reports_the_missing_permission(self, canned: CannedS3, name: str) -> None:
+        """Any refused operation is AccessDenied, in one line that names operation and
         permission.
         """
         canned.answers = [Answer(403, error("AccessDenied", "User is not\nauthorized"))]
@@ -861,10 +859,8 @@ class TestErrors:
         assert caught.value.exit_code == 1
 
     @pytest.mark.parametrize("name", CALLS)
-    def test_every_method_fails_where_nobody_answers(self, unreachable: S3Store, name: str) -> None:
-        """A store that cannot be reached raises a RequestFailed from every method, and nothing
-        else.
-        """
+    def test_every_method_fails_without_a_server(self, unreachable: S3Store, name: str) -> None:
+        """If a store cannot be reached, every method raises RequestFailed and nothing else."""
         with pytest.raises(RequestFailed) as caught:
             CALLS[name](unreachable)
         assert not isinstance(
@@ -873,8 +869,8 @@ class TestErrors:
         assert str(caught.value).isprintable()
 
     @pytest.mark.parametrize("name", CALLS)
-    def test_every_method_gives_up(self, canned: CannedS3, name: str) -> None:
-        """A server that only answers 503 is asked as often as the settings say, and then it is a
+    def test_every_method_gives_up_after_some_attempts(self, canned: CannedS3, name: str) -> None:
+        """A server that only answers 503 is asked as often as the settings say; then it is a
         StoreError.
         """
         canned.answers = [Answer(503, error("SlowDown"))]
@@ -895,11 +891,11 @@ class TestErrors:
             (503, StoreError, "503: Service Unavailable"),
         ],
     )
-    def test_a_status_alone_says_what_happened(
+    def test_a_status_without_a_body_is_described(
         self, canned: CannedS3, name: str, status: int, kind: type[StoreError], text: str
     ) -> None:
-        """An answer without a body, as every answer to a HEAD is, is told in HTTP's words, and a
-        redirect hints at the Region. None is followed: S3's does not say where to.
+        """An answer without a body, as to every HEAD, is reported in HTTP's words; a redirect hints
+        at the Region. It is not followed, because S3's does not name a target.
         """
         canned.answers = [Answer(status)]
         with pytest.raises(kind, match=re.escape(text)) as caught:
@@ -930,10 +926,10 @@ class TestErrors:
             (416, "InvalidRange", ObjectRefused),
         ],
     )
-    def test_codes_of_reading(
+    def test_both_clients_raise_the_same_errors(
         self, canned: CannedS3, name: str, status: int, code: str, kind: type[RequestFailed]
     ) -> None:
-        """Both clients' errors come out as the same class with S3's own code."""
+        """Both clients' errors become the same class with S3's own code."""
         canned.answers = [Answer(status, error(code))]
         with pytest.raises(RequestFailed) as caught:
             CALLS[name](canned.store)
@@ -945,18 +941,16 @@ class TestErrors:
         ("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")]
     )
     @pytest.mark.parametrize("name", ["PutObject", "CompleteMultipartUpload"])
-    def test_somebody_else_was_first(
+    def test_a_conflict_with_another_writer_is_recognised(
         self, canned: CannedS3, name: str, status: int, code: str
     ) -> None:
-        """A conflict with a writer who is still at it is the same as one with a writer who is
-        done.
-        """
+        """A conflict is the same whether the other writer is still writing or done."""
         canned.answers = [Answer(status, error(code))]
         with pytest.raises(PreconditionFailed):
             CALLS[name](canned.store)
 
-    def test_another_region_is_named(self, canned: CannedS3) -> None:
-        """A bucket in another region gives an error that says so, and is not taken for missing."""
+    def test_a_bucket_in_another_region_is_reported(self, canned: CannedS3) -> None:
+        """The error names the other Region, and the bucket does not count as missing."""
         canned.answers = [
             Answer(301, error("PermanentRedirect"), {"x-amz-bucket-region": "eu-west-1"})
         ]
@@ -964,10 +958,8 @@ class TestErrors:
             canned.store.get_object("b", "k")
         assert not isinstance(caught.value, NotFound)
 
-    def test_an_error_inside_of_a_success(self, canned: CannedS3) -> None:
-        """S3 may begin to answer 200 and then fail: that is tried again, and is an error in the
-        end.
-        """
+    def test_an_error_inside_a_success_is_retried(self, canned: CannedS3) -> None:
+        """S3 may begin with 200 and then fail: that is retried, and finally an error."""
         canned.answers = [Answer(200, error("InternalError"))]
         for name in (
             "CompleteMultipartUpload",
@@ -981,8 +973,8 @@ class TestErrors:
                 CALLS[name](canned.store)
             assert len(canned.requests) == canned.settings.attempts_max
 
-    def test_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Where botocore finds no credentials, the error says so before anything is asked."""
+    def test_missing_credentials_are_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where botocore finds no credentials, the error says so before any request."""
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -1006,8 +998,8 @@ class TestErrors:
         (0x10000, 0x10FFFF, True),
     ],
 )
-def test_what_xml_can_hold(first: int, last: int, *, is_in: bool) -> None:
-    """A key with any other character is deleted by a request of its own. The ranges are those of
+def test_which_characters_xml_can_contain(first: int, last: int, *, is_in: bool) -> None:
+    """A key with any other character is deleted by its own request. The ranges are those of
     https://www.w3.org/TR/xml/#charsets.
     """
     for code in (first, last):

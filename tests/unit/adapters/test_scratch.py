@@ -16,7 +16,7 @@ UPLOADS = [{"Key": "mine/k", "UploadId": "u"}, {"Key": "a-strangers", "UploadId"
 
 class Events:
     def register(self, name: str, call: Any) -> None:
-        """Nothing happens here."""
+        """Do nothing."""
 
 
 class Meta:
@@ -48,20 +48,20 @@ class Everything:
         self.aborted.append(request["Key"])
 
 
-def test_a_stranger_is_never_cleared() -> None:
+def test_keys_outside_the_prefix_are_never_deleted() -> None:
     client = Everything()
     BotoHands(client).clear("bucket", "mine/", [])
     assert client.deleted == ["mine/k"]
 
 
-def test_a_strangers_upload_is_never_aborted() -> None:
+def test_uploads_outside_the_prefix_are_never_aborted() -> None:
     client = Everything()
     BotoHands(client).abort_uploads("bucket", "mine/")
     assert client.aborted == ["mine/k"]
 
 
 class Locked(Everything):
-    """A bucket in which one version is locked in governance mode, and no other may be bypassed."""
+    """A bucket with one version locked in governance mode; bypassing any other is an error."""
 
     def delete_object(self, **request: Any) -> dict[str, Any]:
         is_locked, bypasses = request["Key"] == "locked", "BypassGovernanceRetention" in request
@@ -71,15 +71,15 @@ class Locked(Everything):
         return super().delete_object(**request)
 
 
-def test_a_lock_is_bypassed_only_where_there_is_one() -> None:
-    """S3 refuses to bypass what is no lock."""
+def test_a_lock_is_bypassed_only_if_there_is_one() -> None:
+    """S3 refuses a bypass where there is no lock."""
     client = Locked()
     BotoHands(client).remove_entries("bucket", [Entry("free", "1"), Entry("locked", "2")])
     assert sorted(client.deleted) == ["free", "locked"]
 
 
 class Unreadable(Everything):
-    """Its listing cannot be read."""
+    """A bucket whose listing cannot be read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,8 +97,8 @@ class Unreadable(Everything):
         return super().delete_object(**request)
 
 
-def test_a_marker_goes_that_no_listing_shows() -> None:
-    """Else everything under the prefix would stay: one such key spoils the listing of all."""
+def test_a_delete_marker_missing_from_listings_is_removed() -> None:
+    """One such key spoils every listing, so otherwise everything under the prefix would stay."""
     client = Unreadable()
     hands = BotoHands(client)
     hands.delete("bucket", "bell\x07")

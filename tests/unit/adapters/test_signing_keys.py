@@ -41,8 +41,8 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKms]:
         yield fake
 
 
-def test_kms_signs(kms: FakeKms) -> None:
-    """What it signs verifies with the public key that it gives; the key is called by its ARN."""
+def test_kms_can_sign(kms: FakeKms) -> None:
+    """Its signature verifies with its public key; the key is identified by its ARN."""
     key = KmsKey.connect(SETTINGS, ARN)
     assert key.name == ARN
     assert verify(parse_signing_key(key.public_key), MESSAGE, key.sign(MESSAGE))
@@ -54,35 +54,35 @@ def test_kms_signs(kms: FakeKms) -> None:
     [("AccessDeniedException", AccessDenied), ("NotFoundException", LogAggregatorError)],
     ids=["denied", "no-such-key"],
 )
-def test_a_refusal_is_ours(kms: FakeKms, code: str, kind: type[LogAggregatorError]) -> None:
+def test_a_refusal_by_kms_is_our_error(
+    kms: FakeKms, code: str, kind: type[LogAggregatorError]
+) -> None:
     kms.refuses = code
     with pytest.raises(kind, match=ARN):
         KmsKey.connect(SETTINGS, ARN)
 
 
-def test_a_refusal_to_sign(kms: FakeKms) -> None:
+def test_a_refusal_to_sign_is_reported(kms: FakeKms) -> None:
     key = KmsKey.connect(SETTINGS, ARN)
     kms.refuses = "AccessDeniedException"
     with pytest.raises(AccessDenied, match="Sign arn:aws:kms"):
         key.sign(MESSAGE)
 
 
-def test_a_key_that_cannot_sign_so(kms: FakeKms) -> None:
+def test_an_unsuitable_key_is_refused(kms: FakeKms) -> None:
     kms.spec, kms.usage, kms.algorithms = "ECC_NIST_P256", "SIGN_VERIFY", ("ECDSA_SHA_256",)
     with pytest.raises(SettingsError, match="expected an RSA key for SIGN_VERIFY"):
         KmsKey.connect(SETTINGS, ARN)
 
 
 @pytest.mark.parametrize("arn", ["alias/x", "arn:aws:kms:eu-west-1:1:key/a", f"{ARN} "])
-def test_what_is_no_arn(arn: str) -> None:
+def test_an_invalid_arn_is_refused(arn: str) -> None:
     with pytest.raises(SettingsError, match="expected the ARN of a KMS key"):
         KmsKey.connect(SETTINGS, arn)
 
 
-def test_kms_that_cannot_be_asked_is_no_result(
-    kms: FakeKms, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A command that verifies ends with 3, and not with what means damage."""
+def test_unreachable_kms_is_not_a_finding(kms: FakeKms, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that verifies ends with 3, and not with the code for damage."""
     connection = Connection(access_key="k", secret_key="s", region="us-east-1")
     kms.refuses = "AccessDeniedException"
     with pytest.raises(CannotStart):
@@ -95,7 +95,7 @@ def test_kms_that_cannot_be_asked_is_no_result(
     assert issubclass(NotFound, LogAggregatorError)
 
 
-def test_a_key_in_a_file_signs(tmp_path: Path) -> None:
+def test_a_key_in_a_file_can_sign(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(private_pem(private_key()))
     key = LocalKey.read(path)
@@ -124,8 +124,8 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_file_without_such_a_key(tmp_path: Path, name: str) -> None:
-    """The error names the file, and quotes nothing of it."""
+def test_a_file_without_a_suitable_key_is_named(tmp_path: Path, name: str) -> None:
+    """The error names the file and quotes none of it."""
     make, expected = BAD[name]
     path = tmp_path / "key.pem"
     path.write_bytes(make())
@@ -135,6 +135,6 @@ def test_a_file_without_such_a_key(tmp_path: Path, name: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_a_missing_key_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         LocalKey.read(tmp_path / "none.pem")

@@ -54,8 +54,8 @@ def poster() -> Poster:
     return Poster(SETTINGS, OPERATION, ANSWER_BYTES_MAX)
 
 
-def test_a_stamp_over_http(authority: Authority) -> None:
-    """Its time is now, and its authority is who signed it."""
+def test_a_stamp_is_fetched_over_http(authority: Authority) -> None:
+    """The stamp's time is now, and it names the authority that signed it."""
     with serving_time(authority) as url:
         token = TimeAuthority(url, poster().post).stamp(DATA)
     found = TimeAuthorities.read_file(authority.roots).read(token, DATA)
@@ -63,8 +63,8 @@ def test_a_stamp_over_http(authority: Authority) -> None:
     assert found.authority == "CN=Test"
 
 
-def test_openssl_says_the_same(authority: Authority, stamp: bytes, tmp_path: Path) -> None:
-    """As the page on custody shows it."""
+def test_openssl_accepts_the_stamp(authority: Authority, stamp: bytes, tmp_path: Path) -> None:
+    """The commands are those of the page on custody."""
     (tmp_path / "stamp").write_bytes(stamp)
     (tmp_path / "data").write_bytes(DATA)
     command = ["openssl", "ts", "-verify", "-in", "stamp", "-data", "data"]
@@ -78,27 +78,27 @@ def test_openssl_says_the_same(authority: Authority, stamp: bytes, tmp_path: Pat
     assert "Verification: OK" in done.stdout
 
 
-def test_a_stamp_of_other_data(authority: Authority, stamp: bytes) -> None:
+def test_a_stamp_of_other_data_is_refused(authority: Authority, stamp: bytes) -> None:
     with pytest.raises(ValueError, match="it is a time stamp of other data"):
         TimeAuthorities.read_file(authority.roots).read(stamp, DATA + b"x")
 
 
-def test_a_stamp_by_somebody_else(stamp: bytes, tmp_path: Path) -> None:
-    """With certificates of the same names. All that is wrong is whose root it is."""
+def test_a_stamp_by_another_authority_is_refused(stamp: bytes, tmp_path: Path) -> None:
+    """The other authority's certificates have the same names; only the root differs."""
     other = Authority(tmp_path / "other", keys=(92, 93))
     with pytest.raises(ValueError, match="certificate"):
         TimeAuthorities.read_file(other.roots).read(stamp, DATA)
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"\x30\x03\x02\x01\x00"], ids=["empty", "x", "der"])
-def test_what_is_no_stamp(authority: Authority, data: bytes) -> None:
+def test_invalid_stamps_are_refused(authority: Authority, data: bytes) -> None:
     with pytest.raises(ValueError, match="it is not a time stamp"):
         TimeAuthorities.read_file(authority.roots).read(data, DATA)
 
 
 def test_every_change_of_time_or_data_is_noticed(authority: Authority, stamp: bytes) -> None:
-    """Whatever byte of it is another one: it is not believed, or it says the same. What may change
-    is how algorithms are written down, which nobody signs.
+    """A stamp with any byte changed is refused or says the same. Only the unsigned notation of
+    algorithms can change unnoticed.
     """
     believed = TimeAuthorities.read_file(authority.roots)
     expected = believed.read(stamp, DATA)
@@ -115,8 +115,8 @@ def test_every_change_of_time_or_data_is_noticed(authority: Authority, stamp: by
     assert taken < len(stamp) / 3 / 10
 
 
-def test_an_answer_to_another_request(authority: Authority, stamp: bytes) -> None:
-    """A stamp of last year, given once more."""
+def test_an_answer_to_another_request_is_refused(authority: Authority, stamp: bytes) -> None:
+    """Last year's stamp is not accepted again."""
 
     def replay(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         return 200, stamp
@@ -125,8 +125,8 @@ def test_an_answer_to_another_request(authority: Authority, stamp: bytes) -> Non
         TimeAuthority("http://a", replay).stamp(DATA)
 
 
-def test_an_answer_about_something_else(authority: Authority) -> None:
-    """With the right nonce."""
+def test_an_answer_about_other_data_is_refused(authority: Authority) -> None:
+    """The right nonce does not help a stamp of other data."""
 
     def answer(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         builder = TimestampRequestBuilder().data(b"other").hash_algorithm(HashAlgorithm.SHA256)
@@ -149,7 +149,7 @@ def test_an_answer_about_something_else(authority: Authority) -> None:
     ],
     ids=["not-found", "busy", "a-page", "cut", "huge"],
 )
-def test_answers_that_are_none(
+def test_bad_answers_are_errors(
     server: CannedS3,
     answers: list[Answer],
     error: type[RequestFailed],
@@ -164,7 +164,7 @@ def test_answers_that_are_none(
     assert server.requests[0].headers["content-type"] == "application/timestamp-query"
 
 
-def test_nobody_answers() -> None:
+def test_a_missing_authority_is_unreachable() -> None:
     with pytest.raises(Unreachable, match=r"GetTimeStamp http://127\.0\.0\.1:9"):
         TimeAuthority("http://127.0.0.1:9", poster().post).stamp(DATA)
 
@@ -183,14 +183,16 @@ def test_an_answer_is_read_up_to_a_limit(server: CannedS3) -> None:
     ],
     ids=["text", "missing"],
 )
-def test_no_certificates(tmp_path: Path, write: Callable[[Path], object], expected: str) -> None:
+def test_a_file_without_certificates_is_refused(
+    tmp_path: Path, write: Callable[[Path], object], expected: str
+) -> None:
     path = tmp_path / "ca.pem"
     write(path)
     with pytest.raises(SettingsError, match=expected):
         TimeAuthorities.read_file(path)
 
 
-def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rfc3161_client", None)
     for call in (
         partial(TimeAuthority, "http://a", poster().post),

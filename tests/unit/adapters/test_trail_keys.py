@@ -64,8 +64,8 @@ def answer(*names: str, token: str | None = None) -> Answer:
 
 
 def test_all_pages_are_read(server: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys of all pages, as bytes, with times in UTC; each request says from when to when, and goes
-    to the region's own CloudTrail.
+    """Keys of all pages come as bytes with times in UTC; each request gives the range of time and
+    goes to the region's own CloudTrail.
     """
     server.answers = [answer("a", "b", token="more"), answer("c")]
     found = connect(server, monkeypatch).list_public_keys("ap-south-1", FIRST, LAST)
@@ -80,7 +80,7 @@ def test_all_pages_are_read(server: CannedS3, monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_pages_have_an_end(server: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_pages_are_an_error(server: CannedS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that always has more is an error, not a loop."""
     monkeypatch.setattr("log_aggregator.adapters.s3.trail_keys.PAGES_MAX", 3)
     server.answers = [answer("a", token="more")]
@@ -97,18 +97,16 @@ def test_pages_have_an_end(server: CannedS3, monkeypatch: pytest.MonkeyPatch) ->
         (Answer(200, b'{"PublicKeyList": [{"Fingerprint": "a"}]}'), StoreError),
     ],
 )
-def test_refusals_are_our_errors(
+def test_refusals_become_our_errors(
     server: CannedS3, monkeypatch: pytest.MonkeyPatch, given: Answer, kind: type[StoreError]
 ) -> None:
-    """A refusal and an answer that is none come out as a StoreError that names operation and
-    region.
-    """
+    """A refusal and a malformed answer become a StoreError that names operation and region."""
     server.answers = [given]
     with pytest.raises(kind, match="ListPublicKeys cloudtrail eu-west-1"):
         connect(server, monkeypatch).list_public_keys("eu-west-1", FIRST, LAST)
 
 
-def test_no_answer_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CloudTrail that cannot be reached is unreachable."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDTRAIL", "http://127.0.0.1:1")
@@ -128,15 +126,13 @@ def test_no_answer_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"AWS_ENDPOINT_URL_CLOUDTRAIL": "http://127.0.0.1:8"}, "http://127.0.0.1:9", True),
     ],
 )
-def test_another_server_has_no_cloudtrail(
+def test_another_s3_server_has_no_cloudtrail(
     monkeypatch: pytest.MonkeyPatch,
     environment: dict[str, str],
     endpoint_url: str | None,
     is_there: bool,
 ) -> None:
-    """Beside another S3 server nothing is asked, and least of all AWS; unless a CloudTrail is
-    named.
-    """
+    """With another S3 server nothing is asked, least of all AWS, unless a CloudTrail is named."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     settings = ClientSettings(
@@ -145,8 +141,8 @@ def test_another_server_has_no_cloudtrail(
     assert (CloudTrailKeys.connect(settings) is not None) == is_there
 
 
-def test_the_labs_stand_in_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the stand-in serves is what it was given, and only for the time when it was valid."""
+def test_the_stand_in_of_the_lab_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in serves the keys it was given, only for the time when they were valid."""
     with TrailApi(small()) as api:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDTRAIL", api.endpoint_url)

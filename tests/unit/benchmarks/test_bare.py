@@ -13,7 +13,7 @@ from log_aggregator.model import LogObject
 
 
 def test_a_loop_that_reads_too_little_is_refused() -> None:
-    """The bytes that came are counted, not only the answers."""
+    """The bytes received are counted, not only the answers."""
     log_object = LogObject("example", "key", "1", "0" * 32, 3, datetime(2026, 3, 14, tzinfo=UTC))
     with ThreadPoolExecutor(1) as pool:
         read_all(pool, lambda _: b"abc", [log_object])

@@ -14,14 +14,12 @@ from tests.support.waiting import SECONDS_MAX
 
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: f"{area.place}.{area.name}")
 def test_every_area_is_a_function_of_the_program(area: Area) -> None:
-    """A function that was renamed would not be measured, and its time would count as something
-    else's.
-    """
+    """Otherwise a renamed function would not be measured, and its time would count as another's."""
     assert callable(getattr(find_owner(area.place), area.name))
 
 
-def test_wrapped_functions_are_put_back() -> None:
-    """What was measured once is not slower ever after."""
+def test_wrapped_functions_are_restored() -> None:
+    """Measuring leaves no function slower."""
     before = [getattr(find_owner(area.place), area.name) for area in AREAS]
     with CpuMeter().install():
         assert [getattr(find_owner(area.place), area.name) for area in AREAS] != before
@@ -29,8 +27,8 @@ def test_wrapped_functions_are_put_back() -> None:
 
 
 def test_inner_time_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function's own time is without that of the functions that it calls; all belong to the step
-    that began the call.
+    """A function's own time excludes the functions that it calls; all belong to the step that began
+    the call.
     """
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(time, "thread_time", lambda: clock.now)
@@ -66,9 +64,7 @@ CLOCK_SECONDS = 0.01
 
 
 def test_all_cpu_is_accounted_for() -> None:
-    """The rows add up to the CPU of all threads that still live, whether or not a wrapped function
-    ran in them.
-    """
+    """The rows add up to the CPU of all living threads, with or without wrapped functions."""
     done, ready = threading.Event(), threading.Event()
     before = time.process_time()
     measuring = CpuMeter()

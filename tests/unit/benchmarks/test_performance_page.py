@@ -15,14 +15,14 @@ MEASURED: dict[str, Any] = json.loads(page.MEASURED.read_text(encoding="utf-8"))
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_page_is_up_to_date() -> None:
-    """The page is what its words and the measured numbers make."""
+def test_the_page_is_up_to_date() -> None:
+    """The page is made from its text and the measured numbers."""
     assert page.PAGE.read_text(encoding="utf-8") == page.make_page(MEASURED), (
         "run `.venv/bin/python benchmarks/page.py`"
     )
 
 
-def test_picture_is_up_to_date() -> None:
+def test_the_picture_is_up_to_date() -> None:
     """The picture is drawn from the same numbers."""
     assert page.PICTURE.read_text(encoding="utf-8") == draw_where_the_time_goes(MEASURED), (
         "run `.venv/bin/python benchmarks/page.py`"
@@ -30,7 +30,7 @@ def test_picture_is_up_to_date() -> None:
 
 
 def test_every_number_of_a_table_is_on_the_page() -> None:
-    """No benchmark that was run is left out, and no row of it."""
+    """No benchmark that was run, and no row of it, is left out."""
     text = page.make_page(MEASURED)
     rows = [
         (name, table, row)
@@ -46,22 +46,20 @@ def test_every_number_of_a_table_is_on_the_page() -> None:
         assert f"| {cells} |" in text, (name, table["title"])
 
 
-def test_numbers_are_of_full_size() -> None:
-    """What a quick trial measured is not put before anybody, and the scale is that of 200,000 log
-    objects.
-    """
+def test_numbers_come_from_full_runs() -> None:
+    """Results of a quick trial are not published, and the scale is that of 200,000 log objects."""
     assert [name for name, found in MEASURED.items() if found["quick"]] == []
     assert MEASURED["scale"]["facts"]["count"] == 200_000
 
 
-def test_words_about_what_was_not_measured_are_refused() -> None:
-    """A benchmark that is missing ends the making of the page instead of leaving a gap."""
+def test_a_missing_benchmark_is_an_error() -> None:
+    """A missing benchmark ends the making of the page instead of leaving a gap."""
     with pytest.raises(KeyError):
         page.make_page({name: found for name, found in MEASURED.items() if name != "peers"})
 
 
-def test_other_benchmarks_come_by_themselves() -> None:
-    """One that the words do not name gets a heading and its tables."""
+def test_unmentioned_benchmarks_get_their_own_heading() -> None:
+    """A benchmark that the text does not name gets a heading and its tables."""
     table = {
         "title": "A new table",
         "columns": {"what": "", "count": ",d"},
@@ -75,9 +73,9 @@ def test_other_benchmarks_come_by_themselves() -> None:
     )
 
 
-def test_picture_shows_all_and_stays_inside() -> None:
-    """Every text and bar lies inside of the frame, every step has its colour, and the bars add up
-    to the whole.
+def test_the_picture_shows_everything_inside_its_frame() -> None:
+    """Every text and bar is inside the frame, every step has its colour, and the bars add up to the
+    whole.
     """
     picture = ET.fromstring(draw_where_the_time_goes(MEASURED))
     height = float(picture.attrib["height"])

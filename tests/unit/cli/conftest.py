@@ -27,7 +27,7 @@ PLACE = ("--destination-bucket", "dest")
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Command:
-    """`command(world, "extract", "--date", ...)`: what it wrote, and its exit code."""
+    """`command(world, "extract", "--date", ...)` returns the output and the exit code."""
 
     def call(
         world: World,

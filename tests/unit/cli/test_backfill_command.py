@@ -31,7 +31,7 @@ BACKFILL = ("backfill", *RANGE, "--delete-originals", "--other-buckets", "logs")
 
 
 class Inspector:
-    """Of buckets whose log objects S3 deletes after this many days."""
+    """An inspector of buckets whose log objects S3 deletes after this many days."""
 
     def __init__(self, days: int | None = None) -> None:
         self.days = days
@@ -51,7 +51,7 @@ def inspector(monkeypatch: pytest.MonkeyPatch) -> Inspector:
 
 
 class Executions:
-    """Of a stack that is packing history."""
+    """The executions of a stack that is packing history."""
 
     def list_executions(self, stack: str) -> list[Execution]:
         if stack != "log-aggregator":
@@ -93,8 +93,8 @@ def claim(world: World, at: int) -> Attempt:
     return attempt
 
 
-def test_a_range_is_packed_and_said_to_be(command: Command) -> None:
-    """And the same command again finds nothing to do; `status` says the same, from elsewhere."""
+def test_a_range_is_packed_and_reported(command: Command) -> None:
+    """The same command again finds nothing to do, and `status` elsewhere reports the same."""
     world = three_windows()
     done = command(world, *BACKFILL)
     assert done.code == 0, done.err
@@ -113,8 +113,8 @@ def test_a_range_is_packed_and_said_to_be(command: Command) -> None:
     assert told.out.decode().splitlines() == again.out.decode().splitlines() == lines
 
 
-def test_what_fails_is_named_and_ends_with_1(command: Command) -> None:
-    """By both commands; the same command again tries it again."""
+def test_failures_are_named_and_exit_with_1(command: Command) -> None:
+    """Both commands report the failure; the same backfill again retries it."""
     world = three_windows()
     denied = AccessDenied("no", code="AccessDenied", operation="GetObject")
     bad = fail_on(lambda call: call.bucket == "logs" and "2025/03/08" in call.key, denied)
@@ -130,11 +130,11 @@ def test_what_fails_is_named_and_ends_with_1(command: Command) -> None:
     assert left_in_place(world) == []
 
 
-def test_killed_runs_are_told_once_for_all_windows(
+def test_killed_runs_are_reported_once_for_all_windows(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That looks at every group of every run that is under way: after each window it would cost
-    more than the windows. What cannot be told is said.
+    """Recovery looks at every group of every open run, so doing it after each window would cost
+    more than the windows. Its failures are reported.
     """
     told = []
 
@@ -153,10 +153,8 @@ def test_killed_runs_are_told_once_for_all_windows(
     assert "custody: StoreError: no" in done.err
 
 
-def test_what_could_not_be_read_of_lifecycle_rules_is_said(
-    command: Command, inspector: Inspector
-) -> None:
-    """It stops nothing."""
+def test_unreadable_lifecycle_rules_are_reported(command: Command, inspector: Inspector) -> None:
+    """Unreadable lifecycle rules are reported and do not stop the backfill."""
     inspector.days = None
     world = three_windows()
     done = command(world, *BACKFILL, "--json")
@@ -165,9 +163,9 @@ def test_what_could_not_be_read_of_lifecycle_rules_is_said(
     assert "cannot go first: GetBucketLifecycleConfiguration" in done.err
 
 
-def test_order_and_urgency(command: Command, inspector: Inspector) -> None:
-    """The newest first, where it is asked for; what goes soon before it: in the world it is
-    5 April 2025, whatever time it is here.
+def test_windows_are_ordered_by_age_and_urgency(command: Command, inspector: Inspector) -> None:
+    """`--order newest` takes the newest window first, except that logs about to expire precede it.
+    The world's clock says 5 April 2025.
     """
     inspector.days = 32
     done = command(three_windows(), *BACKFILL, "--order", "newest")
@@ -197,16 +195,16 @@ def test_order_and_urgency(command: Command, inspector: Inspector) -> None:
         (("status", "--work-bucket", "none"), 3, "NoSuchBucket"),
     ],
 )
-def test_wrong_wishes(
+def test_bad_arguments_are_refused(
     command: Command, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    """Each ends with the documented code, and says what is wrong."""
+    """Each wrong argument ends with the documented code and says what is wrong."""
     done = command(three_windows(), *arguments)
     assert (done.code, message in done.err) == (code, True), done.err
 
 
 def test_another_range_under_the_same_name_is_refused(command: Command) -> None:
-    """Before anything is touched."""
+    """It is refused before anything is touched."""
     world = three_windows()
     assert command(world, *BACKFILL, "--name", "history").code == 0
     done = command(
@@ -219,7 +217,9 @@ def test_another_range_under_the_same_name_is_refused(command: Command) -> None:
 
 @pytest.mark.usefixtures("no_waits")
 def test_a_claim_of_another_worker_is_waited_for_or_taken_over(command: Command) -> None:
-    """`--take-over` takes it at once; without it, it is waited for, and said whose it is."""
+    """`--take-over` takes the claim immediately; without it the command waits and says whose claim
+    it is.
+    """
     world = three_windows()
     claim(world, 0)
     taken = command(world, *BACKFILL, "--take-over")
@@ -239,8 +239,8 @@ def test_a_claim_of_another_worker_is_waited_for_or_taken_over(command: Command)
     assert waited.err.count("waiting for 1 window claimed by other-host-1") == 1
 
 
-def test_status_sees_who_is_at_work(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which window, since when, when it was last heard of, what it has done, and how fast."""
+def test_status_shows_who_is_working(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reports the window, its start, the last beat, what is done and how fast."""
     world = three_windows()
     monkeypatch.setattr(wiring, "SystemClock", lambda: world.clock)
     attempt = claim(world, 1)
@@ -259,8 +259,8 @@ def test_status_sees_who_is_at_work(command: Command, monkeypatch: pytest.Monkey
     assert "  under way  2025-03-08 to 2025-03-14: other-host-1, since 2025-04-05T01:00:00Z" in text
 
 
-def test_status_of_a_stack(command: Command) -> None:
-    """Executions with their windows, and the runs in its work bucket."""
+def test_status_of_a_stack_shows_executions_and_runs(command: Command) -> None:
+    """It lists executions with their windows, and the runs in the stack's work bucket."""
     world = three_windows()
     world.store.create_bucket("work", versioning=None)
     world.store.put("work", "runs/2025-04-05/night/plan.json", b"{}")
@@ -276,8 +276,10 @@ def test_status_of_a_stack(command: Command) -> None:
     ]
 
 
-def test_a_worker_beats_as_long_as_its_window_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what has been done until then; a beat that fails ends nothing, and the end ends it."""
+def test_a_worker_reports_while_its_window_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beats carry what has been done so far; a failed beat ends nothing, and they stop with the
+    window.
+    """
     monkeypatch.setattr("log_aggregator.cli.backfill.BEAT_SECONDS", 0.001)
     told: list[Totals] = []
     is_heard = threading.Event()
@@ -299,8 +301,8 @@ def test_a_worker_beats_as_long_as_its_window_takes(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("no_waits")
-def test_watching_ends_when_nothing_is_to_do(command: Command) -> None:
-    """It looks again and again, a document on a line each time."""
+def test_watching_ends_when_there_is_nothing_to_do(command: Command) -> None:
+    """It polls until nothing is left to do, printing one JSON document per line."""
     world = three_windows()
     assert command(world, *BACKFILL).code == 0
     done = command(world, "status", "--watch", "--json")
@@ -319,7 +321,7 @@ def test_watching_ends_when_nothing_is_to_do(command: Command) -> None:
     assert states == [0, 0, 3]
 
 
-def test_silence_is_an_error(command: Command) -> None:
+def test_an_unanswered_request_is_an_error(command: Command) -> None:
     """Nothing was touched, so the exit code is 3."""
     world = three_windows()
     silent = Unreachable("no answer", code="ReadTimeoutError")
@@ -332,8 +334,8 @@ def test_silence_is_an_error(command: Command) -> None:
 def test_the_fields_of_status_are_documented(
     command: Command, json_fields: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exactly those of docs/reference/json.md, where a window has failed, one is under way and one
-    is to do.
+    """The fields are exactly those of docs/reference/json.md, with one window failed, one under way
+    and one to do.
     """
     world = three_windows()
     monkeypatch.setattr(wiring, "SystemClock", lambda: world.clock)
@@ -350,7 +352,9 @@ def test_the_fields_of_status_are_documented(
 def test_the_fields_of_backfill_are_documented(
     command: Command, json_fields: Any, inspector: Inspector
 ) -> None:
-    """Those of `status`, but for what nobody works on when it is done, and some of its own."""
+    """After a backfill nothing is under way or to do; its other fields are exactly those of the
+    page.
+    """
     inspector.days = None
     world = three_windows()
     denied = AccessDenied("no", code="AccessDenied", operation="GetObject")

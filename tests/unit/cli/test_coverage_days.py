@@ -24,7 +24,9 @@ TODAY = date(2026, 3, 31)
     ],
     ids=["nothing", "a day", "from", "to", "both"],
 )
-def test_days(asked: tuple[str | None, str | None, str | None], first: str, last: str) -> None:
+def test_which_days_are_covered(
+    asked: tuple[str | None, str | None, str | None], first: str, last: str
+) -> None:
     window = DateWindow(date.fromisoformat(first), date.fromisoformat(last))
     assert choose_window(*asked, TODAY) == window
 

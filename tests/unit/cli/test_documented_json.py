@@ -24,9 +24,7 @@ def json_fields(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def broken(storage_class: str) -> World:
-    """A pack that is fine, one that cannot be read, one whose index is gone, and an original that
-    is in the way.
-    """
+    """One good pack, one unreadable, one whose index is gone, and an original in the way."""
     world = make_world(storage_class=storage_class)
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2, account="222222222222"), document(2))
@@ -49,7 +47,7 @@ def broken(storage_class: str) -> World:
         ("put-back --dry-run", ["put-back", "--dry-run"]),
     ],
 )
-def test_the_fields_are_documented(
+def test_every_json_field_is_documented(
     command: Command,
     json_fields: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -57,7 +55,7 @@ def test_the_fields_are_documented(
     name: str,
     arguments: list[str],
 ) -> None:
-    """Exactly the fields of the page, where something came back and something failed."""
+    """The fields are exactly those of the page, with both successes and failures."""
     monkeypatch.chdir(tmp_path)
     world = broken("STANDARD_IA")
     done = command(world, arguments[0], "--date", f"{DAY}", *arguments[1:], "--json")
@@ -78,7 +76,7 @@ def test_the_fields_are_documented(
 
 
 def test_the_fields_of_find_are_documented(command: Command, json_fields: Any) -> None:
-    """Exactly the fields of the page, all three kinds of line taken together."""
+    """The three kinds of line together have exactly the fields of the page."""
     world = broken("STANDARD_IA")
     found: set[str] = set()
     for more in ([], ["--packs"], ["--count"]):

@@ -29,7 +29,7 @@ def json_fields(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Waiting goes by the world's clock, in no time."""
+    """Waiting advances the world's clock and takes no time."""
 
     def set_up(world: World) -> list[float]:
         pauses: list[float] = []
@@ -45,7 +45,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> Any:
     return set_up
 
 
-def test_what_came_back_is_told_and_recorded(command: Command) -> None:
+def test_recovered_members_are_reported_and_recorded(command: Command) -> None:
     world = packed()
     done = command(world, "drill", "--seed", "5")
     text = done.out.decode()
@@ -62,7 +62,7 @@ def test_what_came_back_is_told_and_recorded(command: Command) -> None:
     assert command(world, "custody", "verify").code == 0
 
 
-def test_damage_is_1_and_a_record_that_says_so(command: Command) -> None:
+def test_damage_exits_with_1_and_is_recorded(command: Command) -> None:
     world = packed()
     damage_first_member(world, pack_keys(world)[0])
     done = command(world, "drill")
@@ -74,8 +74,8 @@ def test_damage_is_1_and_a_record_that_says_so(command: Command) -> None:
     assert "recovered 6 of 7" in shown
 
 
-def test_waiting_is_4_until_it_goes_on(command: Command, sleeps: Any) -> None:
-    """The same command, days later, with whatever options, ends it."""
+def test_a_waiting_drill_exits_with_4_and_is_resumed(command: Command, sleeps: Any) -> None:
+    """The same command days later, with any options, finishes the drill."""
     world = packed("DEEP_ARCHIVE")
     pauses = sleeps(world)
     first = command(world, "drill", "--seed", "5")
@@ -89,8 +89,8 @@ def test_waiting_is_4_until_it_goes_on(command: Command, sleeps: Any) -> None:
     assert command(world, "drill").code == 0  # nothing is thawed again: copies are there
 
 
-def test_a_daily_call_begins_one_drill_a_month(command: Command, sleeps: Any) -> None:
-    """It goes on with one that waits, and begins none while the last one is young."""
+def test_daily_calls_begin_one_drill_a_month(command: Command, sleeps: Any) -> None:
+    """It continues a waiting drill and begins none while the last one is recent."""
     world = packed("DEEP_ARCHIVE")
     sleeps(world)
     codes = []
@@ -105,7 +105,7 @@ def test_a_daily_call_begins_one_drill_a_month(command: Command, sleeps: Any) ->
     assert kinds.count("drill") == 2
 
 
-def test_nothing_dear_is_thawed(command: Command) -> None:
+def test_thawing_above_the_price_limit_is_refused(command: Command) -> None:
     world = packed("DEEP_ARCHIVE")
     before = world.store.snapshot()
     dear = command(world, "drill", "--dollars-max", "0")
@@ -130,17 +130,15 @@ def test_nothing_dear_is_thawed(command: Command) -> None:
     ],
     ids=" ".join,
 )
-def test_what_makes_no_sense_is_2(command: Command, options: tuple[str, ...]) -> None:
+def test_nonsensical_options_exit_with_2(command: Command, options: tuple[str, ...]) -> None:
     world = packed()
     store = CountingStore(world.store)
     assert command(world, "drill", *options, store=store).code == 2
     assert not store.requests
 
 
-def test_the_sample_is_as_large_as_it_must_be(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """299, 459, or what is asked for."""
+def test_the_sample_is_large_enough(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample is 299, 459, or the number requested."""
     asked: list[int] = []
 
     def note(job: Any, target: Any, rules: Any, watch: Any) -> None:
@@ -152,7 +150,7 @@ def test_the_sample_is_as_large_as_it_must_be(
     assert asked == [299, 459, 12]
 
 
-def test_what_is_planted_is_found(command: Command) -> None:
+def test_planted_damage_is_found(command: Command) -> None:
     world = packed()
     before = world.store.snapshot()
     done = command(world, "drill", "--planted")
@@ -160,8 +158,8 @@ def test_what_is_planted_is_found(command: Command) -> None:
     assert world.store.snapshot() == before
 
 
-def test_each_place_of_packs_has_its_own_drill(command: Command) -> None:
-    """Where every bucket keeps its own packs, each has its own chain, and its own proof."""
+def test_each_destination_has_its_own_drill(command: Command) -> None:
+    """Where every bucket keeps its own packs, each has its own chain and its own proof."""
     world = make_world(destination_bucket="", other_buckets="logs,more")
     world.store.create_bucket("more", versioning="Enabled")
     for bucket in ("logs", "more"):
@@ -174,7 +172,9 @@ def test_each_place_of_packs_has_its_own_drill(command: Command) -> None:
 
 
 def test_the_fields_are_documented(command: Command, json_fields: Any, sleeps: Any) -> None:
-    """Exactly those of the page: of drills that are done, wait, and found something."""
+    """The fields are exactly those of the page, for drills that are done, waiting or found
+    something.
+    """
     found: set[str] = set()
     frozen = packed("DEEP_ARCHIVE")
     sleeps(frozen)

@@ -55,7 +55,9 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 def call(code: str, *ignored: int) -> subprocess.CompletedProcess[str]:
-    """A new interpreter that inherited nothing but this, whatever these tests inherited."""
+    """Run a new interpreter that inherits exactly these ignored signals, whatever the tests
+    inherited.
+    """
     code = INHERITING.format(ignored=tuple(map(int, ignored))) + code
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -67,8 +69,8 @@ def call(code: str, *ignored: int) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_stopped_while_all_else_is_loaded(number: int) -> None:
-    """Exit code 130 and one line, as at any other time."""
+def test_a_signal_while_loading_exits_with_130(number: int) -> None:
+    """A signal during imports gives exit code 130 and one line, as at any other time."""
     done = call(LOADING.format(number=int(number)))
     assert (done.returncode, done.stdout, done.stderr) == (
         130,
@@ -77,36 +79,36 @@ def test_stopped_while_all_else_is_loaded(number: int) -> None:
     )
 
 
-def test_programs_are_told_so_too() -> None:
-    """With --json there is a document, though the program that would write it is not loaded yet."""
+def test_json_reports_a_signal_while_loading() -> None:
+    """With --json there is a document, although the code that writes it is not loaded yet."""
     done = call("import sys; sys.argv.append('--json')" + LOADING.format(number=int(SIGNALS[0])))
     told = json.loads(done.stdout)
     assert (done.returncode, told["exit_code"], told["error"]) == (130, 130, "Interrupted")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_stopped_while_it_works(number: int) -> None:
-    """Exit code 130, and what cleans up comes to its end, though the signal comes twice."""
+def test_a_signal_while_working_exits_with_130(number: int) -> None:
+    """The exit code is 130 and clean-up finishes, even if the signal comes twice."""
     done = call(WORKING.format(number=int(number)))
     assert (done.returncode, done.stdout, done.stderr) == (130, "cleaned up\n", STOPPING)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("code", [LOADING, WORKING], ids=["loading", "working"])
-def test_what_was_ignored_stops_it_too(code: str, number: int) -> None:
-    """As in the background of a shell, which ignores SIGINT for all that it starts there."""
+def test_an_ignored_interrupt_still_stops_it(code: str, number: int) -> None:
+    """SIGINT stops a program that inherited it as ignored, as in the background of a shell."""
     done = call(code.format(number=int(number)), number)
     assert done.returncode == 130
 
 
-def test_nohup_is_heeded() -> None:
-    """Where SIGHUP is ignored a closed terminal ends nothing."""
+def test_nohup_is_respected() -> None:
+    """Where SIGHUP is ignored, closing the terminal does not end the program."""
     done = call(WORKING.format(number=int(signal.SIGHUP)), signal.SIGHUP)
     assert (done.returncode, done.stdout) == (0, "cleaned up\n")
 
 
-def test_the_entry_point_loads_next_to_nothing_by_itself() -> None:
-    """Until then a signal is Python's own matter."""
+def test_the_entry_point_imports_almost_nothing() -> None:
+    """Until the entry point runs, Python handles signals."""
     asks = (
         "import sys, log_aggregator.__main__; print(sorted(name for name in sys.modules if "
         "name.startswith('log_aggregator')))"
@@ -122,7 +124,7 @@ def test_the_entry_point_loads_next_to_nothing_by_itself() -> None:
     assert done.stdout.strip() == str([f"log_aggregator{name}" for name in names])
 
 
-def test_it_is_the_command_line() -> None:
+def test_python_m_runs_the_command_line() -> None:
     """`python -m log_aggregator` is `log-aggregator`."""
     done = subprocess.run(
         [sys.executable, "-m", "log_aggregator", "--version"],
@@ -135,7 +137,7 @@ def test_it_is_the_command_line() -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_stopped_when_all_is_done(number: signal.Signals) -> None:
-    """The exit code is that of what was done."""
+def test_a_signal_at_the_end_keeps_the_exit_code(number: signal.Signals) -> None:
+    """The exit code is that of the finished work."""
     done = call(ENDING.format(number=int(number)))
     assert (done.returncode, done.stderr) == (0, "")

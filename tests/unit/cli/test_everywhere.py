@@ -52,7 +52,9 @@ def packed() -> World:
 
 @pytest.mark.parametrize("name", LEAVES)
 def test_every_option_has_a_variable_and_a_default(name: str) -> None:
-    """A variable by the rule; and of what is no switch the help says what holds without it."""
+    """Each option has a variable named by the rule, and unless it is a switch its help states the
+    default.
+    """
     for option in options_of(name):
         assert re.fullmatch(r"(LOG_AGGREGATOR|AWS)_[A-Z0-9_]+", variable_of(option)), option.opts
         help_text = option.help or ""
@@ -64,9 +66,9 @@ def test_every_option_has_a_variable_and_a_default(name: str) -> None:
         ), f"{name} {option.opts}: what holds without it?"
 
 
-def test_no_variable_means_two_things() -> None:
-    """Those that several commands share are of options of one name; and a setting's is that of the
-    functions.
+def test_each_variable_has_one_meaning() -> None:
+    """Commands share a variable only for options of one name, and a setting's variable is that of
+    the Lambda functions.
     """
     meanings = defaultdict(set)
     for name in LEAVES:
@@ -79,10 +81,10 @@ def test_no_variable_means_two_things() -> None:
 
 
 @pytest.mark.parametrize("name", LEAVES)
-def test_every_help_has_an_example_that_can_be_typed(
+def test_every_example_in_a_help_text_is_valid(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The words that it shows are ones that the command takes."""
+    """Each command accepts the words that its example shows."""
     monkeypatch.chdir(tmp_path)  # one of them is --log-file
     text = f"{LEAVES[name].help}\n{LEAVES[name].epilog}"
     found = re.findall(rf"^ *log-aggregator ({name}.*)$", text, re.MULTILINE)
@@ -94,11 +96,11 @@ def test_every_help_has_an_example_that_can_be_typed(
     Results.begin()
 
 
-def test_no_example_is_of_nothing() -> None:
+def test_every_example_belongs_to_a_command() -> None:
     assert set(EXAMPLES) <= set(LEAVES)
 
 
-def test_what_is_typed_wins_over_a_variable_and_that_over_the_file(
+def test_options_beat_variables_and_variables_beat_the_file(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     world = packed()
@@ -115,14 +117,14 @@ def test_what_is_typed_wins_over_a_variable_and_that_over_the_file(
     assert command(world, "find", place=()).code == 1
 
 
-def test_json_by_a_variable_is_json_of_errors_too(
+def test_the_json_variable_applies_to_errors(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOG_AGGREGATOR_JSON", "1")
     assert b'"error": "NoSuchOriginal"' in command(make_world(), "find", "--date", str(DAY)).out
 
 
-def test_quiet_says_errors_and_warnings_only(command: Command) -> None:
+def test_quiet_prints_only_errors_and_warnings(command: Command) -> None:
     world = packed()
     found = command(world, "find", "--date", str(DAY))
     quiet = command(world, "find", "--date", str(DAY), "-q")
@@ -131,16 +133,18 @@ def test_quiet_says_errors_and_warnings_only(command: Command) -> None:
     assert "Warning: " in command(world, "put-back", "--date", str(DAY), "-q").err
 
 
-def test_verbose_says_every_request(command: Command) -> None:
-    """And the next command, in the same process, does not."""
+def test_verbose_prints_every_request(command: Command) -> None:
+    """The next command in the same process is not verbose."""
     world = packed()
     done = command(world, "find", "--date", str(DAY), "-v")
     assert re.search(r"^ListObjectsV2 s3://dest/\S* done, \d+ ms$", done.err, re.MULTILINE)
     assert "ListObjectsV2" not in command(world, "find", "--date", str(DAY)).err
 
 
-def test_a_log_file_has_what_is_said(command: Command, tmp_path: Path) -> None:
-    """With times, also of a quiet command, and is appended to; nobody else may read it."""
+def test_a_log_file_gets_every_message(command: Command, tmp_path: Path) -> None:
+    """The log file has timestamps, even for a quiet command; it is appended to and only its owner
+    can read it.
+    """
     world, log = packed(), tmp_path / "log"
     for date in (str(DAY), "2025-01-01"):
         command(world, "find", "--date", date, "-q", "--log-file", str(log))
@@ -155,13 +159,13 @@ def test_a_log_file_has_what_is_said(command: Command, tmp_path: Path) -> None:
     assert log.stat().st_mode & 0o077 == 0
 
 
-def test_a_log_file_that_cannot_be_written(command: Command, tmp_path: Path) -> None:
+def test_an_unwritable_log_file_is_refused(command: Command, tmp_path: Path) -> None:
     done = command(make_world(), "find", "--date", str(DAY), "--log-file", str(tmp_path))
     assert (done.code, "--log-file" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_completion_is_a_script_for_the_shell(
+def test_completion_prints_a_script_for_the_shell(
     shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["log-aggregator", "completion", shell])
@@ -172,7 +176,7 @@ def test_completion_is_a_script_for_the_shell(
 
 
 def complete(*words: str) -> list[str]:
-    """As bash asks, in a process of its own."""
+    """Ask for completions as bash does, in a new process."""
     done = subprocess.run(
         [
             sys.executable,
@@ -193,16 +197,16 @@ def complete(*words: str) -> list[str]:
     return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
 
-def test_words_are_completed() -> None:
-    """Commands, and options of a command with all that every command has."""
+def test_commands_and_options_are_completed() -> None:
+    """Commands complete, and so do a command's options, including those that every command has."""
     assert set(COMMANDS) == set(complete(""))
     assert complete("valid") == ["validate-cloudtrail"]
     assert complete("find", "--log-f") == ["--log-file"]
 
 
 @pytest.mark.parametrize(("no_color", "is_bold"), [(None, True), ("1", False)])
-def test_no_color_ends_colours(no_color: str | None, is_bold: bool) -> None:
-    """https://no-color.org, for what is bold too."""
+def test_no_color_removes_colours(no_color: str | None, is_bold: bool) -> None:
+    """NO_COLOR (https://no-color.org) also turns off bold."""
     environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     terminal, its_end = pty.openpty()
     with os.fdopen(terminal, "rb", buffering=0) as screen:
@@ -221,8 +225,8 @@ def test_no_color_ends_colours(no_color: str | None, is_bold: bool) -> None:
         assert (b"\x1b[" in screen.read(4096)) is is_bold
 
 
-def test_an_epilog_of_its_own_stays() -> None:
-    """A command may bring its own examples; the rule of the variables stands behind them, once."""
+def test_a_commands_own_epilog_stays() -> None:
+    """A command may bring its own examples; the rule of the variables follows them once."""
     command = click.Command("own", epilog="Its own words.")
     for _ in range(2):
         complete_command(["own"], command)

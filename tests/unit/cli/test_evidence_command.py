@@ -54,7 +54,7 @@ def test_a_bundle_is_made_and_verified(found: Trails, command: Command, tmp_path
         assert b"python3 verify.py" in opened.read("README.txt")
 
 
-def test_originals_are_those_that_were_delivered(
+def test_originals_are_included_as_delivered(
     found: Trails, command: Command, tmp_path: Path
 ) -> None:
     output = tmp_path / "evidence.zip"
@@ -82,7 +82,7 @@ def test_frozen_packs_are_named_and_fail_the_command(
     assert told["problems"] == []
 
 
-def test_a_bundle_that_is_too_large_is_not_made(
+def test_a_bundle_over_the_limit_is_not_made(
     found: Trails, command: Command, tmp_path: Path
 ) -> None:
     output = tmp_path / "evidence.zip"
@@ -92,7 +92,7 @@ def test_a_bundle_that_is_too_large_is_not_made(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_there_stays(found: Trails, command: Command, tmp_path: Path) -> None:
+def test_an_existing_file_stays(found: Trails, command: Command, tmp_path: Path) -> None:
     output = tmp_path / "evidence.zip"
     output.write_bytes(b"mine")
     assert command(found.world, *asked(found, output)).code == 2
@@ -109,7 +109,7 @@ def test_the_verifier_is_printed_byte_for_byte(found: Trails, command: Command) 
     [(), ("--account", "111111111111"), ("--account", "1", "--from", "x", "--to", "y")],
     ids=["nothing", "no-days", "nonsense"],
 )
-def test_what_is_asked_for_must_be_whole(
+def test_incomplete_requests_are_refused(
     found: Trails, command: Command, arguments: tuple[str, ...]
 ) -> None:
     assert command(found.world, "evidence", *arguments).code == 2

@@ -50,17 +50,19 @@ def packed() -> World:
     return world
 
 
-def test_no_command_is_left_out() -> None:
-    """A new command gets a row here, or a word why it has none."""
+def test_every_command_has_a_row() -> None:
+    """A new command needs a row, or a reason for having none."""
     known = {**CALLS, **ASKS_NOBODY, **OF_ITS_OWN}
     assert known.keys() == dict(every_command()).keys()
 
 
 @pytest.mark.parametrize("why", REFUSALS)
 @pytest.mark.parametrize("name", CALLS)
-def test_what_keeps_a_command_from_s3_is_3(command: Command, name: str, why: str) -> None:
-    """Everywhere the same, with advice that helps against it and no other, and JSON on standard
-    output where a program waits for it. Nothing is written.
+def test_without_access_to_s3_every_command_exits_with_3(
+    command: Command, name: str, why: str
+) -> None:
+    """Every command gives the same code and only advice that helps, and JSON on standard output
+    where asked for. Nothing is written.
     """
     error, remedy = REFUSALS[why]
     world = packed()
@@ -76,29 +78,29 @@ def test_what_keeps_a_command_from_s3_is_3(command: Command, name: str, why: str
 
 
 @pytest.mark.parametrize("name", sorted(NOTHING_FOUND))
-def test_nothing_found_is_1(command: Command, name: str) -> None:
-    """Whoever goes by exit codes must not take it for "all is well"."""
+def test_nothing_found_exits_with_1(command: Command, name: str) -> None:
+    """A script that goes by exit codes must not take it for "all is well"."""
     done = command(make_world(), *CALLS[name], "--json")
     assert done.code == 1, done.err
     assert json.loads(done.out)
 
 
 @pytest.mark.parametrize("name", sorted(set(CALLS) - NOTHING_FOUND - {"backfill"}))
-def test_nothing_to_do_is_0(command: Command, name: str) -> None:
+def test_nothing_to_do_exits_with_0(command: Command, name: str) -> None:
     done = command(make_world(), *CALLS[name], "--json")
     assert (done.code, bool(json.loads(done.out))) == (0, True)
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_word_is_2(command: Command, name: str) -> None:
+def test_a_wrong_option_exits_with_2(command: Command, name: str) -> None:
     done = command(make_world(), *CALLS[name], "--no-such-option", "--json")
     told = json.loads(done.out)
     assert (done.code, told["exit_code"], told["error"]) == (2, 2, "SettingsError")
     assert "--no-such-option" in told["message"]
 
 
-def test_a_write_that_failed_is_no_start_that_failed(command: Command) -> None:
-    """As soon as something may have been touched the code is 1."""
+def test_a_failure_after_a_write_exits_with_1(command: Command) -> None:
+    """Once something may have been touched, the code is 1 and not 3."""
     world = packed()
     store = FaultyStore(
         world.store,
@@ -110,6 +112,6 @@ def test_a_write_that_failed_is_no_start_that_failed(command: Command) -> None:
     assert done.code == 1
 
 
-def test_json_after_two_dashes_is_no_option(command: Command) -> None:
+def test_json_after_two_dashes_is_not_an_option(command: Command) -> None:
     done = command(make_world(), "find", *DATE, "--bad", "--", "--json")
     assert (done.code, done.out) == (2, b"")

@@ -19,9 +19,9 @@ RUN = (
 )
 
 
-def test_the_command_prints_its_report_and_says_to_renew(command: Command) -> None:
-    """The exit code is that of a run in which something failed, and the record that could not be
-    written is told. Whoever has renewed them starts again: it goes on.
+def test_a_run_with_expired_credentials_prints_its_report(command: Command) -> None:
+    """The exit code is that of a run with failures, and the unwritten record is reported. After
+    renewal the same command continues.
     """
     world = make_long_world()
     store = PatientStore(FaultyStore(world.store, fail_on(ending_at(3), ENDED)))
@@ -55,8 +55,10 @@ COMMANDS = {
 
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 5, 8, 13])
-def test_every_command_ends_and_says_to_renew(command: Command, name: str, number: int) -> None:
-    """At whichever request they end: nothing is sent afterwards."""
+def test_every_command_stops_when_credentials_expire(
+    command: Command, name: str, number: int
+) -> None:
+    """Whichever request fails, no request follows it."""
     world = make_long_world()
     assert command(world, *RUN).code == 0
     store = FaultyStore(world.store, lambda at, _: Fault(before=ENDED) if at >= number else None)

@@ -71,7 +71,7 @@ def packs_of(world: World) -> list[FoundPack]:
 
 
 def pack_twice(world: World) -> FoundPack:
-    """The CloudTrail pack is there twice; of the first one, which is given, a member is damaged."""
+    """The CloudTrail pack exists twice; the first copy, which is returned, has a damaged member."""
     pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
     index = read_index(world.store, TARGET, pack.pack_key).decode()
     twin = replace(index, pack_key=pack.pack_key.replace(".json.gz", "-twin.json.gz"))
@@ -89,9 +89,9 @@ def damage(world: World, pack: FoundPack, position: int) -> None:
 
 
 class TestFolder:
-    def test_everything_of_a_day(self, command: Command, tmp_path: Path) -> None:
-        """Each original is a file under its bucket and key, an older version beside the newest; the
-        summary is JSON.
+    def test_a_whole_day_is_extracted(self, command: Command, tmp_path: Path) -> None:
+        """Each original becomes a file under its bucket and key, with older versions next to the
+        newest; the summary is JSON.
         """
         world, folder = packed(), tmp_path / "out"
         done = command(world, "extract", *ON_THE_DAY, "--directory", str(folder), "--json")
@@ -114,8 +114,8 @@ class TestFolder:
             world.originals[3].source.last_modified.timestamp()
         )
 
-    def test_metadata_beside(self, command: Command, tmp_path: Path) -> None:
-        """On request user metadata, version and content type stand beside each file."""
+    def test_metadata_is_written_on_request(self, command: Command, tmp_path: Path) -> None:
+        """On request, user metadata, version and content type are written next to each file."""
         world = packed()
         command(
             world,
@@ -138,9 +138,9 @@ class TestFolder:
         )
         assert len(files_of(tmp_path / "out")) == 2
 
-    def test_keys_that_lead_elsewhere(self, command: Command, tmp_path: Path) -> None:
-        """Keys with `..`, empty segments and control characters stay in the folder, each under a
-        name of its own.
+    def test_keys_cannot_leave_the_folder(self, command: Command, tmp_path: Path) -> None:
+        """Keys with `..`, empty segments or control characters stay in the folder, each under a
+        distinct name.
         """
         world = make_world()
         stem = f"AWSLogs/111111111111/vpcflowlogs/eu-west-1/{DAY:%Y/%m/%d}"
@@ -163,8 +163,8 @@ class TestFolder:
         assert sorted(written.values()) == sorted(key.encode() + b"\n" for key in found)
         assert all(name.startswith("in/out/logs/") for name in written)
 
-    def test_a_folder_that_is_not_empty(self, command: Command, tmp_path: Path) -> None:
-        """It is left as it is, unless --force is given, and then other files stay."""
+    def test_a_folder_that_is_not_empty_is_refused(self, command: Command, tmp_path: Path) -> None:
+        """It is left alone without --force; with it, other files stay."""
         (tmp_path / "mine").write_text("mine")
         done = command(packed(), "extract", *ON_THE_DAY, "--directory", str(tmp_path))
         assert (done.code, [path.name for path in tmp_path.iterdir()]) == (2, ["mine"])
@@ -178,16 +178,18 @@ class TestFolder:
             )
             assert len(files_of(tmp_path)) == 9
 
-    def test_a_folder_that_cannot_be_one(self, command: Command, tmp_path: Path) -> None:
-        """A file in its place is a clear error, before anything is read."""
+    def test_a_file_in_place_of_the_folder_is_an_error(
+        self, command: Command, tmp_path: Path
+    ) -> None:
+        """A file in the folder's place is a clear error before anything is read."""
         (tmp_path / "file").write_text("x")
         done = command(packed(), "extract", *ON_THE_DAY, "--directory", str(tmp_path / "file"))
         assert (done.code, "--directory" in done.err) == (2, True)
 
-    def test_a_link_out_of_the_folder(self, command: Command, tmp_path: Path) -> None:
-        """With --force a folder may hold anything, and a link in it is not followed to somewhere
-        else.
-        """
+    def test_a_link_out_of_the_folder_is_not_followed(
+        self, command: Command, tmp_path: Path
+    ) -> None:
+        """With --force a folder may hold anything; links in it are not followed out of it."""
         (tmp_path / "out").mkdir()
         (tmp_path / "elsewhere").mkdir()
         (tmp_path / "out" / "logs").symlink_to(tmp_path / "elsewhere")
@@ -200,10 +202,10 @@ class TestFolder:
             list((tmp_path / "elsewhere").rglob("*")),
         ) == (1, True, [])
 
-    def test_a_full_disk(
+    def test_a_full_disk_leaves_only_whole_files(
         self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Exit code 1, a clear message, whole files under their names and no other."""
+        """The exit code is 1 with a clear message; only whole files have names."""
         world = packed()
         count, utime = [0], os.utime
 
@@ -230,17 +232,17 @@ class TestFolder:
         assert set(written.values()) <= expected
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-    def test_standard_output_that_is_full(
+    def test_a_full_standard_output_is_noticed_first(
         self, command: Command, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is seen before anything is read."""
+        """A full standard output is noticed before anything is read."""
         with Path("/dev/full").open("w") as full:
             monkeypatch.setattr(sys, "stdout", full)
             done = command(packed(), "extract", *ON_THE_DAY, "--lines")
         assert (done.code, "standard output: No space left" in done.err) == (3, True)
 
-    def test_ctrl_c(self, command: Command, tmp_path: Path) -> None:
-        """Stopped in the middle: exit code 130, nothing unfinished under any name."""
+    def test_ctrl_c_leaves_no_unfinished_file(self, command: Command, tmp_path: Path) -> None:
+        """The exit code is 130, and no unfinished file has a name."""
         world, seen = packed(), [0]
 
         def stop(number: int, call: Call) -> Fault | None:
@@ -261,9 +263,9 @@ class TestFolder:
         assert not [name for name in files_of(tmp_path) if "partial" in name]
         assert "What was finished stays, and nothing is half done." in done.err
 
-    def test_one_damaged_member(self, command: Command, tmp_path: Path) -> None:
-        """Everything else is there; the damaged one is named, has no file, and the exit code is
-        1.
+    def test_one_damaged_member_is_left_out(self, command: Command, tmp_path: Path) -> None:
+        """Everything else is extracted; the damaged member is named and has no file, and the exit
+        code is 1.
         """
         world = packed()
         pack = next(each for each in packs_of(world) if each.group.log_type == "CloudTrail")
@@ -276,8 +278,8 @@ class TestFolder:
         assert summary["failures"][0]["where"].endswith(trail_key(1))
         assert len(files_of(tmp_path)) == 7
 
-    def test_a_key_in_two_packs(self, command: Command, tmp_path: Path) -> None:
-        """It comes once, under its own name, and out of the other pack where one is damaged."""
+    def test_a_key_in_two_packs_is_extracted_once(self, command: Command, tmp_path: Path) -> None:
+        """It is extracted once, under its own name, from the other pack where one is damaged."""
         world = packed()
         pack_twice(world)
         done = command(
@@ -302,7 +304,7 @@ class TestFolder:
         }
         assert not [path for path in files_of(tmp_path) if "%" in path]
 
-    def test_a_frozen_pack(self, command: Command, tmp_path: Path) -> None:
+    def test_a_frozen_pack_is_named(self, command: Command, tmp_path: Path) -> None:
         """It is named, with the command that thaws it."""
         world = packed(storage_class="GLACIER")
         done = command(world, "extract", *ON_THE_DAY, "--directory", str(tmp_path / "out"))
@@ -313,9 +315,9 @@ class TestFolder:
         )
         assert files_of(tmp_path) == {}
 
-    def test_bad_indexes(self, command: Command, tmp_path: Path) -> None:
-        """An index of another pack, a damaged one, a pack without one: named, exit code 1, and the
-        rest is there.
+    def test_bad_indexes_are_named(self, command: Command, tmp_path: Path) -> None:
+        """A foreign, damaged or missing index is named; the exit code is 1 and the rest is
+        extracted.
         """
         world = packed()
         first, second, third = packs_of(world)
@@ -334,9 +336,9 @@ class TestFolder:
         assert TARGET.index_key(first.pack_key) in summary["failures"][0]["message"]
         assert second.pack_key in summary["failures"][0]["message"]
 
-    def test_what_failed_is_told_in_words(self, command: Command, tmp_path: Path) -> None:
-        """An index that is lost loses no original that is known; a pack that is gone does, and
-        nobody says that its originals were kept.
+    def test_failures_are_described_in_words(self, command: Command, tmp_path: Path) -> None:
+        """A lost index is not reported as an unreadable original; a lost pack is, and no message
+        says that its originals were kept.
         """
         world = packed()
         first, second, _ = packs_of(world)
@@ -359,9 +361,11 @@ class TestFolder:
 
 
 class TestOne:
-    def test_one_file(self, command: Command, tmp_path: Path) -> None:
-        """The newest version, or the one that is named, under the name that is given; another file
-        is not overwritten.
+    def test_one_original_is_written_to_the_named_file(
+        self, command: Command, tmp_path: Path
+    ) -> None:
+        """The newest version, or the one named, goes to the given file; an existing file is not
+        overwritten.
         """
         world, path = packed(), tmp_path / "one.json.gz"
         done = command(world, "extract", trail_key(1), "--output", str(path))
@@ -390,18 +394,20 @@ class TestOne:
         }
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
-    def test_its_own_name_here(
+    def test_the_default_name_is_the_end_of_the_key(
         self, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Without --output it is written here, under the key's last segment."""
+        """Without --output it is written to the current folder under the key's last segment."""
         monkeypatch.chdir(tmp_path)
         assert command(packed(), "extract", flow_key("a.log.gz")).code == 0
         assert gzip.decompress((tmp_path / "a.log.gz").read_bytes()) == b"without an end"
 
     @pytest.mark.parametrize("more", [[], ["--lines"]])
-    def test_what_is_no_file(self, command: Command, tmp_path: Path, more: list[str]) -> None:
-        """A file would take the place of a device or a pipe, for everybody: refused, with --force
-        too.
+    def test_a_device_or_pipe_is_refused(
+        self, command: Command, tmp_path: Path, more: list[str]
+    ) -> None:
+        """Writing would replace a device or pipe for every process, so it is refused, even with
+        --force.
         """
         os.mkfifo(tmp_path / "pipe")
         done = command(
@@ -410,19 +416,23 @@ class TestOne:
         assert (done.code, "a device or a pipe" in done.err) == (2, True)
         assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
 
-    def test_standard_output(self, command: Command) -> None:
-        """The very bytes, and nothing else."""
+    def test_standard_output_gets_the_exact_bytes(self, command: Command) -> None:
+        """Standard output gets the original's exact bytes and nothing else."""
         assert command(packed(), "extract", trail_key(1), "--output", "-").out == document(2)
 
     @pytest.mark.parametrize("more", [[], ["--version-id", "none"]])
-    def test_what_is_not_there(self, command: Command, tmp_path: Path, more: list[str]) -> None:
-        """A key, or a version, that no pack has: exit code 1, and no file."""
+    def test_a_missing_original_exits_with_1(
+        self, command: Command, tmp_path: Path, more: list[str]
+    ) -> None:
+        """A key or version that no pack has gives exit code 1 and no file."""
         key = trail_key(1) if more else trail_key(1) + "x"
         done = command(packed(), "extract", key, "--output", str(tmp_path / "x"), *more)
         assert (done.code, "no pack holds" in done.err, list(tmp_path.iterdir())) == (1, True, [])
 
-    def test_a_key_in_two_packs(self, command: Command, tmp_path: Path) -> None:
-        """One key, too, comes out of the other pack where the first one is damaged."""
+    def test_a_damaged_copy_is_replaced_by_the_other_pack(
+        self, command: Command, tmp_path: Path
+    ) -> None:
+        """A single key, too, is taken from the other pack where the first is damaged."""
         world = packed()
         first = pack_twice(world)
         done = command(
@@ -440,15 +450,15 @@ class TestOne:
         }
 
     def test_damage_leaves_no_file(self, command: Command, tmp_path: Path) -> None:
-        """One wrong bit: exit code 1, a clear message, no file under any name."""
+        """One wrong bit gives exit code 1, a clear message and no file under any name."""
         world = packed()
         pack = next(each for each in packs_of(world) if each.group.log_type == "vpcflowlogs")
         damage(world, pack, pack.members[0].offset + 12)
         done = command(world, "extract", flow_key("a.log.gz"), "--output", str(tmp_path / "x"))
         assert (done.code, "SHA-256" in done.err, list(tmp_path.iterdir())) == (1, True, [])
 
-    def test_no_answer(self, command: Command, tmp_path: Path) -> None:
-        """S3 that does not answer is said to be that; it is no log that is not there."""
+    def test_a_silent_s3_is_not_a_missing_log(self, command: Command, tmp_path: Path) -> None:
+        """An S3 that does not answer is reported as that, not as a missing log."""
         world = packed()
         store = FaultyStore(
             world.store,
@@ -461,8 +471,8 @@ class TestOne:
 
 
 class TestStreams:
-    def test_lines(self, command: Command) -> None:
-        """Every original inflated, one after the other, each ending in a newline."""
+    def test_lines_of_all_originals_are_joined(self, command: Command) -> None:
+        """All originals are inflated one after the other, each ending in a newline."""
         done = command(packed(), "extract", *ON_THE_DAY, "--lines", "--newest")
         lines = done.out.decode().splitlines()
         assert done.code == 0
@@ -475,8 +485,10 @@ class TestStreams:
         )
         assert done.out.endswith(b"\n")
 
-    def test_lines_into_a_file(self, command: Command, tmp_path: Path) -> None:
-        """A file of lines gets its name when all are in it, and another name where something is
+    def test_a_file_of_lines_gets_its_name_only_when_complete(
+        self, command: Command, tmp_path: Path
+    ) -> None:
+        """A file of lines gets its name when complete, and a different name where something is
         missing.
         """
         world, path = packed(), tmp_path / "lines"
@@ -501,8 +513,8 @@ class TestStreams:
         assert command(world, "extract", *ON_THE_DAY, "--lines", "--output", str(path)).code == 1
         assert [each.name for each in tmp_path.iterdir()] == ["lines.incomplete"]
 
-    def test_what_has_no_lines(self, command: Command) -> None:
-        """Binary and damaged originals are named, not put out; the rest is."""
+    def test_originals_without_lines_are_named(self, command: Command) -> None:
+        """Binary and damaged originals are named and left out; the rest is written."""
         world = make_world()
         world.put("logs", flow_key("a.log.gz"), pack_gzip(b"one\n"))
         world.put("logs", flow_key("b.log.gz"), pack_gzip(b"damaged " * 50)[:-9])
@@ -516,7 +528,7 @@ class TestStreams:
         assert "without --lines" in done.err
 
     def test_a_gzip_bomb_has_no_lines(self, command: Command) -> None:
-        """It is named and left out, the rest is put out; without --lines it comes back."""
+        """It is named and left out while the rest is written; without --lines it is extracted."""
         world, bomb = make_world(), pack_gzip(b"a\n" * 1_000_000)
         world.put("logs", flow_key("a.log.gz"), pack_gzip(b"one\n"))
         world.put("logs", flow_key("b.log.gz"), bomb)
@@ -528,13 +540,17 @@ class TestStreams:
         assert "gzip bomb: it inflates to more than 1,000,000 bytes" in lines.err
         assert (whole.code, whole.out) == (0, pack_gzip(b"one\n") + bomb)
 
-    def test_many_as_they_are(self, command: Command) -> None:
-        """Gzip originals one after the other are gzip again."""
+    def test_gzip_originals_can_be_joined(self, command: Command) -> None:
+        """Concatenated gzip originals are valid gzip."""
         done = command(packed(), "extract", "--log-type", "cloudtrail", "--output", "-")
         assert gzip.decompress(done.out) == b'{"Records": [{"n": 1}]}{"Records": [{"n": 2}]}'
 
-    def test_a_reader_that_leaves(self, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As `head` does when it has seen enough: one line that says so, no traceback."""
+    def test_a_reader_that_leaves_causes_no_traceback(
+        self, command: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When the reader closes the pipe, as `head` does, one line says so and there is no
+        traceback.
+        """
         monkeypatch.setattr("log_aggregator.cli.extract.require_room", lambda: None)
         reading, writing = os.pipe()
         os.close(reading)
@@ -559,7 +575,7 @@ class TestStreams:
         (["--date", "2019-13-01", "--lines"], 2, "--date"),
     ],
 )
-def test_bad_input(
+def test_bad_arguments_are_refused(
     command: Command,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -567,18 +583,18 @@ def test_bad_input(
     code: int,
     message: str,
 ) -> None:
-    """What does not go together, or finds nothing, is said; nothing is written."""
+    """Conflicting options and empty results are reported, and nothing is written."""
     monkeypatch.chdir(tmp_path)
     done = command(packed(), "extract", *arguments)
     assert (done.code, message in done.err) == (code, True), done.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_system_that_is_not_of_unicode(
+def test_file_names_fit_any_file_system_encoding(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As in a Latin-1 or plain C locale: what it cannot name has percent signs, and nothing ends
-    in a traceback.
+    """In a Latin-1 or C locale, unencodable names get percent signs, and nothing ends in a
+    traceback.
     """
     world = make_world()
     world.put("logs", flow_key("ü日.log.gz"), pack_gzip(b"flow\n"))

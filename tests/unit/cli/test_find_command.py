@@ -49,7 +49,9 @@ def lines(done: Outcome) -> list[str]:
 
 
 def test_rows_for_packs_and_log_objects(world: World, command: Command) -> None:
-    """Under each pack its log objects; the account narrows both, and what was read is told."""
+    """Log objects are listed under their pack; the account filters both, and the amount read is
+    reported.
+    """
     done = command(world, "find", "--account", OTHER)
     pack, member = lines(done)
     assert pack.split()[:4] == [str(DAY), OTHER, "CloudTrail", "1"]
@@ -59,10 +61,8 @@ def test_rows_for_packs_and_log_objects(world: World, command: Command) -> None:
     assert "1 index read" in done.err
 
 
-def test_no_pack_is_touched(world: World, command: Command) -> None:
-    """Everything is found while every pack is frozen: listings and indexes are all that is asked
-    for.
-    """
+def test_find_reads_no_packs(world: World, command: Command) -> None:
+    """Search needs only listings and indexes, so it works while every pack is frozen."""
     store = FaultyStore(world.store, lambda *_: None)
     assert len(lines(command(world, "find", "--key", "*", store=store))) == 4 + 6
     read = [
@@ -92,8 +92,10 @@ def test_no_pack_is_touched(world: World, command: Command) -> None:
     ],
     ids=["log type", "log types", "no account", "region", "bucket", "date", "hour", "keys", "glob"],
 )
-def test_conditions(world: World, command: Command, arguments: list[str], count: int) -> None:
-    """Each condition finds what it says and nothing else, in rows and in the count."""
+def test_each_condition_narrows_the_result(
+    world: World, command: Command, arguments: list[str], count: int
+) -> None:
+    """Each condition finds its matches and nothing else, in rows and in the count."""
     found = [json.loads(line) for line in lines(command(world, "find", *arguments, "--json"))]
     assert len(found) == count
     counted = json.loads(command(world, "find", *arguments, "--count", "--json").out)
@@ -129,10 +131,10 @@ def declared_world() -> World:
     ],
     ids=["log type", "declared before", "region", "hour", "key", "glob"],
 )
-def test_conditions_on_declared_layouts(
+def test_conditions_work_on_declared_layouts(
     declared_world: World, command: Command, tmp_path: Path, arguments: list[str], count: int
 ) -> None:
-    """What the settings declare is asked for as what is built in."""
+    """Declared layouts are searched like built-in ones."""
     settings = tmp_path / "aggregator.toml"
     settings.write_text(APP)
     found = lines(command(declared_world, "find", *arguments, "--json", "--config", str(settings)))
@@ -143,10 +145,10 @@ def test_conditions_on_declared_layouts(
     assert packs.code == 0
 
 
-def test_log_types_that_the_settings_do_not_declare(
+def test_an_undeclared_log_type_is_refused(
     declared_world: World, command: Command, tmp_path: Path
 ) -> None:
-    """A typing error is one, and the message says what there is; a broken declaration is one,
+    """A misspelt type is an error that lists the known types; a broken declaration is an error,
     too.
     """
     done = command(declared_world, "find", "--log-type", "ngimx")
@@ -157,8 +159,8 @@ def test_log_types_that_the_settings_do_not_declare(
     assert (done.code, "it has no date" in done.err) == (2, True)
 
 
-def test_packs_only(world: World, command: Command) -> None:
-    """What would have to be thawed: a row for each pack, with its size."""
+def test_packs_can_be_listed_alone(world: World, command: Command) -> None:
+    """There is a row with its size for each pack to thaw."""
     packs = [
         json.loads(line)
         for line in lines(command(world, "find", "--log-type", "CloudTrail", "--packs", "--json"))
@@ -171,9 +173,9 @@ def test_packs_only(world: World, command: Command) -> None:
     assert all(each["pack_bytes"] == stored[each["pack"]] for each in packs)
 
 
-def test_a_key_cannot_speak_to_the_terminal(world: World, command: Command) -> None:
-    """Line breaks and escape sequences in a key are shown, not sent; JSON gives the key as it
-    is.
+def test_a_key_cannot_send_escape_sequences_to_the_terminal(world: World, command: Command) -> None:
+    """Line breaks and escape sequences in a key are shown, not sent; JSON gives the key
+    unchanged.
     """
     _, member = lines(command(world, "find", "--log-type", "vpcflowlogs"))
     assert "line\\nbreak \\x1b[31m" in member
@@ -185,17 +187,17 @@ def test_a_key_cannot_speak_to_the_terminal(world: World, command: Command) -> N
 @pytest.mark.parametrize(
     "arguments", [["--date", "2024-01-01"], ["--bucket", "elsewhere"]], ids=["date", "bucket"]
 )
-def test_nothing_found(world: World, command: Command, arguments: list[str]) -> None:
-    """A date with nothing, a bucket without packs: exit code 1, nothing on standard output, and no
-    index was read for it.
-    """
+def test_nothing_found_exits_with_1(world: World, command: Command, arguments: list[str]) -> None:
+    """A date or bucket without packs gives exit code 1 and no output, and no index is read."""
     done = command(world, "find", *arguments)
     assert (done.code, done.out) == (1, b"")
     assert "nothing found; 0 indexes read" in done.err
 
 
-def test_what_could_not_be_searched_is_named_last(world: World, command: Command) -> None:
-    """A lost index: all else is found first, then exit code 1 and the pack's key."""
+def test_unreadable_indexes_are_named_last(world: World, command: Command) -> None:
+    """With a lost index everything else is found first, then comes exit code 1 with the
+    pack's key.
+    """
     lost = next(
         found.key for found in list_all(world.store, "dest", "packs/") if OTHER in found.key
     )
@@ -205,8 +207,8 @@ def test_what_could_not_be_searched_is_named_last(world: World, command: Command
     assert f"{lost}: the pack has no index" in done.err
 
 
-def test_an_expired_pack_is_told(world: World, command: Command) -> None:
-    """An index without its pack is found, and said to be gone."""
+def test_an_expired_pack_is_reported(world: World, command: Command) -> None:
+    """An index without its pack is found, and the pack is reported as gone."""
     gone = next(
         found.key for found in list_all(world.store, "dest", "packs/") if OTHER in found.key
     )
@@ -230,18 +232,18 @@ def test_an_expired_pack_is_told(world: World, command: Command) -> None:
     ],
     ids=["account", "log type", "date", "date and range", "backwards", "packs and count"],
 )
-def test_slips_are_explained(
+def test_typing_mistakes_are_explained(
     world: World, command: Command, arguments: list[str], said: str
 ) -> None:
-    """Exit code 2, and the message names the option."""
+    """The exit code is 2 and the message names the option."""
     done = command(world, "find", *arguments)
     assert (done.code, done.out) == (2, b"")
     assert said in done.err
 
 
 @pytest.mark.parametrize("more", [(), ("--count",), ("--packs",), ("--json",)])
-def test_without_a_condition_it_asks_for_one(command: Command, more: tuple[str, ...]) -> None:
-    """Nobody means ten years of everything by naming nothing."""
+def test_without_a_condition_it_is_refused(command: Command, more: tuple[str, ...]) -> None:
+    """Without a condition it refuses, because that would be ten years of everything."""
     world = make_world()
     store = CountingStore(world.store)
     done = command(world, "find", *more, store=store)

@@ -23,7 +23,7 @@ needs_full = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 
 
 class Filling(io.StringIO):
-    """Has room until somebody writes: a disk that fills up while a run is at work."""
+    """A stream with room until the first write, like a disk that fills up during a run."""
 
     def write(self, _text: str) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -36,7 +36,7 @@ def filled() -> World:
 
 
 @needs_full
-def test_a_run_without_a_place_for_its_report_touches_nothing(
+def test_a_run_without_room_for_its_report_touches_nothing(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = filled()
@@ -49,7 +49,7 @@ def test_a_run_without_a_place_for_its_report_touches_nothing(
     assert "Nothing was touched. Free some space" in done.err
 
 
-def test_nor_does_one_whose_reader_is_gone(
+def test_a_run_whose_reader_left_touches_nothing(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = filled()
@@ -64,11 +64,11 @@ def test_nor_does_one_whose_reader_is_gone(
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
-def test_a_report_that_does_not_fit_is_not_lost(
+def test_a_report_that_does_not_fit_goes_to_standard_error(
     command: Command, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
-    """The run has deleted, and nobody could make its report anew: it goes to standard error, and
-    the custody records, which are written by then, are named.
+    """After deletion the report cannot be made again, so it goes to standard error, which also
+    names the custody records already written.
     """
     world = filled()
     monkeypatch.setattr(sys, "stdout", Filling())
@@ -85,10 +85,10 @@ def test_a_report_that_does_not_fit_is_not_lost(
 @pytest.mark.parametrize(
     "words", [("find", "--date", str(DAY)), ("layouts", "list"), ("find", "--help")]
 )
-def test_a_result_that_does_not_fit_is_one_line(
+def test_a_result_that_does_not_fit_is_an_error_line(
     command: Command, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    """Not a traceback, and not 0."""
+    """The outcome is neither a traceback nor exit code 0."""
     world = filled()
     world.run()
     with FULL.open("w") as full:
@@ -100,10 +100,10 @@ def test_a_result_that_does_not_fit_is_one_line(
 
 @needs_full
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_what_is_only_said_ends_nothing(
+def test_a_full_standard_error_stops_nothing(
     command: Command, monkeypatch: pytest.MonkeyPatch, is_closed: bool
 ) -> None:
-    """A run goes on where standard error is full, or was closed by whoever started it."""
+    """A run continues where standard error is full or was closed by its parent."""
     world = filled()
     with FULL.open("w") as full:
         monkeypatch.setattr(sys, "stderr", None if is_closed else full)
@@ -112,10 +112,10 @@ def test_what_is_only_said_ends_nothing(
     assert (done.code, b"deleted    1 original" in done.out) == (0, True)
 
 
-def test_a_closed_standard_output_takes_everything(
+def test_a_closed_standard_output_is_accepted(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who closes it wants nothing of it; the exit code says what there is to say."""
+    """A closed stream discards the output; the exit code still gives the result."""
     world = filled()
     world.run()
     monkeypatch.setattr(sys, "stdout", None)
@@ -123,8 +123,10 @@ def test_a_closed_standard_output_takes_everything(
     own_stream(sys.stdout).close()
 
 
-def test_a_bug_is_told_to_programs_too(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it arose, and not what it says, which may quote a log. The traceback is for people."""
+def test_a_bug_is_reported_in_json_too(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON names the place of the bug, not its message, which may quote a log. The traceback is for
+    people.
+    """
 
     def fail(*_: object) -> None:
         raise RuntimeError("a line of a log")

@@ -31,8 +31,8 @@ def packed() -> World:
         ["thaw", *ON_THE_DAY],
     ],
 )
-def test_no_command_reaches_the_terminal(command: Command, arguments: list[str]) -> None:
-    """Not in what was found, nor in what failed, nor in what was asked for and is not there."""
+def test_no_escape_sequence_reaches_the_terminal(command: Command, arguments: list[str]) -> None:
+    """It holds for keys that were found, that failed, and that were asked for but do not exist."""
     world = packed()
     if arguments[0] == "extract":
         (pack,) = world.store.list_objects("dest", prefix="packs/").objects
@@ -45,10 +45,10 @@ def test_no_command_reaches_the_terminal(command: Command, arguments: list[str])
         assert "line\\nbreak \\x1b]0;title\\x07.log.gz" in done.out.decode() + done.err
 
 
-def test_a_file_named_after_it(
+def test_a_file_with_a_hostile_name_is_renamed(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without --output the file is named after the key's last segment, as far as a file may be."""
+    """Without --output the file is named after the key's last segment, where a file name can be."""
     monkeypatch.chdir(tmp_path)
     assert command(packed(), "extract", HOSTILE).code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["line%0Abreak %1B]0;title%07.log.gz"]

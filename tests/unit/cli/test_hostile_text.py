@@ -63,7 +63,7 @@ OWN = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 @dataclass(frozen=True)
 class Leaf:
-    """A command that does something, by the words that it is called with."""
+    """A command that does something, identified by its words."""
 
     words: tuple[str, ...]
     command: click.Command
@@ -137,7 +137,7 @@ ARGUMENTS = {
 
 
 def make_answer(folder: Path) -> Path:
-    """What CloudTrail never said, in a file that looks as if."""
+    """A file that looks like an answer from CloudTrail but is not."""
     path = folder / "keys.json"
     times = dict.fromkeys(("ValidityStartTime", "ValidityEndTime"), 0)
     entry = {"Value": "MAA=", "Fingerprint": HOSTILE, **times}
@@ -146,7 +146,7 @@ def make_answer(folder: Path) -> Path:
 
 
 def make_settings(folder: Path) -> Path:
-    """The buckets, a prefix that is held, and a declared layout."""
+    """Settings with the buckets, a held prefix and a declared layout."""
     path = folder / "aggregator.toml"
     held, pattern = (
         json.dumps(f"{name}-{HOSTILE}".replace("\n", ""), ensure_ascii=False)
@@ -164,9 +164,8 @@ def make_settings(folder: Path) -> Path:
 
 
 def make_hostile(*, is_packed: bool) -> World:
-    """Keys with a date and without one, two of them large enough for a pack of their own, and what
-    is neither a pack nor an index; where they are packed, one of the two is damaged, and the
-    other's index is lost.
+    """Keys with and without a date, two of them large enough for their own pack, and objects that
+    are neither packs nor indexes. Once packed, one pack is damaged and the other's index is lost.
     """
     world = make_world(limits=PackLimits(copy_alone_bytes_min=5_000))
     world.put("logs", KEY, pack_gzip(b"flow\n"), metadata={"m": HOSTILE})
@@ -193,7 +192,7 @@ def make_hostile(*, is_packed: bool) -> World:
 
 
 def put_ledger(world: World) -> None:
-    """Of a backfill that somebody else has written, and what lies beside it."""
+    """Write the ledger of another process's backfill, and stray objects next to it."""
     window = DateWindow(DAY, DAY)
     plan = BackfillPlan("theirs", window, 7, (HOSTILE,), world.clock.now())
     place = EntryPlace(window, 1, Kind.FAILED)
@@ -215,7 +214,7 @@ REFUSALS: dict[str, Refusal | None] = {
 
 
 def refuse(make: Refusal | None) -> Callable[[int, Call], Fault | None]:
-    """Listings are answered, so that something is left to be refused."""
+    """Refuse everything except listings, so that there is something to refuse."""
 
     def decide(_: int, call: Call) -> Fault | None:
         is_listing = call.operation.startswith(("List", "GetBucket"))
@@ -226,7 +225,7 @@ def refuse(make: Refusal | None) -> Callable[[int, Call], Fault | None]:
 
 @dataclass
 class Told:
-    """What came out, of both streams."""
+    """The output of both streams."""
 
     code: object
     out: str
@@ -234,7 +233,7 @@ class Told:
 
 
 class Site:
-    """Where the command line is called, in this very process."""
+    """Calls the command line in this process."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self._patch = monkeypatch
@@ -243,7 +242,7 @@ class Site:
         self._answer = make_answer(folder)
 
     def connect(self, store: ObjectStore) -> None:
-        """Everything that connects to AWS, by whatever name a command imported it."""
+        """Replace everything that connects to AWS, under each name that a command imports."""
         account = FakeAccount()
         account.buckets |= {name: FakeBucket() for name in ("logs", "trails", "dest")}
         account.broken["GetBucketEncryption"] = AccessDenied(HOSTILE, code=HOSTILE)
@@ -263,7 +262,7 @@ class Site:
                 self._patch.setattr(module, name, stand_ins[name])
 
     def words(self, leaf: Leaf, *more: str) -> list[str]:
-        """A call that gets as far as it can; the last of two of an option counts."""
+        """A call that gets as far as possible; of a repeated option the last counts."""
         words = [*leaf.words, *ARGUMENTS.get(leaf.name, insisted(leaf))]
         if leaf.name == "keep-public-keys":
             words += [str(self._answer), "--log-region", "eu-west-1"]
@@ -296,7 +295,7 @@ class Site:
         return Told(code, written.getvalue().decode(), said.getvalue().decode())
 
     def call_on_terminal(self, words: list[str]) -> Told:
-        """One that hands on every byte as it came; and with both streams on it."""
+        """Call with both streams on a terminal that passes on every byte unchanged."""
         terminal, its_end = pty.openpty()
         tty.setraw(its_end)
         seen: list[bytes] = []
@@ -331,7 +330,7 @@ def place_of(leaf: Leaf) -> str:
 
 
 def insisted(leaf: Leaf) -> list[str]:
-    """A value for all that a command cannot do without."""
+    """A value for every required parameter of a command."""
     words: list[str] = []
     for parameter in leaf.command.params:
         if parameter.required:
@@ -353,15 +352,15 @@ def make_store(refusal: Refusal | None, *, is_packed: bool) -> ObjectStore:
 
 
 def worlds() -> Iterator[tuple[str, Callable[[], ObjectStore]]]:
-    """Stores, healthy and not, of what is packed and of what is not."""
+    """Healthy and damaged stores, packed and unpacked."""
     for name, refusal in REFUSALS.items():
         for is_packed in (True, False):
             at = f"{name}, {'packed' if is_packed else 'not packed'}"
             yield at, partial(make_store, refusal, is_packed=is_packed)
 
 
-def test_hostile_text_is_in_what_commands_see() -> None:
-    """The test tests something: each character is harmful, and one alone is found again."""
+def test_the_hostile_characters_are_really_used() -> None:
+    """Check the test itself: each character is harmful and is detected on its own."""
     assert not any(map(is_harmless, (*HARM, NO_UTF8)))
     for char in (*HARM, NO_UTF8):
         assert find_harm(f"a line\nq{char}z\n") != []
@@ -369,9 +368,9 @@ def test_hostile_text_is_in_what_commands_see() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in LEAVES if name not in SERVERS])
-def test_nothing_harmful_gets_out(name: str, site: Site) -> None:
-    """In a pipe, on a terminal, and as JSON, which can be read: whatever a command finds, and
-    however S3 refuses.
+def test_hostile_characters_are_escaped_in_all_output(name: str, site: Site) -> None:
+    """Output on a pipe, on a terminal and as JSON is harmless and readable, whatever a command
+    finds and however S3 refuses.
     """
     leaf = LEAVES[name]
     tabs = name == "validate-cloudtrail"  # its own, as `aws cloudtrail validate-logs` has them
@@ -399,9 +398,9 @@ def test_nothing_harmful_gets_out(name: str, site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", LEAVES)
-def test_nothing_harmful_of_what_is_typed_gets_out(name: str, site: Site) -> None:
-    """As an argument too many, as an option that there is not, as the value of each that there is:
-    click quotes it, and so do we.
+def test_hostile_arguments_are_escaped(name: str, site: Site) -> None:
+    """Typed text is escaped as a surplus argument, an unknown option and each option's value; click
+    quotes it, and so do we.
     """
     leaf = LEAVES[name]
     site.connect(make_hostile(is_packed=False).store)
@@ -423,8 +422,8 @@ def test_nothing_harmful_of_what_is_typed_gets_out(name: str, site: Site) -> Non
         assert find_harm(OWN.sub("", seen.out)) == [], words
 
 
-def test_keys_come_back_out_of_json(site: Site) -> None:
-    """They are escaped there, and read as they are."""
+def test_keys_in_json_are_restored_exactly(site: Site) -> None:
+    """JSON escapes them and a parser restores them."""
     site.connect(make_hostile(is_packed=False).store)
     told = site.call_in_pipe(site.words(LEAVES["run"], "--json"))
     described = json.loads(told.out)
@@ -432,9 +431,9 @@ def test_keys_come_back_out_of_json(site: Site) -> None:
     assert any(f"junk-{HOSTILE}" in sample for sample in samples)
 
 
-def test_files_are_named_by_what_shows(site: Site, tmp_path: Path) -> None:
-    """`extract --directory` makes no name that acts or hides, and what is in the files, and beside
-    them, is what it was.
+def test_extracted_files_have_visible_names(site: Site, tmp_path: Path) -> None:
+    """`extract --directory` makes no file name that acts or hides; the files' content and metadata
+    are unchanged.
     """
     site.connect(make_hostile(is_packed=True).store)
     told = site.call_in_pipe(site.words(LEAVES["extract"], "--metadata"))

@@ -28,7 +28,7 @@ Call = Callable[..., Result]
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    """In an empty folder, and with nobody to ask."""
+    """Call it in an empty folder without a terminal."""
     monkeypatch.chdir(tmp_path)
     for name in ("connect", "connect_store", "connect_inspector"):
         monkeypatch.setattr(wiring, name, refuse)
@@ -50,8 +50,8 @@ def refuse(*_: object) -> Any:
     raise AssertionError("it asks somebody")
 
 
-def test_standard_output_is_the_policy_and_nothing_else(call: Call) -> None:
-    """So that it can be written to a file; what it does not cover goes to standard error."""
+def test_standard_output_is_only_the_policy(call: Call) -> None:
+    """It can be redirected to a file; what the policy does not cover goes to standard error."""
     done = call("--stage", "pack", "--stage", "delete")
     document = json.loads(done.stdout)
     assert document["Version"] == "2012-10-17"
@@ -61,7 +61,7 @@ def test_standard_output_is_the_policy_and_nothing_else(call: Call) -> None:
     assert "needs --stage pack too" in call("--stage", "delete").stderr
 
 
-def test_keys_are_granted_and_then_not_asked_for(call: Call) -> None:
+def test_kms_keys_are_granted(call: Call) -> None:
     done = call("--stage", "pack", "--source-kms-key-arn", KEY, "--kms-key-id", KEY)
     statements = {each["Sid"]: each for each in json.loads(done.stdout)["Statement"]}
     assert statements["DecryptSources"]["Resource"] == KEY
@@ -72,8 +72,8 @@ def test_keys_are_granted_and_then_not_asked_for(call: Call) -> None:
     assert "'alias/packs' is not the ARN of a key" in aliased.stderr
 
 
-def test_looking_narrows_the_policy(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What S3 does not say is granted, and said."""
+def test_examining_buckets_narrows_the_policy(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions that S3 does not answer for are granted and reported."""
     account = FakeAccount({name: FakeBucket() for name in ("logs", "flow", "dest")})
     account.buckets["flow"].versioning = BucketVersioning(None)
     account.buckets["dest"].encryption = BucketEncryption("aws:kms", KEY, has_bucket_key=True)
@@ -95,7 +95,9 @@ def test_looking_narrows_the_policy(call: Call, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_long_policy_becomes_several_files(call: Call, tmp_path: Path) -> None:
-    """Each short enough; none goes to standard output, where a half would look like the whole."""
+    """Each is short enough; none goes to standard output, where half a policy would look
+    complete.
+    """
     with pytest.raises(SettingsError, match=r"would be too long.*--directory"):
         call("--stage", "delete", buckets=MANY)
     done = call("--stage", "delete", "--directory", "made", buckets=MANY)
@@ -110,7 +112,7 @@ def test_a_long_policy_becomes_several_files(call: Call, tmp_path: Path) -> None
 
 
 def test_no_file_is_overwritten(call: Call, tmp_path: Path) -> None:
-    """Unless somebody says so."""
+    """A file is overwritten only on request."""
     call("--stage", "read", "--directory", "made")
     file = tmp_path / "made" / "log-aggregator-read.json"
     file.write_text("mine")
@@ -131,7 +133,7 @@ def test_no_file_is_overwritten(call: Call, tmp_path: Path) -> None:
         (("--stage", "pack", "--target-kms-key-arn", "x"), SettingsError, "--target-kms-key-arn"),
     ],
 )
-def test_what_is_asked_for_wrongly(
+def test_wrong_arguments_are_refused(
     call: Call, arguments: tuple[str, ...], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error) as raised:

@@ -44,7 +44,7 @@ with show_bar("verifying", 3) as show:
 
 
 def modules_after(script: str, err: int | IO[bytes] = subprocess.PIPE) -> set[str]:
-    """What has been imported when the script is done. It sees no configuration of AWS."""
+    """The modules imported when the script ends. It sees no AWS configuration."""
     here = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
         [sys.executable, "-c", f"{script}\nimport sys\nprint(chr(0), *sys.modules)"],
@@ -59,32 +59,32 @@ def modules_after(script: str, err: int | IO[bytes] = subprocess.PIPE) -> set[st
 
 @functools.cache
 def modules_of_python() -> set[str]:
-    """What is there without us: the standard library, and what this environment adds."""
+    """The modules present without us: the standard library, and what this environment adds."""
     return modules_after("pass") | sys.stdlib_module_names
 
 
 def packages(modules: set[str]) -> set[str]:
-    """What others have written, by its topmost name."""
+    """The top-level names of third-party packages."""
     known = {name.partition(".")[0] for name in modules_of_python()}
     return {name.partition(".")[0] for name in modules} - known - {"log_aggregator"}
 
 
 def rooms(modules: set[str]) -> set[str]:
-    """What we have written, by room, and by the room's rooms in the steps."""
+    """Our own packages, and the subpackages of the steps."""
     own = (name.split(".")[1:] for name in modules if name.startswith("log_aggregator."))
     return {".".join(parts[: 2 if parts[0] == "steps" else 1]) for parts in own} - {"steps"}
 
 
 @pytest.mark.parametrize("option", ["--version", "--help"])
-def test_the_list_of_commands_needs_none_of_them(option: str) -> None:
-    """Neither what a command is made of, nor any package but click."""
+def test_the_list_of_commands_imports_no_command(option: str) -> None:
+    """It imports neither a command's modules nor any package but click."""
     modules = modules_after(CALL.format(words=[[option]]))
     assert packages(modules) == {"click"}
     assert rooms(modules) == {"cli", "errors", "escapes", "signals"}
 
 
 def helps() -> Iterator[list[str]]:
-    """`--help` of every command but the lab's, those of groups included."""
+    """`--help` of every command and group except the lab's."""
     for name, row in COMMANDS.items():
         if row.place.startswith("log_aggregator."):
             command = commands.get_command(click.Context(commands), name)
@@ -93,9 +93,9 @@ def helps() -> Iterator[list[str]]:
                 yield from ([name, inner, "--help"] for inner in command.commands)
 
 
-def test_a_help_text_connects_to_nothing() -> None:
-    """Only what talks to AWS imports what does it; so a wrong option is told at once, too. zlib-ng
-    and msgspec are small modules in C; the latter takes typing-extensions where it is there.
+def test_a_help_text_imports_no_client() -> None:
+    """Only commands that talk to AWS import the client, so help and wrong options answer fast.
+    zlib-ng and msgspec are small C modules; msgspec imports typing-extensions if present.
     """
     asked = list(helps())
     assert ["index", "rebuild", "--help"] in asked
@@ -103,9 +103,9 @@ def test_a_help_text_connects_to_nothing() -> None:
     assert found == {"click", "zlib_ng", "msgspec"}
 
 
-def test_find_imports_what_it_uses() -> None:
-    """When it is connected: clients, and what reads indexes; nothing that packs, thaws, estimates
-    or shows bars.
+def test_find_imports_only_what_it_uses() -> None:
+    """Once connected it has imported clients and index readers, and no code that packs, thaws,
+    estimates or draws bars.
     """
     modules = modules_after(CONNECT)
     clients = modules_after(CLIENTS)
@@ -120,8 +120,8 @@ def test_find_imports_what_it_uses() -> None:
     assert not [name for name in modules if name.startswith(seldom, len("log_aggregator."))]
 
 
-def test_bars_are_for_terminals() -> None:
-    """rich, which draws them, is imported where standard error is a terminal, and nowhere else."""
+def test_progress_bars_are_imported_only_on_terminals() -> None:
+    """rich, which draws them, is imported only where standard error is a terminal."""
     terminal, its_end = pty.openpty()
     with os.fdopen(terminal, "rb", buffering=0) as screen:
         with os.fdopen(its_end, "wb") as err:
@@ -131,8 +131,10 @@ def test_bars_are_for_terminals() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_list_says_what_the_command_says(name: str) -> None:
-    """The first sentence of its help; it stands in the table because the list imports nothing."""
+def test_the_list_of_commands_matches_their_help(name: str) -> None:
+    """The table repeats the first sentence of the command's help, because the list imports
+    nothing.
+    """
     command = commands.get_command(click.Context(commands), name)
     assert command is not None
     assert COMMANDS[name].help == command.get_short_help_str(limit=1000)

@@ -23,7 +23,7 @@ OTHER = "222222222222"
 
 
 def unsearched(frozen: bool = False) -> World:
-    """CloudTrail of two accounts without terms; that of the second may be in an archive class."""
+    """CloudTrail of two accounts without terms; the second's may be in an archive class."""
     world = make_world(search="off")
     for number in range(2):
         world.put("logs", trail_key(number), trail(LEAKED))
@@ -42,7 +42,7 @@ def terms_of(world: World) -> list[str]:
 
 
 def test_terms_are_made_once(command: Command) -> None:
-    """A dry run writes nothing; a second run has nothing to do, unless it is to do it again."""
+    """A dry run writes nothing; a second run has nothing to do unless told to repeat."""
     world = unsearched()
     planned = command(world, "index", "terms", "--date", f"{DAY}", "--dry-run")
     assert (planned.code, terms_of(world)) == (0, [])
@@ -64,8 +64,8 @@ def test_terms_are_made_once(command: Command) -> None:
     )
 
 
-def test_a_pack_by_its_key(command: Command) -> None:
-    """With or without its bucket, once; and what is no pack is refused."""
+def test_a_pack_can_be_named_by_its_key(command: Command) -> None:
+    """The key works once, with or without its bucket; a key that is not a pack's is refused."""
     world = unsearched()
     key = world.store.list_objects("dest", prefix="packs/logs/CloudTrail/").objects[0].key
     for _ in range(2):
@@ -75,7 +75,7 @@ def test_a_pack_by_its_key(command: Command) -> None:
 
 
 def test_frozen_packs_are_left_and_priced(command: Command) -> None:
-    """They are no failure: the others are done."""
+    """Frozen packs are not failures, and the others are done."""
     world = unsearched(frozen=True)
     done = command(world, "index", "terms", "--all")
     text = done.out.decode()
@@ -85,7 +85,7 @@ def test_frozen_packs_are_left_and_priced(command: Command) -> None:
     assert "log-aggregator thaw" in text
 
 
-def test_one_that_fails_keeps_none_of_the_others(command: Command) -> None:
+def test_a_failed_pack_does_not_stop_the_others(command: Command) -> None:
     world = unsearched()
     store = FaultyStore(
         world.store,
@@ -109,10 +109,10 @@ def test_one_that_fails_keeps_none_of_the_others(command: Command) -> None:
         ("hashed", "too short", SEARCH_KEY),
     ],
 )
-def test_what_must_not_be_kept_is_not_made(
+def test_terms_that_must_not_be_kept_are_not_made(
     command: Command, monkeypatch: pytest.MonkeyPatch, mode: str, key: str, message: str
 ) -> None:
-    """Search is off; or values are to be hashed, and nobody says the key, or a poor one."""
+    """It is refused when search is off, or when hashing is set and its key is missing or weak."""
     world = unsearched()
     monkeypatch.setenv(SEARCH_KEY, key)
     refused = command(world, "index", "terms", "--all", "--search", mode)
@@ -121,10 +121,10 @@ def test_what_must_not_be_kept_is_not_made(
     assert "too short" not in refused.err
 
 
-def test_a_run_without_its_key_does_not_begin(
+def test_a_run_without_its_key_does_not_start(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With it, hashes are kept."""
+    """With the key, hashes are kept."""
     world = make_world()
     world.put("logs", trail_key(1), trail(LEAKED))
     run = ("run", "--date", f"{DAY}", "--other-buckets", "logs", "--search", "hashed")
@@ -136,7 +136,7 @@ def test_a_run_without_its_key_does_not_begin(
 
 
 def test_the_fields_are_documented(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exactly the fields of the page, over a dry run and runs that fail and that do not."""
+    """The fields are exactly those of the page, over dry, failing and successful runs."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     json_fields: Any = importlib.import_module("reference_pages.json_fields")
     world, found = unsearched(frozen=True), set[str]()

@@ -31,7 +31,7 @@ DEFAULT = f"all-aggregated-logs-{ACCOUNT}-eu-west-1"
 
 @dataclass
 class Shell:
-    """The command line, pointed at an account in memory."""
+    """The command line, pointed at an in-memory account."""
 
     landing: Landing = field(default_factory=Landing)
     asked: int = 0
@@ -75,8 +75,8 @@ def written(path: str = "aggregator.toml") -> Settings:
     return read_settings(Path(path), {})
 
 
-def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
-    """The defaults count, and are said."""
+def test_without_a_terminal_defaults_are_used(shell: Shell) -> None:
+    """The defaults apply and are reported."""
     done = shell.call()
     settings = written()
     assert settings.control_tower_bucket == (MAIN,)
@@ -89,14 +89,14 @@ def test_without_a_terminal_nobody_is_asked(shell: Shell) -> None:
     assert f"log-aggregator iam-policy --stage pack --source-kms-key-arn {KEY}" in done.stdout
 
 
-def test_nothing_in_the_account_is_changed(shell: Shell) -> None:
+def test_the_account_is_not_changed(shell: Shell) -> None:
     shell.call("--yes")
     assert {call.operation for call in shell.store.calls} <= {"ListBuckets", "ListObjectsV2"}
 
 
 @pytest.mark.parametrize("more", [(), ("--yes",), ("--json",)])
-def test_a_file_that_is_there_is_not_touched(shell: Shell, more: tuple[str, ...]) -> None:
-    """And that is said before anybody is asked anything."""
+def test_an_existing_file_is_not_touched(shell: Shell, more: tuple[str, ...]) -> None:
+    """The existing file is reported before any question."""
     Path("aggregator.toml").write_text("mine")
     with pytest.raises(SettingsError, match="exists already"):
         shell.call(*more)
@@ -106,7 +106,7 @@ def test_a_file_that_is_there_is_not_touched(shell: Shell, more: tuple[str, ...]
     assert written().other_buckets == ("flow",)
 
 
-def test_questions_are_asked_and_their_answers_count(at_terminal: Shell) -> None:
+def test_answers_to_questions_are_used(at_terminal: Shell) -> None:
     """A wrong answer is asked for again."""
     answers = ["y", "Wrong", MAIN, "my-packs", "7", "GOVERNANCE", "0", "400"]
     answers += ["30", "20", "500", "alias/x", KEY, "me", RUNNER]
@@ -127,15 +127,15 @@ def test_questions_are_asked_and_their_answers_count(at_terminal: Shell) -> None
         assert words in done.stderr
 
 
-def test_buckets_are_chosen_one_by_one(at_terminal: Shell) -> None:
-    """And the rest is listed in the file."""
+def test_buckets_can_be_chosen_one_by_one(at_terminal: Shell) -> None:
+    """The buckets not chosen are listed in the file."""
     at_terminal.call(typed="n\nn\ny\n" + "\n" * 7)
     settings = written()
     assert (settings.control_tower_bucket, settings.other_buckets) == ((), ("flow",))
     assert f"# {MAIN}: " in Path("aggregator.toml").read_text()
 
 
-def test_what_an_option_says_is_not_asked(at_terminal: Shell) -> None:
+def test_options_replace_questions(at_terminal: Shell) -> None:
     options = ["--destination-bucket", "mine", "--keep-originals-days", "0"]
     options += ["--object-lock", "none", "--archive-days", "10", "--expiration-days", "20"]
     done = at_terminal.call(*options, "--kms-key-arn", KEY, "--runner-arn", RUNNER, typed="y\n")
@@ -143,15 +143,15 @@ def test_what_an_option_says_is_not_asked(at_terminal: Shell) -> None:
     assert "--older-than 0d" in done.stdout
 
 
-def test_leaving_at_a_question_leaves_no_file(at_terminal: Shell) -> None:
-    """As with ctrl-C, or at the end of input."""
+def test_quitting_at_a_question_leaves_no_file(at_terminal: Shell) -> None:
+    """ctrl-C and the end of input both write nothing."""
     with pytest.raises(click.Abort):
         at_terminal.call(typed="y\n")
     assert list(Path().iterdir()) == []
 
 
-def test_a_bucket_that_is_there_is_left_as_it_is(shell: Shell) -> None:
-    """No commands for it: they would replace its rules."""
+def test_an_existing_bucket_keeps_its_rules(shell: Shell) -> None:
+    """No commands are printed for it, because they would replace its rules."""
     shell.landing.add("packed", "packs/a", "indexes/a")
     done = shell.call("--yes")
     assert written().destination_bucket == "packed"
@@ -162,7 +162,9 @@ def test_a_bucket_that_is_there_is_left_as_it_is(shell: Shell) -> None:
     assert described["destination"]["commands"] == []
 
 
-def test_a_name_that_somebody_else_has(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_name_taken_by_someone_else_is_refused(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account = shell.landing.account
     look = account.head_bucket
 
@@ -177,7 +179,7 @@ def test_a_name_that_somebody_else_has(shell: Shell, monkeypatch: pytest.MonkeyP
     assert list(Path().iterdir()) == []
 
 
-def test_no_logs_no_file(shell: Shell) -> None:
+def test_without_logs_no_file_is_written(shell: Shell) -> None:
     done = shell.call("--yes", "--bucket", "website", "--bucket", "empty", code=1)
     assert "No bucket with logs was found" in done.stdout
     assert list(Path().iterdir()) == []
@@ -185,7 +187,7 @@ def test_no_logs_no_file(shell: Shell) -> None:
     assert described["settings_file"] is None
 
 
-def test_free_logs_are_taken_where_they_are_named(shell: Shell) -> None:
+def test_a_named_bucket_of_free_logs_is_included(shell: Shell) -> None:
     shell.call("--bucket", "app")
     assert written().other_buckets == ("app",)
 
@@ -208,14 +210,14 @@ def test_free_logs_are_taken_where_they_are_named(shell: Shell) -> None:
         ),
     ],
 )
-def test_what_is_asked_for_wrongly(shell: Shell, arguments: tuple[str, ...], words: str) -> None:
+def test_wrong_arguments_are_refused(shell: Shell, arguments: tuple[str, ...], words: str) -> None:
     with pytest.raises(SettingsError) as raised:
         shell.call("--yes", *arguments)
     assert words in str(raised.value)
     assert list(Path().iterdir()) == []
 
 
-def test_credentials_that_are_not_accepted(shell: Shell) -> None:
+def test_rejected_credentials_stop_it(shell: Shell) -> None:
     shell.landing.account.broken["GetCallerIdentity"] = AccessDenied(
         "no", code="InvalidClientTokenId"
     )
@@ -232,8 +234,8 @@ LADDER = (
 
 @pytest.mark.parametrize("keep_days", [0, 3660])
 def test_the_next_commands_can_be_pasted(shell: Shell, keep_days: int) -> None:
-    """In the order of the ladder, each as its command takes it, with the options that lead to the
-    same account and settings; and nothing is promised that the settings do not say.
+    """They follow the order of the ladder, with options that lead to the same account and settings,
+    and promise only what the settings say.
     """
     options = ("--output", "my own.toml", "--region", "eu-west-1")
     shell.landing.account.buckets[MAIN].encryption = BucketEncryption("aws:kms", KEY)
@@ -256,8 +258,8 @@ def test_the_next_commands_can_be_pasted(shell: Shell, keep_days: int) -> None:
     assert told["run"].endswith("The originals stay.")
 
 
-def test_the_next_commands_are_said(shell: Shell) -> None:
-    """Of a range that can be worked on: the last year, and no day that is not over."""
+def test_the_next_commands_have_a_valid_range(shell: Shell) -> None:
+    """They name a range that can be worked on: the last year, up to the last complete day."""
     said = shell.call("--yes").stdout
     (line,) = [line for line in said.splitlines() if "log-aggregator backfill" in line]
     first, last = (date.fromisoformat(line.split()[place]) for place in (3, 5))

@@ -43,11 +43,11 @@ def make_filled_world() -> World:
 
 
 @pytest.mark.parametrize("name", ["plan", "run"])
-def test_parquet_takes_a_package_more(
+def test_parquet_needs_another_package(
     name: str, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it is missing: exit code 3, what to install, and nothing is touched, not even what a
-    dead run has left.
+    """Without it the exit code is 3, the message says what to install, and nothing is touched, not
+    even a dead run's remains.
     """
     world = make_filled_world()
     location = take_inventory(world.store, format=Format.PARQUET)
@@ -66,8 +66,8 @@ def test_parquet_takes_a_package_more(
     assert [upload.upload_id for upload in world.store.open_uploads()] == [stale.upload_id]
 
 
-def test_csv_takes_nothing_more() -> None:
-    """Nothing but a file of Parquet asks for it: a run by CSV goes without."""
+def test_csv_needs_no_other_package() -> None:
+    """Only a Parquet file needs the package; a CSV run works without it."""
     done = subprocess.run(
         [sys.executable, "-c", RUN_BY_CSV],
         check=False,

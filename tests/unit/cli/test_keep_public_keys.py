@@ -50,8 +50,10 @@ def keep(tmp_path: Path, answer: Any, region: str = "sa-east-1", *options: str) 
     return result.stdout
 
 
-def test_what_was_asked_elsewhere_is_kept(tmp_path: Path, store: MemoryStore) -> None:
-    """As CloudTrail gave it, once; where packs lie in the log bucket, there and in no other."""
+def test_public_keys_fetched_elsewhere_are_kept(tmp_path: Path, store: MemoryStore) -> None:
+    """A key in CloudTrail's answer is stored unchanged, once; where packs lie in the log bucket,
+    only there.
+    """
     answer = {"PublicKeyList": [ENTRY]}
     assert "1 public key, 1 of them new, in s3://dest/" in keep(tmp_path, answer)
     assert read_archived_key(store, TARGET, "sa-east-1", KEY.fingerprint) == KEY
@@ -79,16 +81,20 @@ def test_what_was_asked_elsewhere_is_kept(tmp_path: Path, store: MemoryStore) ->
         ({"PublicKeyList": [ENTRY]}, "../packs"),
     ],
 )
-def test_what_is_no_answer(answer: Any, region: str, tmp_path: Path, store: MemoryStore) -> None:
-    """It is said what is expected, and nothing is written."""
+def test_an_invalid_answer_is_refused(
+    answer: Any, region: str, tmp_path: Path, store: MemoryStore
+) -> None:
+    """The message says what is expected, and nothing is written."""
     with pytest.raises(SettingsError, match="expected"):
         keep(tmp_path, answer, region)
     assert list(list_all(store, "dest", "")) == []
 
 
 @pytest.mark.parametrize("change", [{"Fingerprint": "../x"}, {"Value": "MAA="}])
-def test_what_is_no_key(change: dict[str, str], tmp_path: Path, store: MemoryStore) -> None:
-    """The same checks as of what CloudTrail answers."""
+def test_an_invalid_key_is_refused(
+    change: dict[str, str], tmp_path: Path, store: MemoryStore
+) -> None:
+    """The checks are those of CloudTrail's own answers."""
     with pytest.raises(StoreError):
         keep(tmp_path, {"PublicKeyList": [ENTRY | change]})
     assert list(list_all(store, "dest", "")) == []

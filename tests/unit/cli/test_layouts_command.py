@@ -45,7 +45,7 @@ def type_in(
     *arguments: str,
     keys: bytes = b"",
 ) -> tuple[int, str, str]:
-    """Without a store: nothing is asked of S3."""
+    """Run it without a store: nothing is asked of S3."""
     monkeypatch.setattr(sys, "argv", ["log-aggregator", "layouts", *arguments])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(keys)))
     with pytest.raises(SystemExit) as ended:
@@ -58,7 +58,7 @@ def type_in(
 def test_keys_from_standard_input(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """An object for each line, with exactly these fields, whatever is in the key."""
+    """Each line gives one object with exactly these fields, whatever is in the key."""
     keys = [trail_key(1), "app/2025-04-03.log", "a\x1b[31m é/2025-04-03/manifest.json"]
     code, out, err = type_in(
         monkeypatch, capfd, "explain", "--json", keys="\n".join(keys).encode() + b"\r\n\n"
@@ -72,10 +72,10 @@ def test_keys_from_standard_input(
     assert "\x1b" not in out
 
 
-def test_what_is_declared_counts(
+def test_declared_layouts_are_used(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """That of the settings file, for the bucket that is named, and patterns that are tried."""
+    """The settings file's layouts for the named bucket apply, and so do patterns being tried."""
     config = tmp_path / "own.toml"
     config.write_text(SETTINGS, encoding="utf-8")
 
@@ -102,8 +102,10 @@ def test_a_wrong_pattern_is_one_line(
     assert err.splitlines()[0].endswith("pattern = 'app/{YYYY': there is a { without a }")
 
 
-def test_the_table(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """Rows, declarations and what is no log, for people and for programs."""
+def test_the_table_of_layouts_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The table has rows, declarations and markers, for people and for programs."""
     code, out, _ = type_in(monkeypatch, capfd, "list")
     assert code == 0
     assert "AWSLogs/[<organisation>/]<account>/CloudTrail/<region>/YYYY/MM/DD/" in out
@@ -128,14 +130,14 @@ Suggest = Callable[..., tuple[int, str, str]]
 def suggest(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Suggest:
-    """`suggest(bucket, ...)`, where there is no settings file: exit code, and what was written."""
+    """`suggest(bucket, ...)` without a settings file returns the exit code and the output."""
     monkeypatch.setattr(wiring, "connect", lambda *_: CountingStore(world.store))
     monkeypatch.chdir(tmp_path)
     return partial(type_in, monkeypatch, capfd, "suggest")
 
 
-def test_what_is_printed_can_be_pasted(suggest: Suggest) -> None:
-    """Standard output is TOML, whatever keys are called, and a file of settings takes it."""
+def test_output_can_be_pasted_into_settings(suggest: Suggest) -> None:
+    """Standard output is TOML that a settings file accepts, whatever the keys are called."""
     code, out, _ = suggest("logs")
     assert code == 0
     assert tomllib.loads(out) == {
@@ -145,8 +147,8 @@ def test_what_is_printed_can_be_pasted(suggest: Suggest) -> None:
     assert "a table's file" in out
 
 
-def test_suggestions_for_programs(suggest: Suggest) -> None:
-    """Counts, bytes, dates and samples."""
+def test_suggestions_as_json(suggest: Suggest) -> None:
+    """JSON has counts, bytes, dates and samples."""
     code, out, _ = suggest("logs", "--json")
     assert code == 0
     said = json.loads(out)
@@ -157,8 +159,10 @@ def test_suggestions_for_programs(suggest: Suggest) -> None:
     assert said["left"][0]["objects"] == 1
 
 
-def test_buckets_that_cannot_be_looked_at(suggest: Suggest) -> None:
-    """One of Control Tower, where nothing can be declared; one that is not there; and several."""
+def test_unsuitable_buckets_are_refused(suggest: Suggest) -> None:
+    """A Control Tower bucket, where nothing can be declared, a missing bucket and several buckets
+    are each refused.
+    """
     Path("aggregator.toml").write_text('control_tower_bucket = ["main-bucket"]', encoding="utf-8")
     for bucket, message in (
         ("main-bucket", "Control Tower bucket"),

@@ -68,7 +68,7 @@ READ_FROM = {
 
 @pytest.fixture
 def world(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: Any) -> World:
-    """There is something to say to every command."""
+    """A world in which every command has something to report."""
     monkeypatch.chdir(tmp_path)
     world = make_world()
     world.put("logs", trail_key(1), pack_gzip(json.dumps({"Records": [EVENT]}).encode()))
@@ -93,15 +93,15 @@ def type_it(command: Command, world: World, name: str, *more: str) -> Outcome:
     return command(world, *ALL[name], *more, place=place_of(name))
 
 
-def test_every_command_changes_or_reads() -> None:
-    """A new one gets a row, and `require_room` where it changes something."""
+def test_every_command_is_known_to_change_or_read() -> None:
+    """A new command needs a row, and `require_room` if it changes something."""
     kinds = [CHANGES, READS, ELSEWHERE, IS_DEAR]
     assert sorted(name for kind in kinds for name in kind) == sorted(LEAVES)
 
 
 @needs_full
 @pytest.mark.parametrize("name", LEAVES)
-def test_a_full_standard_output(
+def test_a_full_standard_output_is_reported(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     before = world.store.snapshot()
@@ -119,10 +119,10 @@ def test_a_full_standard_output(
 
 @needs_full
 @pytest.mark.parametrize("more", [("--json",), ("--directory", "out", "--json")])
-def test_originals_and_what_is_said_of_them(
+def test_commands_with_files_check_standard_output_too(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
-    """`extract` needs room where its report goes there, and `iam-policy` where it writes files."""
+    """`extract` needs room for a report on stdout, and `iam-policy` needs it when writing files."""
     name = "extract" if len(more) > 1 else "iam-policy"
     words = ("--directory", "out") if name == "iam-policy" else more
     with FULL.open("w") as full:
@@ -132,7 +132,7 @@ def test_originals_and_what_is_said_of_them(
 
 
 @pytest.mark.parametrize("name", sorted(CALLS.keys() - ELSEWHERE))
-def test_a_standard_output_that_fills_up(
+def test_a_standard_output_that_fills_up_is_reported(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(sys, "stdout", Filling())
@@ -143,10 +143,10 @@ def test_a_standard_output_that_fills_up(
 @pytest.mark.parametrize(
     "name", ["delete", "backfill", "put-back", "thaw", "drill", "custody sign"]
 )
-def test_a_report_that_nobody_makes_anew(
+def test_a_report_that_cannot_be_repeated_goes_to_standard_error(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """By then it is too late to change nothing: it goes to standard error."""
+    """It is too late to stop before changes, so the report goes to standard error."""
     monkeypatch.setattr(sys, "stdout", Filling())
     done = type_it(command, world, name, "--json")
     assert (done.code, "is done, and its report is shown above" in done.err) == (1, True)
@@ -162,18 +162,18 @@ def list_file_options() -> Iterator[str]:
                 yield f"{name} {long_name}"
 
 
-def test_every_file_that_is_written_is_tried() -> None:
+def test_every_file_option_is_tested() -> None:
     assert set(TO_FILES) - {"extract --lines"} == set(list_file_options())
 
 
 @needs_full
 @pytest.mark.parametrize("name", TO_FILES)
 @pytest.mark.parametrize("is_forced", [False, True])
-def test_a_named_output_that_is_no_file(
+def test_an_output_that_is_not_a_file_is_refused(
     command: Command, world: World, name: str, is_forced: bool
 ) -> None:
-    """A file would take the place of the device, for everybody; it is seen before anything. (Here
-    it would be that of a link, so that a mistake does not cost this machine its /dev/full.)
+    """A file would replace the device for every process, so it is refused first. (The test uses a
+    link, so that a mistake does not cost this machine its /dev/full.)
     """
     link = Path("full")
     link.symlink_to(FULL)
@@ -187,8 +187,8 @@ def test_a_named_output_that_is_no_file(
 
 
 @pytest.mark.parametrize("name", TO_A_FILE)
-def test_a_file_in_a_folder_that_is_not_there(command: Command, world: World, name: str) -> None:
-    """Nobody is asked questions, or waits, for nothing."""
+def test_a_file_in_a_missing_folder_is_refused(command: Command, world: World, name: str) -> None:
+    """The missing folder is noticed before any question or wait."""
     words = TO_A_FILE[name]
     done = command(world, *words, "nowhere/file", place=place_of(words[0]))
     assert (done.code, "there is no folder nowhere" in done.err) == (2, True), done.err
@@ -196,14 +196,14 @@ def test_a_file_in_a_folder_that_is_not_there(command: Command, world: World, na
 
 @needs_full
 @pytest.mark.parametrize("name", ["find", "run"])
-def test_a_full_log_ends_nothing(command: Command, world: World, name: str) -> None:
+def test_a_full_log_file_stops_nothing(command: Command, world: World, name: str) -> None:
     assert type_it(command, world, name, "--log-file", str(FULL)).code == 0
     Results.begin()
 
 
 @needs_full
-def test_a_device_that_came_meanwhile_stays(tmp_path: Path) -> None:
-    """The last look is that of whoever gives a file its name."""
+def test_a_device_that_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    """The function that puts a file under its name checks again."""
     link = tmp_path / "link"
     link.symlink_to(FULL)
     with pytest.raises(OutputFailed, match="a device or a pipe"):
@@ -212,9 +212,7 @@ def test_a_device_that_came_meanwhile_stays(tmp_path: Path) -> None:
     assert link.is_char_device()
 
 
-def test_a_folder_that_cannot_be_written_to(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_unwritable_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(**_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -223,6 +221,6 @@ def test_a_folder_that_cannot_be_written_to(
         output.check_file(tmp_path / "file", "--html")
 
 
-def test_records_are_named_where_there_are_any() -> None:
+def test_custody_records_are_named_if_there_are_any() -> None:
     assert lasting.name_records([]) == ""
     assert lasting.name_records([{"bucket": "b", "key": "k"}]).endswith(": s3://b/k")

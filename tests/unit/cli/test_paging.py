@@ -40,7 +40,7 @@ def pager(tmp_path: Path) -> str:
 
 
 def show(*words: str, pager: str) -> str:
-    """On a terminal of 10 lines."""
+    """Run it on a terminal of 10 lines."""
     terminal, its_end = pty.openpty()
     fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 80, 0, 0))
     shown = b""
@@ -58,24 +58,24 @@ def show(*words: str, pager: str) -> str:
     return shown.decode()
 
 
-def test_a_long_page_is_paged(pager: str) -> None:
-    """Each of its lines is one, whatever is in it; and the command goes on afterwards."""
+def test_a_long_page_goes_through_the_pager(pager: str) -> None:
+    """A line stays one line whatever is in it, and the command continues after the pager."""
     assert show("40", pager=pager).split() == ["PAGED", "40", "after"]
 
 
 @pytest.mark.parametrize(("words", "first"), [(("5",), "line 0"), (("40", "json"), "{")])
-def test_what_fits_and_json_are_not(pager: str, words: tuple[str, ...], first: str) -> None:
+def test_short_pages_and_json_are_not_paged(pager: str, words: tuple[str, ...], first: str) -> None:
     shown = show(*words, pager=pager)
     assert shown.startswith(first)
     assert "\x1b" not in shown
 
 
 @pytest.mark.parametrize("none", ["", "cat", "no-such-pager", "'"])
-def test_a_pager_that_is_none(none: str) -> None:
+def test_a_broken_pager_is_ignored(none: str) -> None:
     assert show("40", pager=none).count("line") == 40
 
 
-def test_into_a_pipe_nothing_is_paged(pager: str) -> None:
+def test_output_to_a_pipe_is_not_paged(pager: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SHOW, "40"],
         check=True,
@@ -86,8 +86,10 @@ def test_into_a_pipe_nothing_is_paged(pager: str) -> None:
     assert done.stdout.count(b"line") == 40
 
 
-def test_the_first_variable_decides(monkeypatch: pytest.MonkeyPatch, pager: str) -> None:
-    """That of this program before everybody's; without one it is less, where there is one."""
+def test_the_first_pager_variable_wins(monkeypatch: pytest.MonkeyPatch, pager: str) -> None:
+    """The program's own variable precedes the general one; without either it is less, if
+    installed.
+    """
     monkeypatch.setenv("PAGER", "cat")
     monkeypatch.setenv("LOG_AGGREGATOR_PAGER", f"{pager} --more")
     assert list(find_pager()) == [pager, "--more"]

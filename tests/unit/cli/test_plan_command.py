@@ -14,7 +14,7 @@ DATE_AND_SOURCE = ("--date", str(DAY), "--other-buckets", "logs")
 
 
 def make_worlds() -> Iterator[World]:
-    """Whose packs pay, never pay, and are there already, with one to come."""
+    """Worlds whose packs pay, never pay, or exist with one more to come."""
     for size_bytes, count in ((100_000, 50), (200, 1)):
         world = make_world()
         for number in range(count):
@@ -29,8 +29,8 @@ def make_worlds() -> Iterator[World]:
 
 
 @pytest.mark.parametrize("words", [("plan",), ("plan", "--groups"), ("run", "--dry-run")])
-def test_a_plan_promises_nothing(command: Command, words: tuple[str, ...]) -> None:
-    """Neither what comes out nor what is said meanwhile sounds as if something were packed."""
+def test_a_plan_never_sounds_like_a_result(command: Command, words: tuple[str, ...]) -> None:
+    """Neither output nor progress sounds as if something were packed."""
     for world in make_worlds():
         before = world.store.snapshot()
         done = command(world, *words, *DATE_AND_SOURCE)
@@ -43,10 +43,10 @@ def test_a_plan_promises_nothing(command: Command, words: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize(("deletes", "days"), [("--no-delete-originals", 2), ("", 2 + 30)])
-def test_a_run_looks_back_for_originals_only_where_it_deletes(
+def test_only_a_deleting_run_looks_back_for_originals(
     command: Command, deletes: str, days: int
 ) -> None:
-    """Else the first run of a careful person would pack a month instead of yesterday."""
+    """Otherwise a cautious first run would pack a month instead of yesterday."""
     options = ["--other-buckets", "logs", "--keep-originals-days", "30", "--json"]
     options.append(deletes or "--delete-originals")
     planned = json.loads(command(make_world(), "plan", *options).out)
@@ -54,8 +54,8 @@ def test_a_run_looks_back_for_originals_only_where_it_deletes(
     assert (last - first).days == days
 
 
-def test_a_deletion_packs_nothing(command: Command) -> None:
-    """Nor does it say so, before it asks and afterwards."""
+def test_a_deletion_does_not_mention_packing(command: Command) -> None:
+    """It does not claim to pack, either before it asks or afterwards."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     assert command(world, "run", *DATE_AND_SOURCE).code == 0

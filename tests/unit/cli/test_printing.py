@@ -49,7 +49,7 @@ def call(script: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_the_traceback_of_a_bug_is_escaped() -> None:
-    """It quotes what the program was at work with. Its lines are Python's, and so it stays
+    """The traceback may quote data. Its line breaks are Python's own and stay, so it is
     readable.
     """
     done = call(BUG)
@@ -67,8 +67,8 @@ def test_the_traceback_of_a_bug_is_escaped() -> None:
         ("latin-1", "ü \\u65e5 \\x1b"),
     ],
 )
-def test_no_encoding_is_in_the_way(encoding: str, shown: str) -> None:
-    """What it does not have is escaped, and the JSON stays JSON."""
+def test_characters_missing_from_the_encoding_are_escaped(encoding: str, shown: str) -> None:
+    """Characters that the encoding lacks are escaped, and JSON stays valid."""
     done = call(SAY, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
     known = "utf-8" if encoding == "ascii" else encoding
     line, *document = done.stdout.decode(known).splitlines()
@@ -77,7 +77,7 @@ def test_no_encoding_is_in_the_way(encoding: str, shown: str) -> None:
 
 
 def guard_streams(monkeypatch: pytest.MonkeyPatch) -> tuple[io.StringIO, io.StringIO]:
-    """Of this test's own."""
+    """The guard on streams made for this test."""
     out, err = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
@@ -85,8 +85,8 @@ def guard_streams(monkeypatch: pytest.MonkeyPatch) -> tuple[io.StringIO, io.Stri
     return out, err
 
 
-def test_whatever_writes_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """print, a list of lines, click; line breaks are nobody's, so they stay."""
+def test_every_way_of_printing_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """print, writelines and click are all escaped; line breaks stay."""
     out, err = guard_streams(monkeypatch)
     print(f"a{HARM}\nb")  # noqa: T201 - as anybody may
     sys.stdout.writelines(["c\t", "d\n"])
@@ -95,8 +95,8 @@ def test_whatever_writes_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert err.getvalue() == "e\\x1b]0;owned\\x07\n"
 
 
-def test_each_line_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is in it; tabs are there only where they are our own."""
+def test_each_line_stays_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row is one line whatever is in it; the only tabs are our own."""
     out, err = guard_streams(monkeypatch)
     printing.print_lines(["a\nb", "c\td"])
     printing.print_lines(["e\nf\tg\x1b"], tabbed=True)
@@ -106,9 +106,9 @@ def test_each_line_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert err.getvalue() == "h\\r\n"
 
 
-def test_bars_keep_their_colours() -> None:
-    """They are our own from end to end, so they go below the guard; what others write while there
-    is one does not.
+def test_progress_bars_keep_their_colours() -> None:
+    """A bar bypasses the guard because all its text is ours; anything else written meanwhile is
+    escaped.
     """
     terminal, its_end = pty.openpty()
     tty.setraw(its_end)
@@ -139,8 +139,8 @@ def test_bars_keep_their_colours() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
-def test_bars_are_of_what_the_terminal_has(encoding: str) -> None:
-    """No escapes of dots that its encoding lacks, turning round and round."""
+def test_progress_bars_use_characters_of_the_terminal(encoding: str) -> None:
+    """A spinner whose dots the terminal's encoding lacks is not drawn as escapes."""
     terminal, its_end = pty.openpty()
     script = (
         "from log_aggregator.cli.printing import guard_streams\n"

@@ -25,10 +25,12 @@ GROUP = Group("logs", "CloudTrail", "111111111111", date(2025, 4, 3))
 FAILURE = Failure("logs", "AccessDenied", "no", "grant it")
 
 
-def test_lines_come_seldom_and_on_standard_error(
+def test_progress_lines_are_rare_and_on_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One every ten seconds; none where the total is not known, and nothing on standard output."""
+    """There is one line every ten seconds on standard error, and none while the total is
+    unknown.
+    """
     now = [0.0]
     monkeypatch.setattr("log_aggregator.cli.progress.counting.time.monotonic", lambda: now[0])
     for total in (600, None):
@@ -45,9 +47,9 @@ def test_lines_come_seldom_and_on_standard_error(
     ]
 
 
-def test_a_bar_shares_the_terminal_with_nothing(tmp_path: Path) -> None:
-    """Beside a terminal for standard error: what goes to a terminal or into a pipe may come out
-    there, what goes into a file does not.
+def test_a_bar_does_not_share_the_terminal(tmp_path: Path) -> None:
+    """With standard error on a terminal, output to a terminal or a pipe may appear there as well;
+    output to a file does not.
     """
     asks = (
         "import sys; from log_aggregator.cli.progress.counting import shares_terminal; "
@@ -77,8 +79,8 @@ def test_a_bar_shares_the_terminal_with_nothing(tmp_path: Path) -> None:
         os.close(its_end)
 
 
-def test_a_rate_is_that_of_the_last_half_minute() -> None:
-    """What was fast an hour ago is not fast now; before a second has passed nobody knows."""
+def test_a_rate_covers_the_last_half_minute() -> None:
+    """An hour-old burst does not count, and in the first second there is no rate."""
     now = [0.0]
     rates = Rates(lambda: now[0])
     rates.take(0)
@@ -95,10 +97,10 @@ def test_a_rate_is_that_of_the_last_half_minute() -> None:
     assert rate == pytest.approx(10.0, rel=0.05)
 
 
-def test_lines_say_how_far_a_window_is(
+def test_lines_show_the_progress_of_a_window(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Which days, how much of them, how fast, what is being done, and what failed."""
+    """Each line has the days, the share done, the rate, the current step and the failures."""
     now = [0.0]
     monkeypatch.setattr("log_aggregator.cli.progress.run.time.monotonic", lambda: now[0])
     whole = DateWindow(date(2025, 4, 1), date(2025, 4, 21))
@@ -123,10 +125,10 @@ def test_lines_say_how_far_a_window_is(
     ]
 
 
-def test_nothing_sounds_done_while_it_is_planned(
+def test_planning_does_not_sound_like_packing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither bytes nor packing nor what a run writes down at its end."""
+    """A plan's progress mentions neither bytes, nor packing, nor the records of a run's end."""
     now = [0.0]
     monkeypatch.setattr("log_aggregator.cli.progress.run.time.monotonic", lambda: now[0])
     with make_progress(is_quiet=False, doing=PLANNING) as progress:
@@ -147,8 +149,10 @@ def test_nothing_sounds_done_while_it_is_planned(
 
 
 @pytest.mark.parametrize("what", ["run", "count"])
-def test_a_stop_is_said_below_the_bar(what: str) -> None:
-    """At once, before all else that stands there: what is under way may take some seconds."""
+def test_a_stop_is_announced_below_the_bar(what: str) -> None:
+    """The message appears immediately and before any other, because work under way may take
+    seconds.
+    """
     done = subprocess.run(
         [sys.executable, "-c", STOPPED[what]],
         check=True,
@@ -181,8 +185,8 @@ assert not signals._calls
 }
 
 
-def test_the_bar_begins_anew_in_each_window() -> None:
-    """It is of as many log objects as the window has, however many were before it."""
+def test_the_bar_restarts_for_each_window() -> None:
+    """Its total is the log objects of the current window, however many came before."""
     progress = BarProgress()
     for objects in (0, 3, 7, 2):
         progress.listed(1)

@@ -26,8 +26,8 @@ def packed() -> World:
     return world
 
 
-def test_put_back_and_again(command: Command) -> None:
-    """What is put back is there, and the same command again changes nothing."""
+def test_put_back_twice_changes_nothing_more(command: Command) -> None:
+    """Originals are put back, and the same command again changes nothing."""
     world = packed()
     described = json.loads(
         command(world, "put-back", *ON_THE_DAY, "--log-type", "cloudtrail", "--json").out
@@ -42,9 +42,9 @@ def test_put_back_and_again(command: Command) -> None:
     ) == (0, True, True)
 
 
-def test_the_next_run_takes_it_again(command: Command) -> None:
-    """Who puts back into a source bucket is told what the next run does, and whoever goes elsewhere
-    is not.
+def test_a_warning_says_that_the_next_run_packs_it_again(command: Command) -> None:
+    """Putting back into a source bucket prints what the next run does; elsewhere it prints no
+    notice.
     """
     world = packed()
     assert command(world, "put-back", *ON_THE_DAY).err.startswith("Warning: ")
@@ -56,8 +56,8 @@ def test_the_next_run_takes_it_again(command: Command) -> None:
         assert "[holds]" in done.err
 
 
-def test_every_bucket_that_was_packed_from_is_a_source(command: Command) -> None:
-    """Also one that neither the settings name nor what is put back came from."""
+def test_every_packed_bucket_counts_as_a_source(command: Command) -> None:
+    """This includes a bucket found in neither the settings nor the originals put back."""
     world = packed()
     world.store.put(
         "dest", "indexes/other/vpcflowlogs/all/2025/04/03/one.log.gz.index.jsonl.gz", b""
@@ -94,8 +94,8 @@ def test_a_dry_run_writes_nothing(command: Command) -> None:
     assert world.store.list_objects("logs").objects == ()
 
 
-def test_another_object_stays(command: Command) -> None:
-    """One that differs is a failure, with exit code 1, and is left as it is."""
+def test_a_different_object_is_left_alone(command: Command) -> None:
+    """An object that differs is a failure with exit code 1, and is left alone."""
     world = packed()
     world.store.put("logs", trail_key(1), b"another")
     done = command(world, "put-back", *ON_THE_DAY)
@@ -104,8 +104,8 @@ def test_another_object_stays(command: Command) -> None:
     assert world.store.get_object("logs", trail_key(1)).data == b"another"
 
 
-def test_ctrl_c(command: Command) -> None:
-    """Stopped in the middle: exit code 130; the next call does the rest."""
+def test_ctrl_c_exits_with_130_and_can_be_resumed(command: Command) -> None:
+    """The exit code is 130, and the next call does the rest."""
     world = packed()
 
     def stop(number: int, call: Call) -> Fault | None:
@@ -134,8 +134,10 @@ def test_ctrl_c(command: Command) -> None:
         ),
     ],
 )
-def test_bad_input(command: Command, arguments: list[str], code: int, message: str) -> None:
-    """What cannot be is said, and nothing is written."""
+def test_bad_arguments_are_refused(
+    command: Command, arguments: list[str], code: int, message: str
+) -> None:
+    """Impossible requests are reported, and nothing is written."""
     world = packed()
     done = command(world, "put-back", *arguments)
     assert (done.code, message in done.err) == (code, True), done.err
@@ -143,8 +145,8 @@ def test_bad_input(command: Command, arguments: list[str], code: int, message: s
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
-def test_a_bucket_that_is_not_there_is_seen_first(command: Command, more: tuple[str, ...]) -> None:
-    """Before anything is read from a pack, and not once for every original."""
+def test_a_missing_bucket_is_noticed_first(command: Command, more: tuple[str, ...]) -> None:
+    """It is noticed before any pack is read, and reported once, not per original."""
     world = packed()
     store = CountingStore(world.store)
     done = command(
@@ -154,8 +156,8 @@ def test_a_bucket_that_is_not_there_is_seen_first(command: Command, more: tuple[
     assert "PutObject" not in store.requests
 
 
-def test_a_bucket_that_may_not_be_looked_at_is_a_warning(command: Command) -> None:
-    """Whoever may write there may perhaps not list it."""
+def test_a_bucket_that_cannot_be_listed_is_a_warning(command: Command) -> None:
+    """A principal that can write to it may lack permission to list it."""
     world = packed()
     store = FaultyStore(
         world.store,
@@ -169,7 +171,7 @@ def test_a_bucket_that_may_not_be_looked_at_is_a_warning(command: Command) -> No
     assert (done.code, "audit cannot be listed" in done.err) == (0, True)
 
 
-def test_what_is_no_text_is_no_prefix(command: Command) -> None:
-    """Of a terminal with another encoding."""
+def test_a_prefix_that_is_not_text_is_refused(command: Command) -> None:
+    """A prefix that is not valid text, as from a terminal with another encoding, is refused."""
     done = command(packed(), "put-back", *ON_THE_DAY, "--prefix", "\udcff")
     assert (done.code, "--prefix" in done.err) == (2, True)

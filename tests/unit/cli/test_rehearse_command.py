@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Hands(MemoryHands):
-    """They count, too."""
+    """Hands that count requests, too."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -40,7 +40,7 @@ class Hands(MemoryHands):
 
 @dataclass
 class Shell:
-    """`shell("--yes")` types it."""
+    """`shell("--yes")` runs the command with these arguments."""
 
     monkeypatch: pytest.MonkeyPatch
     capture: Any
@@ -72,7 +72,7 @@ class Shell:
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Shell:
-    """Of a rehearsal of three promises and one step."""
+    """A shell with a rehearsal of three promises and one step."""
     some = [
         each for each in PROMISES if each.name in ("delete-if-etag", "list-order", "legal-hold")
     ]
@@ -82,8 +82,8 @@ def shell(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[by
     return Shell(monkeypatch, capfdbinary)
 
 
-def test_it_says_before_what_it_will_do(shell: Shell) -> None:
-    """Where, and for how much, on standard error; and then it asks."""
+def test_it_announces_what_it_will_do(shell: Shell) -> None:
+    """It prints the place and the cost on standard error, then asks."""
     shell.answer = "n"
     outcome = shell()
     assert (outcome.code, outcome.out) == (3, b"")
@@ -95,15 +95,15 @@ def test_it_says_before_what_it_will_do(shell: Shell) -> None:
     assert shell.store.snapshot() == ()
 
 
-def test_where_nobody_can_be_asked_it_takes_a_yes(shell: Shell) -> None:
+def test_without_a_terminal_it_needs_yes(shell: Shell) -> None:
     outcome = shell()
     assert outcome.code == 2
     assert "--yes: expected it without a terminal" in outcome.err
     assert shell.hands.removed == []
 
 
-def test_all_is_kept(shell: Shell) -> None:
-    """The table says of each promise what was expected and what was seen."""
+def test_a_passing_rehearsal_shows_every_promise(shell: Shell) -> None:
+    """The table gives the expected and the seen result of each promise."""
     outcome = shell("--yes")
     assert outcome.code == 0
     text = outcome.out.decode()
@@ -123,7 +123,7 @@ class NoConditions(MemoryStore):
         return []
 
 
-def test_what_is_not_kept_is_an_error(shell: Shell) -> None:
+def test_a_broken_promise_exits_with_1(shell: Shell) -> None:
     shell.store = NoConditions()
     shell.hands = Hands(shell.store)
     outcome = shell("--yes")
@@ -134,7 +134,7 @@ def test_what_is_not_kept_is_an_error(shell: Shell) -> None:
     assert "NOT SAFE: delete-if-etag" in text
 
 
-def test_in_a_named_bucket(shell: Shell) -> None:
+def test_a_rehearsal_in_a_named_bucket_stays_under_its_prefix(shell: Shell) -> None:
     shell.store.create_bucket("mine")
     shell.store.put("mine", "k", b"mine")
     outcome = shell("--bucket", "mine", "--yes", "--json")
@@ -146,15 +146,15 @@ def test_in_a_named_bucket(shell: Shell) -> None:
     assert len(shell.store.snapshot()) == 1
 
 
-def test_a_bucket_that_is_not_there(shell: Shell) -> None:
-    """Before it asks anything."""
+def test_a_missing_bucket_is_reported_first(shell: Shell) -> None:
+    """A missing bucket is reported before any question."""
     outcome = shell("--bucket", "other", "--yes")
     assert outcome.code == 3
     assert "bucket 'other' cannot be examined" in outcome.err
 
 
-def test_a_stop_shows_what_was_seen(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And removes what was made."""
+def test_a_stop_prints_results_and_cleans_up(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It also removes what it made."""
 
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -168,10 +168,10 @@ def test_a_stop_shows_what_was_seen(shell: Shell, monkeypatch: pytest.MonkeyPatc
     assert shell.store.snapshot() == ()
 
 
-def test_what_is_left_is_named_where_it_cannot_begin(
+def test_leftovers_are_named_when_it_cannot_start(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second bucket cannot be made, and the first one cannot be removed."""
+    """The second bucket cannot be made and the first cannot be removed."""
     create = shell.hands.create
 
     def create_first(bucket: str, *, has_lock: bool = False) -> None:
@@ -200,7 +200,9 @@ def flatten(value: Any, name: str = "") -> set[str]:
 
 
 def test_the_fields_are_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exactly the fields of docs/reference/json.md, but that requests have names of their own."""
+    """The fields are exactly those of docs/reference/json.md, except that requests have their own
+    names.
+    """
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     fields = importlib.import_module("reference_pages.json_fields").json_fields("rehearse")
     told = json.loads(shell("--yes", "--json").out)
@@ -210,7 +212,7 @@ def test_the_fields_are_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch
     assert {name.removeprefix(".") for name in flatten(told)} == set(fields)
 
 
-def test_what_is_left_is_printed() -> None:
+def test_leftovers_are_printed() -> None:
     described = {
         "promises": [],
         "lives": [],

@@ -48,8 +48,10 @@ def world(account: FakeAccount, command: Command) -> World:
     return world
 
 
-def test_the_page_of_an_account_says_so(command: Command, world: World, tmp_path: Path) -> None:
-    """Only its days are shown."""
+def test_the_page_shows_only_the_requested_account(
+    command: Command, world: World, tmp_path: Path
+) -> None:
+    """It shows only that account's days."""
     words = (*SOURCE, *DAYS, "--account", "999999999999", "--json")
     done = command(world, "report", *words, "--output", "evidence.html")
     described = json.loads(done.out)
@@ -59,8 +61,8 @@ def test_the_page_of_an_account_says_so(command: Command, world: World, tmp_path
     assert "vpcflowlogs" not in text
 
 
-def test_a_page_is_written(command: Command, world: World, tmp_path: Path) -> None:
-    """And what it comes to is told; nothing in a bucket changes."""
+def test_a_page_is_written_and_nothing_else(command: Command, world: World, tmp_path: Path) -> None:
+    """Its result is printed, and nothing in a bucket changes."""
     before = world.store.snapshot()
     done = command(world, "report", *SOURCE, *DAYS, "--output", "evidence.html")
     assert done.code == 0, done.err
@@ -75,8 +77,10 @@ def test_a_page_is_written(command: Command, world: World, tmp_path: Path) -> No
     assert "There has been no drill yet" in lines
 
 
-def test_what_is_wrong_is_1(command: Command, world: World, tmp_path: Path) -> None:
-    """And the page is written all the same."""
+def test_problems_exit_with_1_and_the_page_is_written(
+    command: Command, world: World, tmp_path: Path
+) -> None:
+    """The page is written all the same."""
     (*_, record) = world.store.list_objects("dest", prefix="custody/").objects
     world.store.put("dest", record.key, b"damaged")
     done = command(world, "report", *SOURCE, *DAYS)
@@ -85,8 +89,8 @@ def test_what_is_wrong_is_1(command: Command, world: World, tmp_path: Path) -> N
     assert "The custody records are broken" in (tmp_path / "report.html").read_text("utf-8")
 
 
-def test_a_year_to_yesterday_is_the_default(command: Command, world: World) -> None:
-    """In UTC, both days included."""
+def test_the_default_is_a_year_until_yesterday(command: Command, world: World) -> None:
+    """The default range is in UTC and includes both days."""
     found = json.loads(command(world, "report", "--without-coverage", "--json").out)
     last = datetime.now(UTC).date() - timedelta(days=1)
     days = date.fromisoformat(found["last_date"]) - date.fromisoformat(found["first_date"])
@@ -95,8 +99,10 @@ def test_a_year_to_yesterday_is_the_default(command: Command, world: World) -> N
     assert found["coverage"] is None
 
 
-def test_a_refusal_is_told(command: Command, world: World, account: FakeAccount) -> None:
-    """Not passed over, and no reason to end."""
+def test_a_missing_permission_is_reported(
+    command: Command, world: World, account: FakeAccount
+) -> None:
+    """A refusal is reported and does not end the command."""
     account.broken = {"GetObjectLockConfiguration": AccessDenied("not you")}
     done = command(world, "report", *SOURCE, *DAYS)
     assert done.code == 0
@@ -112,21 +118,23 @@ def test_a_refusal_is_told(command: Command, world: World, account: FakeAccount)
     ],
     ids=["to", "from", "short"],
 )
-def test_a_wrong_day_is_2(command: Command, world: World, arguments: tuple[str, ...]) -> None:
-    """Before anything is asked or written."""
+def test_a_wrong_day_exits_with_2(
+    command: Command, world: World, arguments: tuple[str, ...]
+) -> None:
+    """It is refused before anything is asked or written."""
     done = command(world, "report", *SOURCE, *arguments)
     assert done.code == 2
     assert not Path("report.html").exists()
 
 
-def test_a_file_that_is_no_page_stays(command: Command, world: World, tmp_path: Path) -> None:
-    """What cannot be written to is told before anything is read."""
+def test_a_file_that_is_not_a_page_stays(command: Command, world: World, tmp_path: Path) -> None:
+    """A target that cannot be written is reported before anything is read."""
     done = command(world, "report", *SOURCE, *DAYS, "--output", f"{tmp_path}")
     assert done.code == 2
 
 
 def test_the_fields_are_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a report that has all there may be."""
+    """The fields are those of a report in which every part is present."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     fields = importlib.import_module("reference_pages.json_fields")
     states = bytes(DayState)

@@ -28,7 +28,7 @@ def record(access_key_id: str, name: str, hour: int = 3) -> dict[str, Any]:
 
 
 def packed(*, storage_class: str = "STANDARD", is_merged: bool = True) -> World:
-    """Two packs of CloudTrail, one of which has the key twice, and one of access logs."""
+    """Two CloudTrail packs, one with the key twice, and one of access logs."""
     world = make_world(storage_class=storage_class)
     logs = {
         "111111111111": [record(KEY, "ListUsers"), record(OTHER, "ListRoles"), record(KEY, "X", 5)],
@@ -46,7 +46,7 @@ def packed(*, storage_class: str = "STANDARD", is_merged: bool = True) -> World:
 
 
 @pytest.mark.parametrize("is_merged", [True, False])
-def test_it_says_where_when_and_how_often(command: Command, is_merged: bool) -> None:
+def test_a_value_is_shown_with_place_time_and_count(command: Command, is_merged: bool) -> None:
     done = command(packed(is_merged=is_merged), "search", KEY.lower())
     assert done.code == 0
     lines = done.out.decode().splitlines()
@@ -58,7 +58,7 @@ def test_it_says_where_when_and_how_often(command: Command, is_merged: bool) -> 
     assert done.err.splitlines() == ["searched: 2 log objects in 2 packs"]
 
 
-def test_json_has_packs_and_what_was_searched(command: Command) -> None:
+def test_json_lists_packs_and_searched_values(command: Command) -> None:
     done = command(packed(), "search", KEY, "10.0.0.0/8", "--json")
     told = json.loads(done.out)
     assert (done.code, told["asked"]) == (0, [KEY, "10.0.0.0/8"])
@@ -67,8 +67,8 @@ def test_json_has_packs_and_what_was_searched(command: Command) -> None:
     assert told["searched"]["is_whole"]
 
 
-def test_nothing_found_is_1_only_where_everything_was_looked_at(command: Command) -> None:
-    """A pack without terms may hold it: that is another exit code, and is said."""
+def test_nothing_found_exits_with_1_only_after_a_complete_search(command: Command) -> None:
+    """A pack without terms may hold the value, so that has its own exit code and is reported."""
     world = packed()
     nothing = command(world, "search", "nobody-has-this")
     assert nothing.code == 1
@@ -85,7 +85,7 @@ def test_nothing_found_is_1_only_where_everything_was_looked_at(command: Command
     assert command(world, "search", "nobody-has-this", *TRAIL).code == 1
 
 
-def test_what_was_not_looked_at_is_said_where_all_else_is_quiet(command: Command) -> None:
+def test_unsearched_logs_are_reported_even_when_quiet(command: Command) -> None:
     world = packed()
     world.put("logs", access_key(1), b"no terms\n")
     assert world.run().failures == []
@@ -98,15 +98,15 @@ def test_what_was_not_looked_at_is_said_where_all_else_is_quiet(command: Command
         assert "log-aggregator extract" in told[2]
 
 
-def test_what_led_to_nothing_is_named(command: Command) -> None:
-    """A value that is in a network which was found, too, is found."""
+def test_values_not_found_are_named(command: Command) -> None:
+    """A value inside a network that was found counts as found, too."""
     asked = ("203.0.113.0/24", "203.0.113.7", "nobody")
     done = command(packed(), "search", *asked)
     assert "nobody  not found" in done.out.decode().splitlines()
     assert json.loads(command(packed(), "search", *asked, "--json").out)["not_found"] == ["nobody"]
 
 
-def test_where_nothing_is_packed_nothing_was_searched(command: Command) -> None:
+def test_without_packs_nothing_counts_as_searched(command: Command) -> None:
     done = command(packed(), "search", KEY, "--account", "999999999999")
     assert (done.code, done.out) == (1, b"")
     assert "no packs match these dates, accounts and log types" in done.err
@@ -117,17 +117,17 @@ def test_a_star_is_explained(command: Command) -> None:
     assert command(packed(), "search", "AKIA", "--prefix").code == 0
 
 
-def test_events_are_printed_as_they_are_found(
+def test_events_are_printed_while_searching(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of millions none is held."""
+    """Events are not collected in memory, even if there are millions."""
     calls: list[list[str]] = []
     monkeypatch.setattr(search_events, "print_json_lines", lambda lines: calls.append([*lines]))
     command(packed(), "search", KEY, "--events")
     assert [len(each) for each in calls] == [1, 1]
 
 
-def test_a_pack_whose_terms_are_gone_is_said(command: Command) -> None:
+def test_missing_terms_are_reported(command: Command) -> None:
     world = packed(is_merged=False)
     for found in world.store.list_objects("dest", prefix="terms/").objects:
         world.store.delete("dest", found.key)
@@ -137,7 +137,7 @@ def test_a_pack_whose_terms_are_gone_is_said(command: Command) -> None:
     assert "`log-aggregator index terms` makes terms" in done.err
 
 
-def test_quick_is_never_everything(command: Command) -> None:
+def test_a_quick_search_is_never_complete(command: Command) -> None:
     world = packed()
     found = command(world, "search", KEY, "--quick")
     assert found.code == 0
@@ -147,7 +147,7 @@ def test_quick_is_never_everything(command: Command) -> None:
     assert "whether there are packs that no table covers" in nothing.err
 
 
-def test_events_come_as_they_were_delivered(command: Command) -> None:
+def test_events_are_printed_as_delivered(command: Command) -> None:
     done = command(packed(), "search", KEY, "--events")
     assert done.code == 0
     assert [json.loads(line) for line in done.out.splitlines()] == [
@@ -157,14 +157,14 @@ def test_events_come_as_they_were_delivered(command: Command) -> None:
     assert "2 events in 1 log object" in done.err
 
 
-def test_events_with_their_log_objects(command: Command) -> None:
+def test_json_events_name_their_log_objects(command: Command) -> None:
     done = command(packed(), "search", KEY, "--events", "--json")
     told = [json.loads(line) for line in done.out.splitlines()]
     assert {each["key"] for each in told} == {trail_key(1)}
     assert told[0]["event"]["eventName"] == "ListUsers"
 
 
-def test_frozen_packs_are_found_named_and_thawed(command: Command) -> None:
+def test_frozen_packs_are_found_and_thawed(command: Command) -> None:
     world = packed(storage_class="DEEP_ARCHIVE")
     found = command(world, "search", KEY)
     assert found.code == 0
@@ -179,7 +179,7 @@ def test_frozen_packs_are_found_named_and_thawed(command: Command) -> None:
     assert (started.code, json.loads(started.out)["started"]) == (0, 1)
 
 
-def test_a_pack_that_has_expired_is_found_and_not_read(command: Command) -> None:
+def test_an_expired_pack_is_found_but_not_read(command: Command) -> None:
     world = packed()
     (gone,) = (
         found.key
@@ -194,7 +194,7 @@ def test_a_pack_that_has_expired_is_found_and_not_read(command: Command) -> None
     assert gone in events.err
 
 
-def test_packs_alone(command: Command) -> None:
+def test_packs_can_be_listed_alone(command: Command) -> None:
     lines = command(packed(), "search", OTHER, "--packs").out.decode().splitlines()
     assert [line.split()[1:4] for line in lines] == [
         ["111111111111", "CloudTrail", "1"],
@@ -212,7 +212,7 @@ def test_packs_alone(command: Command) -> None:
         ("--account", "12"),
     ],
 )
-def test_options_that_do_not_go_together(command: Command, arguments: tuple[str, ...]) -> None:
+def test_incompatible_options_are_refused(command: Command, arguments: tuple[str, ...]) -> None:
     assert command(packed(), "search", KEY, *arguments).code == 2
 
 
@@ -229,7 +229,7 @@ def test_options_that_do_not_go_together(command: Command, arguments: tuple[str,
         ),
     ],
 )
-def test_values_that_cannot_be_looked_for(
+def test_unsearchable_values_are_refused(
     command: Command, value: str, more: tuple[str, ...], expected: str
 ) -> None:
     done = command(packed(), "search", value, *more)
@@ -237,14 +237,14 @@ def test_values_that_cannot_be_looked_for(
     assert expected in done.err
 
 
-def test_what_can_be_read_is_not_thawed(command: Command) -> None:
+def test_readable_packs_are_not_thawed(command: Command) -> None:
     world = packed()
     done = command(world, "search", KEY, "--thaw")
     assert done.code == 0
     assert "nothing needs thawing: --events can read" in done.err
 
 
-def test_tables_are_merged_by_hand(command: Command) -> None:
+def test_tables_can_be_merged_by_hand(command: Command) -> None:
     world = packed(is_merged=False)
     told = json.loads(command(world, "index", "tables", "--json").out)
     assert (told["packs"], len(told["tables"]), told["failures"]) == (2, 1, [])
@@ -255,7 +255,7 @@ def test_tables_are_merged_by_hand(command: Command) -> None:
     assert command(world, "search", KEY, "--quick").code == 0
 
 
-def test_without_a_reader_a_run_says_once_that_nothing_is_merged(
+def test_a_run_without_parquet_warns_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(after_run, "has_reader", lambda: False)
@@ -269,7 +269,7 @@ def test_without_a_reader_a_run_says_once_that_nothing_is_merged(
 
 
 def test_a_merge_that_fails_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it is: no run fails, and no report is lost, for the sake of a table."""
+    """No merge error makes a run fail or loses its report."""
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError

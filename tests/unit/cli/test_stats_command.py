@@ -43,9 +43,9 @@ def stats(command: Command, world: World, code: int = 0) -> dict[str, Any]:
     return described
 
 
-def test_what_runs_did_is_summed_up(command: Command) -> None:
-    """As the packs themselves are: counts and bytes by each of the four. A run that finds them
-    again, and deletes what an earlier one kept, counts no pack twice.
+def test_the_work_of_all_runs_is_added_up(command: Command) -> None:
+    """Counts and bytes are summed in each of the four ways. A later run that only deletes the
+    originals does not count a pack twice.
     """
     world = filled()
     assert command(world, *RUN, "--keep-originals-days", "30").code == 0
@@ -70,8 +70,8 @@ def test_what_runs_did_is_summed_up(command: Command) -> None:
             assert sum(row[column] for row in found[rows]) == found["total"][column]
 
 
-def test_a_record_that_cannot_be_read_is_named(command: Command) -> None:
-    """The rest is counted, and the exit code says that it is not all."""
+def test_an_unreadable_record_is_named(command: Command) -> None:
+    """The rest is counted, and the exit code says that the result is incomplete."""
     world = filled()
     assert command(world, *RUN).code == 0
     (*_, record) = world.store.list_objects("dest", prefix="custody/").objects
@@ -82,8 +82,8 @@ def test_a_record_that_cannot_be_read_is_named(command: Command) -> None:
     assert record.key in command(world, "stats").out.decode()
 
 
-def test_it_reads_records_alone(command: Command) -> None:
-    """However many packs there are."""
+def test_only_records_are_read(command: Command) -> None:
+    """It reads no packs, however many there are."""
     world = filled()
     assert command(world, *RUN).code == 0
     done = command(world, "stats", "-v")
@@ -93,8 +93,8 @@ def test_it_reads_records_alone(command: Command) -> None:
     assert "indexes/" not in done.err
 
 
-def test_the_page_has_the_largest_rows() -> None:
-    """In the order of their names, however many there are."""
+def test_the_page_lists_the_largest_rows() -> None:
+    """The largest rows are shown in the order of their names, however many there are."""
     totals = PackedTotals(
         records=1, by_account={f"{n:012}": PackedTotal(1, n, n, n, n) for n in range(1, 101)}
     )
@@ -105,7 +105,7 @@ def test_the_page_has_the_largest_rows() -> None:
 
 
 def test_the_fields_are_documented(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the rows of log types stand for all rows."""
+    """The fields of the rows of log types apply to all rows."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     fields = importlib.import_module("reference_pages.json_fields")
     world = filled()

@@ -131,7 +131,7 @@ def start(code: str, *arguments: str, endpoint_url: str = "") -> subprocess.Pope
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Exit code and what was said, but for the line break that click writes after a ctrl-C."""
+    """The exit code and the messages, without the line break that click writes after ctrl-C."""
     try:
         _, said = process.communicate(timeout=SECONDS_MAX)
     finally:
@@ -141,8 +141,8 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 class TestSilentServers:
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_every_command(self, command: str) -> None:
-        """It waits for an answer that never comes."""
+    def test_every_command_can_be_stopped(self, command: str) -> None:
+        """Each command is stopped while waiting for an answer that never comes."""
         code = COMMAND.format(forever=2 * SECONDS_MAX)
         with StallingServer(silent) as server:
             process = start(code, *COMMANDS[command], endpoint_url=server.endpoint_url)
@@ -150,8 +150,8 @@ class TestSilentServers:
             process.send_signal(signal.SIGINT)
             assert finish(process) == (130, STOPPING + STOPPED)
 
-    def test_programs_are_told_too(self) -> None:
-        """With --json there is a document on standard output, though nothing was done."""
+    def test_json_reports_the_stop(self) -> None:
+        """With --json there is a document on standard output, although nothing was done."""
         code = COMMAND.format(forever=2 * SECONDS_MAX)
         with StallingServer(silent) as server:
             process = start(code, *RUN, "--json", endpoint_url=server.endpoint_url)
@@ -165,8 +165,8 @@ class TestSilentServers:
         assert (process.returncode, told["error"], told["exit_code"]) == (130, "Interrupted", 130)
 
     @pytest.mark.parametrize("stall", sorted(STALLS.keys() - {"silent"}))
-    def test_every_stall(self, stall: str) -> None:
-        """However it stalls."""
+    def test_a_stop_works_during_every_kind_of_stall(self, stall: str) -> None:
+        """A stalled connection of any kind can be stopped."""
         code = COMMAND.format(forever=2 * SECONDS_MAX)
         with StallingServer(STALLS[stall]) as server:
             process = start(code, *RUN, endpoint_url=server.endpoint_url)
@@ -190,11 +190,11 @@ class TestHanging:
             ),
         ],
     )
-    def test_what_never_ends_is_left(
+    def test_hanging_threads_are_abandoned(
         self, main: str, ending_seconds: float, said: str, number: signal.Signals
     ) -> None:
-        """A thread that nobody can wake, a clean-up that hangs, a main thread that hears of no
-        signal.
+        """The process ends despite a thread that cannot be woken, a hanging clean-up, or a main
+        thread that misses the signal.
         """
         process = start(
             WORKING.format(main=main, ending_seconds=ending_seconds, forever=2 * SECONDS_MAX)
@@ -204,15 +204,15 @@ class TestHanging:
         process.send_signal(number)
         assert finish(process) == (130, said)
 
-    def test_a_signal_that_the_main_thread_missed(self) -> None:
-        """It waits for ever, and nothing wakes it but a signal of its own."""
+    def test_a_signal_missed_by_the_main_thread_is_handled(self) -> None:
+        """The main thread waits forever; only a signal sent to it directly wakes it."""
         process = start(
             WORKING.format(main="hang_unheard", ending_seconds=SECONDS_MAX, forever=2 * SECONDS_MAX)
         )
         assert finish(process) == (130, STOPPING)
 
-    def test_an_answer_does_not_wait_for_the_end(self) -> None:
-        """It is there while the main thread still hangs."""
+    def test_the_message_comes_before_the_end(self) -> None:
+        """The message appears while the main thread still hangs."""
         process = start(
             WORKING.format(
                 main="hang_while_cleaning_up",
@@ -230,9 +230,9 @@ class TestHanging:
         process.communicate()
 
 
-def test_it_is_all_over_in_ten_seconds() -> None:
-    """The workers have time for a write that is under way and for an abort after it; then there is
-    time for two requests more.
+def test_a_stop_takes_at_most_ten_seconds() -> None:
+    """Workers have time for a write under way and its abort; after that there is time for two more
+    requests.
     """
     assert 2 * STOP_SECONDS < LEAVE_SECONDS_MAX
     assert LEAVE_SECONDS_MAX + 2 * STOP_SECONDS < ENDING_SECONDS_MAX < 10

@@ -45,8 +45,8 @@ def survey(command: Command, world: World, *arguments: str, **more: Any) -> Outc
     return command(world, "survey", "--other-buckets", "logs", *arguments, **more)
 
 
-def test_a_table_for_people(command: Command, world: World) -> None:
-    """What is there, what it costs, what packing takes, what is left alone and taken."""
+def test_the_table_shows_counts_and_costs(command: Command, world: World) -> None:
+    """It shows what exists, its cost, what packing takes, and what is left alone or taken."""
     done = survey(command, world)
     assert done.code == 0
     text = done.out.decode()
@@ -63,8 +63,8 @@ def test_a_table_for_people(command: Command, world: World) -> None:
     assert "95 of 100" not in text
 
 
-def test_a_sampled_table_says_how_sure_it_is(command: Command, account: FakeAccount) -> None:
-    """Each figure with the interval that holds the truth, and what a sample cannot say."""
+def test_a_sampled_table_shows_intervals(command: Command, account: FakeAccount) -> None:
+    """Each figure has its confidence interval, and the table says what a sample cannot show."""
     spec = EstateSpec(accounts=5, objects_a_day=0.5, access_logs_a_day=20)
     store = ListedStore(list(list_all(spec)), page_size=20)
     store.create_bucket("dest")
@@ -89,7 +89,7 @@ def test_a_sampled_table_says_how_sure_it_is(command: Command, account: FakeAcco
 def test_the_fields_are_documented(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exactly those of docs/reference/json.md."""
+    """The fields are exactly those of docs/reference/json.md."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     fields = importlib.import_module("reference_pages.json_fields")
     described = json.loads(survey(command, world, "--json").out)
@@ -98,15 +98,17 @@ def test_the_fields_are_documented(
 
 
 def test_it_changes_nothing(command: Command, world: World) -> None:
-    """Every object is where it was, and nothing is new."""
+    """Every object stays where it was, and there are no new ones."""
     before = world.store.list_object_versions("logs").objects
     survey(command, world)
     assert world.store.list_object_versions("logs").objects == before
     assert world.store.list_objects("dest").objects == ()
 
 
-def test_a_page_is_written(command: Command, world: World, tmp_path: Path) -> None:
-    """Beside the table; what stands in keys is text in it."""
+def test_a_page_is_written_with_escaped_keys(
+    command: Command, world: World, tmp_path: Path
+) -> None:
+    """The page comes in addition to the table; markup in keys is shown as text."""
     page = tmp_path / "survey.html"
     assert survey(command, world, "--html", f"{page}").code == 0
     text = page.read_text(encoding="utf-8")
@@ -115,10 +117,8 @@ def test_a_page_is_written(command: Command, world: World, tmp_path: Path) -> No
     assert "<b>.parquet" not in text
 
 
-def test_what_is_refused_before_anything_is_asked(
-    command: Command, world: World, tmp_path: Path
-) -> None:
-    """With exit code 2, and one thing to do."""
+def test_bad_options_are_refused_first(command: Command, world: World, tmp_path: Path) -> None:
+    """The exit code is 2, with one thing to do."""
     prices = tmp_path / "prices.toml"
     prices.write_text("dollars = 1\n")
     os.mkfifo(tmp_path / "pipe")
@@ -134,8 +134,8 @@ def test_what_is_refused_before_anything_is_asked(
         assert said in done.err
 
 
-def test_prices_and_years_count(command: Command, world: World, tmp_path: Path) -> None:
-    """What is dearer where it lies saves more, and so does what is kept longer."""
+def test_prices_and_years_affect_the_result(command: Command, world: World, tmp_path: Path) -> None:
+    """More expensive storage and longer retention both save more."""
     prices = tmp_path / "prices.toml"
     prices.write_text("[storage.STANDARD]\ngb_month = 2000\n")
     world.put("logs", flow_key("large.log.gz"), bytes(100_000))
@@ -148,8 +148,8 @@ def test_prices_and_years_count(command: Command, world: World, tmp_path: Path) 
     assert saved("--years", "20") > saved("--years", "1")
 
 
-def test_an_inventory_stands_for_a_listing(command: Command, world: World) -> None:
-    """Of that bucket; one of another bucket is refused."""
+def test_an_inventory_can_replace_a_listing(command: Command, world: World) -> None:
+    """It replaces its own bucket's listing; another bucket's inventory is refused."""
     location = take_inventory(world.store)
     described = json.loads(survey(command, world, "--json", "--inventory", location).out)
     assert described["buckets"][0]["way"] == "inventory"
@@ -162,8 +162,10 @@ def test_an_inventory_stands_for_a_listing(command: Command, world: World) -> No
     assert (twice.code, "there is another of" in twice.err) == (2, True)
 
 
-def test_a_refused_question_is_said(command: Command, world: World, account: FakeAccount) -> None:
-    """Which permission is missing, and the rest is there all the same."""
+def test_a_missing_permission_is_reported(
+    command: Command, world: World, account: FakeAccount
+) -> None:
+    """The missing permission is named, and the rest is reported all the same."""
     account.deny("GetBucketLifecycleConfiguration")
     done = survey(command, world)
     assert done.code == 0

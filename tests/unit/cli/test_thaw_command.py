@@ -48,8 +48,8 @@ def frozen(storage_class: str = "DEEP_ARCHIVE") -> World:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Waiting goes by the world's clock, in no time; a function that sets it up, and gives the list
-    of pauses.
+    """Returns a function that makes waits advance the world's clock in no time and lists the
+    pauses.
     """
 
     def set_up(world: World) -> list[float]:
@@ -66,8 +66,8 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> Any:
     return set_up
 
 
-def test_it_says_what_it_costs(command: Command) -> None:
-    """A dry run names the packs, their classes and bytes, and what each tier costs and takes; it
+def test_a_dry_run_shows_what_thawing_costs(command: Command) -> None:
+    """A dry run names the packs, their classes and bytes, and each tier's price and duration; it
     starts nothing.
     """
     world = frozen()
@@ -96,7 +96,7 @@ def test_it_says_what_it_costs(command: Command) -> None:
     assert described["tiers"][2]["dollars"] is None
 
 
-def test_nothing_dear_is_started_unasked(command: Command) -> None:
+def test_an_expensive_thaw_needs_yes(command: Command) -> None:
     """Above the limit nothing is started without --yes, and the exit code says so."""
     world = frozen()
     for arguments, code in ((["--dollars-max", "0"], 3), (["--dollars-max", "0", "--yes"], 0)):
@@ -107,10 +107,10 @@ def test_nothing_dear_is_started_unasked(command: Command) -> None:
     assert "2 restores started" in done.out.decode()
 
 
-def test_packs_without_terms_are_told_of_once_they_can_be_read(
+def test_a_hint_about_missing_terms_comes_while_packs_are_readable(
     command: Command, sleeps: Any
 ) -> None:
-    """Frozen again, making their terms would cost another thaw."""
+    """Once they freeze again, making their terms would cost another thaw."""
     world = frozen()
     terms = [found.key for found in world.store.list_objects("dest", prefix="terms/").objects]
     assert len(terms) == 2
@@ -125,8 +125,8 @@ def test_packs_without_terms_are_told_of_once_they_can_be_read(
     assert json.loads(command(world, "thaw", *ON_THE_DAY, "--json").out)["without_terms"] == 0
 
 
-def test_started_once_and_gone_on(command: Command, sleeps: Any, tmp_path: Path) -> None:
-    """Stopped after it began, it starts nothing again: it waits, and extracts."""
+def test_a_thaw_is_started_once_and_resumed(command: Command, sleeps: Any, tmp_path: Path) -> None:
+    """A restarted command requests no second restore: it waits, then extracts."""
     world = frozen()
     store = CountingStore(world.store)
     assert command(world, "thaw", *ON_THE_DAY, store=store).code == 0
@@ -157,8 +157,8 @@ def test_started_once_and_gone_on(command: Command, sleeps: Any, tmp_path: Path)
     }
 
 
-def test_waiting_shows_its_progress(command: Command, sleeps: Any) -> None:
-    """Off a terminal a line for every change."""
+def test_waiting_prints_its_progress(command: Command, sleeps: Any) -> None:
+    """Without a terminal there is a line for every change."""
     world = frozen("GLACIER")
     sleeps(world)
     done = command(world, "thaw", *ON_THE_DAY, "--wait", "--tier", "Expedited")
@@ -168,10 +168,10 @@ def test_waiting_shows_its_progress(command: Command, sleeps: Any) -> None:
     assert "2 packs can be read" in done.out.decode()
 
 
-def test_stopped_while_waiting(
+def test_ctrl_c_while_waiting_exits_with_130(
     command: Command, sleeps: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C: exit code 130, and the advice to start it again."""
+    """ctrl-C gives exit code 130 and the advice to start it again."""
     world = frozen()
     sleeps(world)
 
@@ -183,8 +183,8 @@ def test_stopped_while_waiting(
     assert (done.code, "Start the same command again" in done.err) == (130, True)
 
 
-def test_warm_packs_need_nothing(command: Command, tmp_path: Path) -> None:
-    """Packs that can be read are extracted at once."""
+def test_warm_packs_are_extracted_immediately(command: Command, tmp_path: Path) -> None:
+    """Readable packs are extracted immediately."""
     world = frozen("STANDARD_IA")
     store = CountingStore(world.store)
     done = command(world, "thaw", *ON_THE_DAY, "--then-extract", str(tmp_path / "out"), store=store)
@@ -192,8 +192,8 @@ def test_warm_packs_need_nothing(command: Command, tmp_path: Path) -> None:
     assert not {"RestoreObject", "HeadObject"} & set(store.requests)
 
 
-def test_a_refusal_is_a_failure(command: Command) -> None:
-    """What S3 refuses is named; the exit code is 1, and the other restore has begun."""
+def test_a_refused_thaw_exits_with_1(command: Command) -> None:
+    """The refusal is named; the exit code is 1, and the other restore has begun."""
     world = frozen("GLACIER")
     error = StoreError(
         "no capacity", code="GlacierExpeditedRetrievalNotAvailable", operation="RestoreObject"
@@ -221,8 +221,10 @@ def test_a_refusal_is_a_failure(command: Command) -> None:
         (["--date", f"{DAY}", "--force"], 2, "allowed only with --then-extract"),
     ],
 )
-def test_bad_input(command: Command, arguments: list[str], code: int, message: str) -> None:
-    """What cannot be is said, and nothing is started."""
+def test_bad_arguments_are_refused(
+    command: Command, arguments: list[str], code: int, message: str
+) -> None:
+    """Impossible requests are reported, and nothing is started."""
     world = frozen()
     store = CountingStore(world.store)
     done = command(world, "thaw", *arguments, store=store)
@@ -230,8 +232,8 @@ def test_bad_input(command: Command, arguments: list[str], code: int, message: s
     assert "RestoreObject" not in store.requests
 
 
-def test_a_folder_that_is_not_empty_is_seen_first(command: Command, tmp_path: Path) -> None:
-    """Nobody waits two days to learn that the folder is taken."""
+def test_a_folder_that_is_not_empty_is_refused_first(command: Command, tmp_path: Path) -> None:
+    """It is noticed before a wait of two days."""
     (tmp_path / "mine").write_text("mine")
     world = frozen()
     store = CountingStore(world.store)
@@ -240,9 +242,11 @@ def test_a_folder_that_is_not_empty_is_seen_first(command: Command, tmp_path: Pa
     assert f"--then-extract {tmp_path}: the folder is not empty; --force writes into it" in done.err
 
 
-def test_stopped_while_extracting(command: Command, sleeps: Any, tmp_path: Path) -> None:
-    """The folder is not empty then; with --force the same command goes on, and everything is
-    there.
+def test_extraction_after_ctrl_c_can_be_resumed(
+    command: Command, sleeps: Any, tmp_path: Path
+) -> None:
+    """The folder is not empty then; with --force the same command continues and extracts
+    everything.
     """
     world, folder = frozen(), tmp_path / "out"
     sleeps(world)
@@ -262,7 +266,7 @@ def test_stopped_while_extracting(command: Command, sleeps: Any, tmp_path: Path)
     }
 
 
-def test_a_pack_that_is_gone(command: Command) -> None:
+def test_a_missing_pack_is_a_failure(command: Command) -> None:
     """An index without its pack is a failure; the other pack is thawed."""
     world = frozen()
     key = world.store.list_objects("dest", prefix="packs/logs/vpc").objects[0].key
@@ -274,8 +278,8 @@ def test_a_pack_that_is_gone(command: Command) -> None:
 
 @dataclass(slots=True)
 class Tiers(ForwardingStore):
-    """Intelligent-Tiering has moved every pack to an archive tier, and tells so by HEAD alone;
-    after so many of those it is back.
+    """Intelligent-Tiering has moved every pack to an archive tier, visible to HEAD alone; after
+    this many HEADs it is back.
     """
 
     inner: ObjectStore
@@ -296,9 +300,9 @@ class Tiers(ForwardingStore):
         return cast("T", result)
 
 
-def test_an_archive_tier_is_said_to_be_one(command: Command) -> None:
-    """It is no pack that can be read, as its class would have it, so that `extract` does not send
-    people here and we do not send them back: the request that helps is named.
+def test_an_archive_tier_is_reported(command: Command) -> None:
+    """Although its class looks readable, it is not; the needed request is named, so that `extract`
+    and `thaw` do not send the user to and fro.
     """
     store = Tiers(frozen("INTELLIGENT_TIERING").store)
     done = command(frozen("INTELLIGENT_TIERING"), "thaw", *ON_THE_DAY, store=store)
@@ -310,7 +314,7 @@ def test_an_archive_tier_is_said_to_be_one(command: Command) -> None:
     assert "RestoreObject" not in store.asked
 
 
-def test_a_pack_that_comes_back_from_a_tier_is_waited_for(command: Command, sleeps: Any) -> None:
+def test_a_pack_returning_from_an_archive_tier_is_waited_for(command: Command, sleeps: Any) -> None:
     world = frozen("INTELLIGENT_TIERING")
     pauses = sleeps(world)
     store = Tiers(world.store, Restore(is_ongoing=True), heads_until_back=4)

@@ -20,15 +20,15 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("answer", ["1234", "1,234", " 1234 "])
-def test_the_number_of_originals_is_agreement(typed: list[str], answer: str) -> None:
+def test_typing_the_number_of_originals_agrees(typed: list[str], answer: str) -> None:
     typed.append(answer)
     delete._ask(1234)
     assert typed == []
 
 
 @pytest.mark.parametrize("answer", ["", "y", "yes", "123", "12345", "-1234"])
-def test_anything_else_is_none(typed: list[str], answer: str) -> None:
-    """A yes comes too easily."""
+def test_anything_else_typed_does_not_agree(typed: list[str], answer: str) -> None:
+    """Only the exact number confirms, because yes is typed too easily."""
     typed.append(answer)
     with pytest.raises(CannotStart, match="is not 1,234"):
         delete._ask(1234)

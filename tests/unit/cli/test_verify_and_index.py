@@ -34,7 +34,7 @@ OLD = "vpc-logs/2023/04/03/111111111111_vpcflowlogs_x.gz"
 
 
 class Shell:
-    """The command line, pointed at a world in memory."""
+    """The command line, pointed at an in-memory world."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -72,8 +72,8 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shell:
     return Shell(world)
 
 
-def test_one_pack_a_date_a_range_everything(shell: Shell) -> None:
-    """Each way to say which packs, and filters on top."""
+def test_packs_can_be_chosen_by_key_date_or_range(shell: Shell) -> None:
+    """Packs can be chosen in each way, with filters on top."""
     assert "3 packs verified (read-back): 6 members" in shell.call("verify", "--date", str(DAY))
     assert "3 packs verified" in shell.call("verify", "--from", "2025-04-01", "--to", "2025-04-30")
     assert "3 packs verified (checksum): 6 members" in shell.call(
@@ -92,16 +92,14 @@ def test_one_pack_a_date_a_range_everything(shell: Shell) -> None:
     "arguments",
     [["--date", "2024-01-01"], ["--all", "--account", "999999999999", "--sample", "5%", "--json"]],
 )
-def test_nothing_is_not_verified(shell: Shell, arguments: list[str]) -> None:
-    """A date without packs, an account that has none: what was not looked at is not said to be
-    right.
-    """
+def test_verifying_nothing_is_not_success(shell: Shell, arguments: list[str]) -> None:
+    """A date or account without packs is not reported as verified."""
     with pytest.raises(NoSuchOriginal, match="nothing was verified; "):
         shell.call("verify", *arguments)
 
 
-def test_a_sample_can_be_drawn_again(shell: Shell) -> None:
-    """The seed is printed, and gives the same packs; what was sampled is in the JSON."""
+def test_a_sample_can_be_repeated(shell: Shell) -> None:
+    """The seed is printed and gives the same packs; the JSON lists the sample."""
     first = shell.call_json("verify", "--all", "--sample", "50%")
     assert first["sample"] == {
         "percent": 50,
@@ -117,9 +115,9 @@ def test_a_sample_can_be_drawn_again(shell: Shell) -> None:
     assert "A sample: 1 of 3 (0.1%); to draw it again, add --seed 7" in text
 
 
-def test_what_is_wrong_is_told_and_ends_with_one(shell: Shell) -> None:
-    """A broken pack, a pack without index, an index without pack, a frozen pack: all of them in one
-    go.
+def test_everything_wrong_is_reported(shell: Shell) -> None:
+    """One call reports a broken pack, a pack without index, an index without pack and a frozen
+    pack.
     """
     store, keys = shell.world.store, shell.keys()
     store.delete("dest", f"indexes/{keys[0].removeprefix('packs/')}.index.jsonl.gz")
@@ -146,7 +144,7 @@ def test_what_is_wrong_is_told_and_ends_with_one(shell: Shell) -> None:
 
 
 def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
-    """What was asked for could not be done; at checksum level it can."""
+    """The request could not be fulfilled; at checksum level it can."""
     store, key = shell.world.store, shell.keys()[0]
     store.put(
         "dest", key, store.get_object("dest", key).data, storage_class="GLACIER", with_checksum=True
@@ -190,16 +188,16 @@ def test_a_frozen_pack_alone_is_not_success(shell: Shell) -> None:
         ),
     ],
 )
-def test_wrong_arguments(shell: Shell, arguments: list[str], message: str) -> None:
-    """The text names what was typed and what is allowed; the exit code is 2."""
+def test_wrong_arguments_are_refused(shell: Shell, arguments: list[str], message: str) -> None:
+    """The message names the argument and what is allowed; the exit code is 2."""
     with pytest.raises(SettingsError, match=message.replace("(", r"\(").replace(".", r"\.")):
         shell.call(*arguments)
 
 
-def test_a_bare_key_needs_its_bucket_where_there_are_several(
+def test_a_key_needs_its_bucket_if_there_are_several(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Packs in place: the same key may be in each of them."""
+    """With packs in place, several buckets may have the same key."""
     targets = [Target("dest"), Target("logs")]
     monkeypatch.setattr(Job, "list_targets", lambda _: targets)
     with pytest.raises(SettingsError, match="packs are in 2 buckets; expected s3://bucket/key"):
@@ -207,9 +205,9 @@ def test_a_bare_key_needs_its_bucket_where_there_are_several(
     assert "1 pack verified" in shell.call("verify", f"s3://dest/{shell.keys()[0]}")
 
 
-def test_lost_indexes_are_made_anew(shell: Shell) -> None:
-    """First looked at, then made; then there is nothing to do, and everything verifies. Others than
-    the lost ones are not touched.
+def test_lost_indexes_are_rebuilt(shell: Shell) -> None:
+    """A dry run lists them, then they are made; a further run has nothing to do and everything
+    verifies. Other indexes are untouched.
     """
     store, before = shell.world.store, shell.keys("")
     lost = shell.keys("indexes/")[:2]
@@ -227,8 +225,10 @@ def test_lost_indexes_are_made_anew(shell: Shell) -> None:
     shell.call("verify", "--all")
 
 
-def test_an_index_that_cannot_come_back_is_a_failure(shell: Shell) -> None:
-    """Frozen, damaged, or there and wrong: named, exit code 1, the others are made all the same."""
+def test_an_index_that_cannot_be_rebuilt_is_a_failure(shell: Shell) -> None:
+    """Frozen and damaged packs and wrong existing indexes are named; the exit code is 1 and the
+    others are made.
+    """
     store, keys = shell.world.store, shell.keys()
     for key in shell.keys("indexes/"):
         store.delete("dest", key)
@@ -245,10 +245,8 @@ def test_an_index_that_cannot_come_back_is_a_failure(shell: Shell) -> None:
     )
 
 
-def test_an_older_aggregate_is_adopted_found_extracted_and_verified(
-    shell: Shell, tmp_path: Path
-) -> None:
-    """From one end to the other: the aggregate's gzip members come back as files."""
+def test_an_adopted_aggregate_works_like_a_pack(shell: Shell, tmp_path: Path) -> None:
+    """The aggregate's gzip members are extracted as files."""
     store = shell.world.store
     parts = [pack_gzip(b"first\n"), pack_gzip(b"second\n")]
     store.put("old", OLD, b"".join(parts), with_checksum=True)
@@ -283,8 +281,8 @@ def test_an_older_aggregate_is_adopted_found_extracted_and_verified(
     assert shell.call_json("verify", "--all", code=1)["failures"][0]["error"] == "VerificationError"
 
 
-def test_a_frozen_adopted_aggregate_is_thawed_like_a_pack(shell: Shell) -> None:
-    """`find` and `thaw` know it by its index alone, although it lies outside of `packs/`."""
+def test_a_frozen_adopted_aggregate_can_be_thawed(shell: Shell) -> None:
+    """`find` and `thaw` know it by its index alone, although it lies outside `packs/`."""
     store = shell.world.store
     store.put("old", OLD, pack_gzip(b"first\n"), with_checksum=True)
     shell.call("index", "adopt", f"s3://old/{OLD}")
@@ -295,9 +293,9 @@ def test_a_frozen_adopted_aggregate_is_thawed_like_a_pack(shell: Shell) -> None:
     assert (pack["bucket"], pack["key"], pack["state"]) == ("old", OLD, "frozen")
 
 
-def test_what_cannot_be_adopted_is_told(shell: Shell) -> None:
-    """Each with its place; what can be is adopted all the same; without a date the message says
-    how.
+def test_aggregates_that_cannot_be_adopted_are_named(shell: Shell) -> None:
+    """Each is named with its place and the others are adopted; where the date is missing, the
+    message says how to give it.
     """
     store = shell.world.store
     store.put("old", "a/2023/04/03/good.gz", document(1))
@@ -341,12 +339,10 @@ def test_what_cannot_be_adopted_is_told(shell: Shell) -> None:
     "arguments",
     [["verify", "--all"], ["index", "rebuild", "--all"], ["index", "adopt", "s3://old/a/"]],
 )
-def test_ctrl_c_ends_it_and_writes_nothing(
+def test_ctrl_c_writes_nothing(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    """In the middle of reading: what was asked for stops, no index is half written, and `main`
-    makes exit code 130 of it.
-    """
+    """A read is interrupted, no index is half written, and `main` ends with exit code 130."""
     store = shell.world.store
     store.put("old", "a/2023/04/03/x.gz", document(1))
     if "rebuild" in arguments:
@@ -366,7 +362,7 @@ def test_ctrl_c_ends_it_and_writes_nothing(
 
 
 def test_the_index_commands_are_a_group() -> None:
-    """`index` alone shows what there is."""
+    """`index` alone lists its commands."""
     group = commands.get_command(click.Context(commands), "index")
     assert isinstance(group, click.Group)
     assert set(group.commands) == {"rebuild", "adopt", "terms", "tables"}
@@ -375,10 +371,11 @@ def test_the_index_commands_are_a_group() -> None:
 ROOT = Path(__file__).parents[3]
 
 
-def test_their_json_is_documented(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exactly the fields of docs/reference/json.md: of an index made anew, one that was there, one
-    that cannot be made; of an aggregate that would be adopted, one that is, one that was before,
-    and one that cannot be.
+def test_the_json_of_index_commands_is_documented(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fields are exactly those of docs/reference/json.md for indexes made, present and
+    impossible, and for aggregates adoptable, adopted, adopted before and refused.
     """
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     page = importlib.import_module("reference_pages.json_fields")

@@ -24,7 +24,7 @@ ON_THE_DAY = ("verify", "--at-rest", "--date", str(DAY))
 
 @pytest.fixture
 def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
-    """Waiting goes by the world's clock, in no time."""
+    """Waiting advances the world's clock and takes no time."""
     with open_vault(monkeypatch) as found:
         monkeypatch.setattr(wiring, "SystemClock", lambda: found.world.clock)
         monkeypatch.setattr(wiring, "connect_hash_jobs", lambda _: found.jobs)
@@ -42,7 +42,7 @@ def at_rest(command: Command, vault: Vault) -> Any:
     return call
 
 
-def test_it_waits_and_says_that_all_is_good(at_rest: Any, vault: Vault) -> None:
+def test_a_check_waits_and_reports_success(at_rest: Any, vault: Vault) -> None:
     done = at_rest("--role-arn", ROLE, "--wait")
     text = done.out.decode()
     assert done.code == 0
@@ -52,8 +52,10 @@ def test_it_waits_and_says_that_all_is_good(at_rest: Any, vault: Vault) -> None:
     assert "ctrl-C ends only the waiting" in done.err
 
 
-def test_the_same_command_goes_on(at_rest: Any, vault: Vault) -> None:
-    """Without --wait it looks once: 4 as long as S3 is at it, whichever dates are asked for."""
+def test_repeating_the_command_resumes_the_check(at_rest: Any, vault: Vault) -> None:
+    """Without --wait it looks once and gives 4 while S3 is still working, whichever dates are
+    given.
+    """
     first = at_rest("--role-arn", ROLE)
     assert (first.code, "again to continue" in first.out.decode()) == (4, True)
     second = at_rest("--json")
@@ -65,7 +67,7 @@ def test_the_same_command_goes_on(at_rest: Any, vault: Vault) -> None:
     assert len(vault.server.jobs) == 1
 
 
-def test_damage_is_exit_code_1(at_rest: Any, vault: Vault) -> None:
+def test_damage_exits_with_1(at_rest: Any, vault: Vault) -> None:
     vault.rot(vault.keys[0])
     done = at_rest("--role-arn", ROLE, "--wait", "--json")
     (check,) = json.loads(done.out)["checks"]
@@ -76,14 +78,14 @@ def test_damage_is_exit_code_1(at_rest: Any, vault: Vault) -> None:
     assert "check-packs.md" in text
 
 
-def test_what_was_not_hashed_is_exit_code_1(at_rest: Any, vault: Vault) -> None:
+def test_packs_that_were_not_hashed_exit_with_1(at_rest: Any, vault: Vault) -> None:
     vault.storage.sse_c.add(vault.keys[0])
     done = at_rest("--role-arn", ROLE, "--wait")
     assert (done.code, "UNPROVEN" in done.out.decode()) == (1, True)
 
 
 def test_a_dry_run_starts_nothing(at_rest: Any, vault: Vault) -> None:
-    """It says what there is and what it costs, without a role."""
+    """It reports the work and its cost without needing a role."""
     before = vault.world.store.snapshot()
     done = at_rest("--dry-run")
     assert done.code == 0
@@ -93,7 +95,7 @@ def test_a_dry_run_starts_nothing(at_rest: Any, vault: Vault) -> None:
     assert (vault.world.store.snapshot(), vault.server.jobs) == (before, {})
 
 
-def test_nothing_dearer_than_agreed_is_started(at_rest: Any, vault: Vault) -> None:
+def test_nothing_above_the_price_limit_is_started(at_rest: Any, vault: Vault) -> None:
     before = vault.world.store.snapshot()
     done = at_rest("--role-arn", ROLE, "--max-dollars", "0.1")
     assert done.code == 3
@@ -113,14 +115,14 @@ def test_nothing_dearer_than_agreed_is_started(at_rest: Any, vault: Vault) -> No
     ],
     ids=["no-role", "no-arn", "level", "role-alone", "wait-alone"],
 )
-def test_wrong_options(
+def test_wrong_options_are_refused(
     command: Command, vault: Vault, arguments: tuple[str, ...], message: str
 ) -> None:
     done = command(vault.world, *arguments)
     assert (done.code, message in done.err) == (2, True), done.err
 
 
-def test_what_s3_refuses_is_said_and_can_be_tried_again(at_rest: Any, vault: Vault) -> None:
+def test_a_refused_job_is_reported_and_can_be_retried(at_rest: Any, vault: Vault) -> None:
     vault.server.refuse = Refused("AccessDenied", "the role cannot be passed", 403)
     done = at_rest("--role-arn", ROLE)
     assert (done.code, "cannot be passed" in done.err) == (1, True)
@@ -128,15 +130,15 @@ def test_what_s3_refuses_is_said_and_can_be_tried_again(at_rest: Any, vault: Vau
     assert at_rest("--role-arn", ROLE, "--wait").code == 0
 
 
-def test_all_that_it_says_is_documented(at_rest: Any, vault: Vault) -> None:
+def test_every_json_field_is_documented(at_rest: Any, vault: Vault) -> None:
     """`--json` has exactly the fields of docs/reference/json.md."""
     vault.rot(vault.keys[0])
     described = json.loads(at_rest("--role-arn", ROLE, "--wait", "--json").out)
     assert set(JSON_FIELDS.flatten(described)) == set(JSON_FIELDS.json_fields("verify --at-rest"))
 
 
-def test_a_plan_that_somebody_put_there_costs_nothing(at_rest: Any, vault: Vault) -> None:
-    """What is not begun needs the role and the dollars of this very call."""
+def test_a_forged_plan_costs_nothing(at_rest: Any, vault: Vault) -> None:
+    """A plan's unbegun jobs need this call's own role and dollar limit."""
     plan = plan_check(vault.job, TARGET, vault.places, "arn:aws:iam::111122223333:role/other")
     vault.world.store.put("dest", f"{plan.folder}plan.jsonl.gz", encode_plan(plan))
     assert at_rest().code == 2
@@ -147,7 +149,7 @@ def test_a_plan_that_somebody_put_there_costs_nothing(at_rest: Any, vault: Vault
     assert [job.request["RoleArn"] for job in vault.server.jobs.values()] == [ROLE]
 
 
-def test_custody_shows_it(command: Command, at_rest: Any, vault: Vault) -> None:
+def test_custody_show_prints_the_check(command: Command, at_rest: Any, vault: Vault) -> None:
     vault.rot(vault.keys[0])
     at_rest("--role-arn", ROLE, "--wait")
     shown = command(vault.world, "custody", "show", "--last", "1").out.decode()

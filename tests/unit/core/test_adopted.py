@@ -79,15 +79,17 @@ OLDER = "aws-controltower-logs-111122223333-eu-west-1"
         ("release-2022-01-01/a/2023/04/03/x.gz", Said(date=DAY), ("there", "Other", "all")),
     ],
 )
-def test_what_a_key_tells(key: str, said: Said, expected: tuple[str, str, str]) -> None:
-    """Source bucket, log type, account and date, of the older stack's keys, of any known layout,
-    and of what a search finds in any other key; what a person says wins.
+def test_a_key_tells_bucket_type_account_and_date(
+    key: str, said: Said, expected: tuple[str, str, str]
+) -> None:
+    """Source bucket, log type, account and date come from the older stack's keys, any known layout,
+    or a search in any other key; stated values win.
     """
     assert group_of_aggregate("there", key, said) == Group(*expected, DAY)
 
 
-def test_without_a_date_somebody_must_say_it() -> None:
-    """The message says how."""
+def test_without_a_date_one_must_be_given() -> None:
+    """The message says how to state the date."""
     with pytest.raises(SettingsError, match="--date"):
         group_of_aggregate("there", "some.gz", Said())
 
@@ -99,8 +101,8 @@ def test_without_a_date_somebody_must_say_it() -> None:
         f"2022/01/01/AWSLogs/{'1' * 12}/CloudTrail/eu-west-1/2023/04/03/x.json.gz",
     ],
 )
-def test_where_dates_disagree_somebody_must_say_it(key: str) -> None:
-    """Both are named in one line, and the message says how."""
+def test_with_conflicting_dates_one_must_be_given(key: str) -> None:
+    """One line names both dates, and the message says how to state one."""
     with pytest.raises(SettingsError, match=r"disagree \(2022-01-01, 2023-04-03\); set --date"):
         group_of_aggregate("there", key, Said())
 
@@ -120,9 +122,9 @@ def make_index(count: int = 3) -> tuple[Adopted, bytes]:
     return encoder.finish(0x1234, "a tool")
 
 
-def test_an_index_says_what_was_encoded() -> None:
-    """First line and members come back; it is JSON Lines in gzip, with the count and the padding in
-    the first line.
+def test_an_adopted_index_survives_encoding() -> None:
+    """First line and members come back; the index is JSON Lines in gzip, with the count and the
+    padding in the first line.
     """
     adopted, data = make_index()
     read, members = decode_adopted(data)
@@ -145,9 +147,9 @@ def test_an_index_says_what_was_encoded() -> None:
     assert len(lines) == 1 + lines[0]["members"]
 
 
-def test_an_adopted_index_is_no_index_of_a_pack() -> None:
-    """Neither is taken for the other, so that an adopted aggregate can never be verified as a pack,
-    and nothing be deleted for it.
+def test_an_adopted_index_is_not_an_index_of_a_pack() -> None:
+    """Neither is taken for the other, so an adopted aggregate can never be verified as a pack, and
+    no original deleted for it.
     """
     adopted, data = make_index()
     with pytest.raises(BadPack):
@@ -159,8 +161,8 @@ def test_an_adopted_index_is_no_index_of_a_pack() -> None:
         decode_adopted(pack)
 
 
-def test_any_cut_of_an_index_is_found() -> None:
-    """However it is cut short, and with a line too many."""
+def test_a_truncated_index_is_refused() -> None:
+    """A cut of any kind and a surplus line are both found."""
     _, data = make_index()
     for size in range(len(data)):
         with pytest.raises(BadPack):
@@ -174,9 +176,9 @@ def test_any_cut_of_an_index_is_found() -> None:
         list(members)
 
 
-def test_its_key_lies_beside_packs_and_indexes_and_is_left_alone() -> None:
+def test_an_adopted_index_is_never_taken_for_a_log() -> None:
     """The aggregator never takes an adopted index for a log, in its own bucket or under a prefix;
-    and every aggregate has its own.
+    every aggregate has its own.
     """
     adopted, _ = make_index()
     for target in (Target("dest"), Target("src", "aggregated/")):
@@ -194,8 +196,10 @@ def test_its_key_lies_beside_packs_and_indexes_and_is_left_alone() -> None:
     assert other.index_key(Target("dest")) != adopted.aggregate.index_key(Target("dest"))
 
 
-def test_what_can_be_asked_of_adopted_aggregates() -> None:
-    """Globs and made-up keys; the key of a real original matches nothing, and not even asks."""
+def test_which_queries_find_adopted_aggregates() -> None:
+    """Globs and made-up keys match; the key of a real original matches nothing and causes
+    no query.
+    """
     group = Group("src", "Other", "all", DAY)
     key = member_key("a/2023/04/03/111111111111_CloudTrail_eu-west-1_x.gz", 7)
     assert AdoptedQuery.of(Query(keys=("AWSLogs/1/x.gz", "s3://b/y"))) is None

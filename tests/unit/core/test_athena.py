@@ -28,10 +28,10 @@ NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True)
     st.dates(),
     st.sampled_from(["", "a/b/"]),
 )
-def test_templates_are_where_packs_and_indexes_go(
+def test_locations_are_where_packs_and_indexes_go(
     bucket: str, log_type: str, account: str, day: date, root: str
 ) -> None:
-    """A template filled in for any group is the prefix of that group's packs, or indexes, as
+    """A template filled in for any group gives the prefix of that group's packs or indexes, as
     planning makes it.
     """
     target, group = Target("dest", root), Group(bucket, log_type, account, day)
@@ -48,8 +48,8 @@ def test_templates_are_where_packs_and_indexes_go(
         )
 
 
-def test_templates_lead_to_packs_that_a_run_wrote() -> None:
-    """Every pack lies directly under the place that its table's template gives for it."""
+def test_locations_lead_to_real_packs() -> None:
+    """Every pack is directly under the place that its table's template gives."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     world.put("logs", flow_key("a.log"), b"version account-id\n2 1\n")
@@ -79,8 +79,8 @@ def test_templates_lead_to_packs_that_a_run_wrote() -> None:
     assert {key.rpartition("/")[0] + "/" for key in written} == places
 
 
-def test_what_is_not_named_is_asked_for_in_queries() -> None:
-    """Buckets and accounts that are given are enumerated; otherwise the query must name them."""
+def test_unnamed_partitions_must_be_given_in_queries() -> None:
+    """Given buckets and accounts are enumerated; otherwise the query must name them."""
     free = dict(make_views(SCOPE, ["CloudTrail"])[0].table.projection())
     assert free["projection.account.type"] == free["projection.source_bucket.type"] == "injected"
     named = Scope(SCOPE.target, "x", date(2020, 1, 1), ("one", "two"), ("111122223333",))
@@ -92,9 +92,7 @@ def test_what_is_not_named_is_asked_for_in_queries() -> None:
 
 
 def test_every_partition_has_a_projection() -> None:
-    """Each column that a table is partitioned by has a type, and stands in the template; each
-    statement is whole.
-    """
+    """Each partition column has a type and is in the template; each statement is complete."""
     views = make_views(SCOPE, ["CloudTrail", "Config", "vpcflowlogs", "GuardDuty"])
     for view in views:
         properties = dict(view.table.projection())
@@ -113,8 +111,8 @@ def test_every_partition_has_a_projection() -> None:
     )
 
 
-def test_flow_logs_of_another_format() -> None:
-    """Columns follow the given fields, in their order; reserved words get another name."""
+def test_flow_logs_can_have_other_columns() -> None:
+    """Columns follow the given fields in their order; reserved words are renamed."""
     view = make_views(SCOPE, ["vpcflowlogs"], ("interface-id", "start", "bytes"))[0]
     assert [name for name, _ in view.columns] == ["interface_id", "start_time", "bytes"]
     assert "element_at(split(line, ' '), 3) AS BIGINT" in view.query()
@@ -129,8 +127,8 @@ def run_command(*arguments: str) -> str:
     return result.stdout
 
 
-def test_the_command_prints_the_statements() -> None:
-    """Options go into the text; the order is that in which the statements can be run."""
+def test_statements_are_printed_in_order() -> None:
+    """Options go into the text; the statements come in an order in which they can run."""
     text = run_command(
         "--destination-bucket",
         "dest",
@@ -169,7 +167,7 @@ def test_the_command_prints_the_statements() -> None:
         ["--destination-bucket", "dest", "--flow-fields", " "],
     ],
 )
-def test_nothing_gets_into_a_statement_that_does_not_belong_there(arguments: list[str]) -> None:
+def test_wrong_options_print_no_statement(arguments: list[str]) -> None:
     """A wrong option is a settings error, and no statement is printed."""
     with pytest.raises(SettingsError):
         run_command(*arguments)

@@ -63,8 +63,10 @@ def million(size_bytes: int) -> Sizes:
         (512, 943.36, 107.88, 41.05),
     ],
 )
-def test_seven_years_of_a_million(size_kib: int, left: float, each: float, packed: float) -> None:
-    """A worked example: $0.405 of requests, storage in Deep Archive, and no index. Ours adds the
+def test_seven_years_of_a_million_objects(
+    size_kib: int, left: float, each: float, packed: float
+) -> None:
+    """A worked example: $0.405 for requests, storage in Deep Archive, and no index. Ours adds the
     index, once warm and once archived.
     """
     sizes = million(size_kib * KIB)
@@ -80,8 +82,8 @@ def test_seven_years_of_a_million(size_kib: int, left: float, each: float, packe
     assert example < ours < example * 1.01 + 0.3
 
 
-def test_search_costs_a_write_and_a_read_for_each_pack() -> None:
-    """A pack of a group of 90 log objects: as dear as seventy-five GETs."""
+def test_search_costs_one_write_and_one_read_per_pack() -> None:
+    """A pack of a group of 90 log objects costs as much as seventy-five GETs."""
     steps = estimate_steps(Load(MILLION, 12 * KIB, 100), PackLimits())
     assert steps["verifying"]["GetObject"] == 100  # packs
     added = estimate_search_requests(Load(MILLION, 12 * KIB, 100), PackLimits())
@@ -89,9 +91,9 @@ def test_search_costs_a_write_and_a_read_for_each_pack() -> None:
     assert estimate_dollars(added) == pytest.approx(0.00055, abs=0.00001)
 
 
-def test_requests_of_a_million() -> None:
-    """One GET for each, and next to nothing else: $0.41. One more request of the GET class doubles
-    it; one upload for each is $20.
+def test_requests_for_a_million_objects() -> None:
+    """One GET each and almost nothing else costs $0.41. One more request of the GET class doubles
+    it; one upload each costs $20.
     """
     steps = estimate_steps(Load(MILLION, 8 * KIB), PackLimits())
     requests = sum(steps.values(), Counter[str]())
@@ -112,18 +114,16 @@ def test_requests_of_a_million() -> None:
     assert PRICES.storage["DEEP_ARCHIVE"].transition_1000 * 1000 == 50
 
 
-def test_kms() -> None:
-    """A Decrypt for each object that is read is three dollars a million; Bucket Keys save 99
-    percent.
-    """
+def test_kms_adds_a_decrypt_per_object() -> None:
+    """A Decrypt for each object read costs three dollars a million; Bucket Keys save 99 percent."""
     steps = estimate_steps(Load(MILLION, 8 * KIB), PackLimits())
     assert estimate_kms_dollars(steps, with_bucket_keys=False) == pytest.approx(3.0)
     assert estimate_kms_dollars(steps, with_bucket_keys=True) == pytest.approx(0.03)
 
 
-def test_break_even() -> None:
-    """Over two years an object archived by itself pays from about 110 KiB on; longer retention
-    lowers the size, and packs need far less.
+def test_break_even_falls_with_retention() -> None:
+    """Over two years an object archived by itself pays from about 110 KiB; longer retention lowers
+    the size, and packs need far less.
     """
 
     def left(years: float) -> Any:
@@ -144,9 +144,9 @@ def test_break_even() -> None:
 
 
 @pytest.mark.parametrize("size_kib", [1, 16, 43])
-def test_payback(size_kib: int) -> None:
-    """Packs of a million objects have paid for themselves in the very month in which both ways cost
-    the same.
+def test_payback_of_a_million_objects(size_kib: int) -> None:
+    """Packs of a million objects have paid for themselves in the month in which both ways cost the
+    same.
     """
     sizes, packed = (
         million(size_kib * KIB),
@@ -173,9 +173,9 @@ def test_payback(size_kib: int) -> None:
     ],
     ids=["one", "one pack", "three groups", "copied by S3", "copied alone", "several packs"],
 )
-def test_steps_are_those_of_a_plan(objects: int, size_bytes: int, groups: int) -> None:
-    """What the model says that a load takes is what is planned for such log objects, but for
-    listings, which a plan does not know.
+def test_modelled_requests_match_a_plan(objects: int, size_bytes: int, groups: int) -> None:
+    """The model's steps for a load are those that a plan has, except listings, which a plan does
+    not know.
     """
     limits = PackLimits()
     packs: list[PackPlan] = []
@@ -217,12 +217,10 @@ def test_steps_are_those_of_a_plan(objects: int, size_bytes: int, groups: int) -
     longer=st.floats(0, 120),
     name=st.sampled_from(sorted(PRICES.storage)),
 )
-def test_more_and_longer_is_never_cheaper(
+def test_costs_grow_with_size_and_time(
     size: int, more: int, months: float, longer: float, name: str
 ) -> None:
-    """In every class dollars grow with size and with time, and are never below zero; nothing costs
-    nothing.
-    """
+    """In every class cost grows with size and time and is never negative; nothing costs nothing."""
     one = estimate_storage(Sizes.of([size]), name, months)
     assert 0 <= one <= estimate_storage(Sizes.of([size]), name, months + longer) * (1 + 1e-9)
     if name != "INTELLIGENT_TIERING":  # there a larger object may cool, and a smaller one may not
@@ -231,9 +229,9 @@ def test_more_and_longer_is_never_cheaper(
 
 
 @given(sizes=st.lists(st.integers(0, 4 * MIB), max_size=30))
-def test_size_classes_lose_nothing(sizes: list[int]) -> None:
-    """Counted by powers of two, mixed sizes cost what they cost one by one: every minimum is a
-    power of two.
+def test_size_classes_keep_minimum_sizes_exact(sizes: list[int]) -> None:
+    """Sizes counted by powers of two cost the same as one by one, because every minimum is a power
+    of two.
     """
     for name in PRICES.storage:
         together = estimate_storage(Sizes.of(sizes), name, 36)
@@ -242,7 +240,7 @@ def test_size_classes_lose_nothing(sizes: list[int]) -> None:
         )
 
 
-def test_minimum_days_and_sizes() -> None:
+def test_minimum_days_and_sizes_are_charged() -> None:
     """A month in Deep Archive is billed as six; a small object in Standard-IA as 128 KiB."""
     assert estimate_storage(million(MIB), "DEEP_ARCHIVE", 1) == estimate_storage(
         million(MIB), "DEEP_ARCHIVE", 6
@@ -255,9 +253,9 @@ def test_minimum_days_and_sizes() -> None:
     )
 
 
-def test_packs_pay_their_class_once() -> None:
-    """Straight to Deep Archive, each pack's one completing request is billed at that class' price,
-    not all of its parts.
+def test_packs_pay_the_class_price_once() -> None:
+    """Only the request that completes a pack is billed at Deep Archive's price, not all its
+    parts.
     """
     packed = Packed({}, Sizes.of([GIB] * 1000), 0)
     dearer = (
@@ -267,7 +265,7 @@ def test_packs_pay_their_class_once() -> None:
     assert dearer == pytest.approx(0.05 - 0.005)
 
 
-def test_lambda_and_step_functions() -> None:
+def test_lambda_and_step_functions_are_charged() -> None:
     """A million objects are twenty items of four transitions; Lambda's price follows memory and
     rate.
     """
@@ -308,8 +306,8 @@ MACHINE: dict[str, Any] = {
 
 
 def test_transitions_are_counted_from_a_definition() -> None:
-    """Every state that is entered, those of both branches, and of each child its start and its
-    states; by the way that choices go.
+    """Every state entered counts, in both branches, and each child's start and states, along the
+    choices taken.
     """
     found = count_transitions(MACHINE, {"$.n": 1})
     assert (found.execution, found.children) == (7, {"D": 3})
@@ -321,7 +319,7 @@ def test_transitions_are_counted_from_a_definition() -> None:
         count_transitions(looping, {})
 
 
-def test_prices_of_ones_own() -> None:
+def test_custom_prices_replace_built_in_ones() -> None:
     """A file's prices replace those that it names, and no others."""
     own = override_prices(
         PRICES, {"region": "eu-central-1", "storage": {"STANDARD": {"gb_month": 0.0245}}}
@@ -361,7 +359,7 @@ def test_prices_of_ones_own() -> None:
         "list",
     ],
 )
-def test_slips_in_a_price_file(values: dict[str, Any], said: str) -> None:
-    """An unknown name, and what is no price, is an error that names its place."""
+def test_mistakes_in_a_price_file_are_reported(values: dict[str, Any], said: str) -> None:
+    """An unknown name or an invalid price is an error that names its place."""
     with pytest.raises(SettingsError, match=said.replace("?", r"\?")):
         override_prices(PRICES, values)

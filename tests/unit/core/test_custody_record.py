@@ -83,7 +83,7 @@ def make_record(**changes: Any) -> Record:
     return Record(**(values | changes))
 
 
-def test_what_is_written_is_read() -> None:
+def test_a_record_survives_encoding() -> None:
     """decode(encode(record)) == record, and the same record gives the same bytes."""
     for record in (
         make_record(),
@@ -94,8 +94,8 @@ def test_what_is_written_is_read() -> None:
         assert encode_record(record) == encode_record(record)
 
 
-def test_what_a_check_at_rest_found_is_read() -> None:
-    """In a record of its own kind, a line a pack."""
+def test_a_check_at_rest_survives_encoding() -> None:
+    """It is a separate kind of record with one line per pack."""
     packs = (
         PackAtRest("packs/a", 3, Algorithm.SHA256, Verdict.GOOD, checksum="x"),
         PackAtRest("packs/b", 3, Algorithm.CRC64NVME, Verdict.DAMAGED, "ü", "y"),
@@ -111,7 +111,7 @@ def test_what_a_check_at_rest_found_is_read() -> None:
         decode_record(encode_gzip(b"\n".join(cut) + b"\n"))
 
 
-def test_records_of_before_hashes_of_packs_are_read() -> None:
+def test_records_without_pack_hashes_are_read() -> None:
     """Their packs have no SHA-256."""
     lines = [
         json.loads(line) for line in gzip.decompress(encode_record(make_record())).splitlines()
@@ -124,7 +124,7 @@ def test_records_of_before_hashes_of_packs_are_read() -> None:
 
 
 def test_a_record_can_be_read_with_gzip_and_json() -> None:
-    """One JSON document a line: the run, then its groups; totals stand in the first."""
+    """The run comes first, with the totals, then its groups, as one JSON document per line."""
     head, *groups = [
         json.loads(line) for line in gzip.decompress(encode_record(make_record())).splitlines()
     ]
@@ -138,9 +138,9 @@ def test_a_record_can_be_read_with_gzip_and_json() -> None:
 
 
 @pytest.mark.parametrize("root", ["", "aggregated/"])
-def test_keys_of_records(root: str) -> None:
-    """parse(format(sequence)) == sequence; they sort as their numbers do, a thousand to a folder;
-    nothing else is one.
+def test_keys_sort_by_sequence_number(root: str) -> None:
+    """parse(format(sequence)) == sequence; keys sort as their numbers do, a thousand to a folder;
+    no other key is accepted.
     """
     target = Target("dest", root)
     keys = [record_key(target, sequence) for sequence in (0, 1, 999, 1000, 5_000_123)]
@@ -163,9 +163,9 @@ def edit_head(change: Callable[[dict[str, Any]], None]) -> bytes:
     return encode_gzip(b"".join([json.dumps(head).encode() + b"\n", *lines[1:]]))
 
 
-def test_what_is_no_record_is_refused() -> None:
-    """Cut short, with something behind it, another version, totals that are not the groups':
-    BadPack, and no other error.
+def test_invalid_records_are_refused() -> None:
+    """A record cut short, with trailing data, of another version, or with totals that are not its
+    groups' is BadPack.
     """
     good = encode_record(make_record())
     lines = gzip.decompress(good).splitlines(keepends=True)
@@ -212,9 +212,9 @@ def test_what_is_no_record_is_refused() -> None:
         ({"packs": (replace(PACK, index_sha256=None, deleted=None),)}, None),
     ],
 )
-def test_bytes_in_are_bytes_accounted_for(changes: dict[str, Any], problem: str | None) -> None:
-    """What was listed is packed now, was packed before, or is left with a reason; what was packed
-    is in the packs; only verified packs' originals went.
+def test_counts_of_a_record_must_add_up(changes: dict[str, Any], problem: str | None) -> None:
+    """Everything listed is packed now, was packed before, or is left with a reason; everything
+    packed is in the packs; only verified packs' originals were deleted.
     """
     counts = {name: changes[name] for name in changes if hasattr(COUNTS, name)}
     others = {name: changes[name] for name in changes if name not in counts}
@@ -227,7 +227,7 @@ def test_bytes_in_are_bytes_accounted_for(changes: dict[str, Any], problem: str 
     [{"kind": RecordKind.DRILL}, {"drill": DRILL}],
     ids=["a drill without its result", "a closing with one"],
 )
-def test_only_a_drill_has_its_result(change: dict[str, Any]) -> None:
+def test_only_a_drills_record_has_a_drill(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected a drill in a drill's record"):
         make_record(**change)
 
@@ -247,8 +247,8 @@ def test_only_a_drill_has_its_result(change: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_a_drill_that_does_not_add_up_is_no_record(name: str, value: object) -> None:
-    """Its totals are shown to auditors, so what is no number of that kind is BadPack."""
+def test_a_drill_must_add_up(name: str, value: object) -> None:
+    """Its totals are shown to auditors, so an impossible number is BadPack."""
     record = make_record(groups=(), kind=RecordKind.DRILL, drill=DRILL)
     head = json.loads(gzip.decompress(encode_record(record)))
     head["drill"][name] = value

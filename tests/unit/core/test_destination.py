@@ -50,11 +50,9 @@ def properties_of(destination: Destination) -> dict[str, Any]:
     ],
     ids=["default", "locked, with a key"],
 )
-def test_the_bucket_is_that_of_the_stack(
-    destination: Destination, parameters: dict[str, str]
-) -> None:
-    """Everything but what other parameters of the stack add. Its policy is the same too, with the
-    one who runs the program in the place of the functions' roles.
+def test_the_bucket_equals_the_stacks(destination: Destination, parameters: dict[str, str]) -> None:
+    """The properties match except for those added by other stack parameters. The policy also
+    matches, with the runner in place of the functions' roles.
     """
     stack = deploy(load_template(), parameters)
     wanted = as_text(stack.properties("CommonDestinationBucket"))
@@ -68,7 +66,7 @@ def test_the_bucket_is_that_of_the_stack(
 
 
 def as_text(value: Any) -> Any:
-    """Numbers of parameters are text there."""
+    """Convert numbers to text, as in parameters."""
     match value:
         case dict():
             return {name: as_text(inner) for name, inner in value.items()}
@@ -81,7 +79,7 @@ def as_text(value: Any) -> Any:
 
 
 def options_of(destination: Destination) -> dict[str, dict[str, str]]:
-    """Of each command: its options."""
+    """The options of each command."""
     found = {}
     for line in make_commands(destination):
         program, service, operation, *words = shlex.split(line)
@@ -97,7 +95,7 @@ def pairs(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def test_the_commands_configure_the_same_bucket() -> None:
-    """In an order in which S3 takes them; each names the account that the bucket must belong to."""
+    """S3 accepts them in this order; each names the account that must own the bucket."""
     commands = options_of(make(retention=LOCKED, kms_key_arn=OTHER_KEY, runner=RUNNER))
     assert next(iter(commands)) == "create-bucket"
     assert list(commands)[-1] == "put-bucket-policy"
@@ -113,19 +111,19 @@ def test_the_commands_configure_the_same_bucket() -> None:
     assert json.loads(lock) == properties_of(make(retention=LOCKED))["ObjectLockConfiguration"]
 
 
-def test_the_first_region_has_no_constraint() -> None:
-    """S3 refuses us-east-1 as one."""
+def test_us_east_1_has_no_location_constraint() -> None:
+    """S3 refuses us-east-1 as a location constraint."""
     command = next(iter(make_commands(Destination("packs", "us-east-1"))))
     assert "LocationConstraint" not in command
     assert "LocationConstraint=eu-west-1" in next(iter(make_commands(make())))
 
 
-def test_a_bucket_that_is_not_locked_says_nothing_of_it() -> None:
+def test_a_bucket_without_a_lock_does_not_mention_one() -> None:
     assert "put-object-lock-configuration" not in options_of(make())
     assert "ObjectLockEnabled" not in properties_of(make())
 
 
-def test_terraform_makes_a_stack_of_the_template() -> None:
+def test_terraform_contains_the_same_template() -> None:
     lines = list(make_terraform(make()))
     body = lines[lines.index("  template_body = <<-EOT") + 1 : lines.index("  EOT")]
     assert json.loads("\n".join(body)) == make_template(make())

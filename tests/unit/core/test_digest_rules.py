@@ -40,7 +40,7 @@ KEY = parse_public_key(public_key_der(SPEC))
 
 
 def by_type(value: object) -> str:
-    """Names for cases whose bytes hold the time of day."""
+    """Names for cases whose bytes contain the time of day."""
     return type(value).__name__
 
 
@@ -65,8 +65,8 @@ def pack(value: object) -> bytes:
 
 
 def test_digests_of_the_lab_are_read_and_verify() -> None:
-    """Every digest, the starting one, empty ones and the backfill digest, is read whole, and its
-    signature is good.
+    """Every digest, including starting, empty and backfill digests, is read whole, and its
+    signature is valid.
     """
     for item in objects():
         digest, fields = read(item), fields_of(item)
@@ -83,8 +83,10 @@ def test_digests_of_the_lab_are_read_and_verify() -> None:
         assert check_signature(digest, item.metadata["signature"].upper(), KEY) is None
 
 
-def test_the_string_to_sign() -> None:
-    """End of the hour, place, hash, previous signature; a starting digest has the word null."""
+def test_the_signed_text_is_as_documented() -> None:
+    """It holds the end of the hour, place, hash and previous signature; a starting digest has the
+    word null.
+    """
     starting, second = read(objects()[0]), read(objects()[1])
     document = gzip.decompress(objects()[0].body)
     assert string_to_sign(starting).decode().split("\n") == [
@@ -98,9 +100,9 @@ def test_the_string_to_sign() -> None:
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_changed_byte_is_never_valid(data: st.DataObject) -> None:
-    """Whatever byte of a digest's document is changed: it is no digest any more, or its signature
-    is not good.
+def test_a_changed_byte_invalidates_a_digest(data: st.DataObject) -> None:
+    """A digest's document with any byte changed is no longer a digest, or its signature is
+    invalid.
     """
     item = data.draw(st.sampled_from(objects()[:5]))
     document = bytearray(gzip.decompress(item.body))
@@ -116,7 +118,7 @@ def test_a_changed_byte_is_never_valid(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "signature", ["", "zz", "0", "00" * 256, "ab" * 255, " " + "ab" * 256, "é" * 512]
 )
-def test_what_is_no_signature_fails(signature: str) -> None:
+def test_invalid_signatures_fail(signature: str) -> None:
     """Texts that are not hex, or not as long as the key, are bad signatures."""
     assert check_signature(read(objects()[1]), signature, KEY) == BAD_SIGNATURE
 
@@ -133,10 +135,8 @@ REQUIRED = (
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_required_fields(name: str) -> None:
-    """A document without one of the fields that the signature or the check rests on is no
-    digest.
-    """
+def test_missing_fields_invalidate_a_digest(name: str) -> None:
+    """A document that lacks a field needed for the signature or the check is not a digest."""
     fields = fields_of(objects()[1])
     del fields[name]
     assert parse_digest(pack(fields)) == INVALID_FORMAT
@@ -165,8 +165,8 @@ JSON_VALUES = st.recursive(
     JSON_VALUES,
 )
 @settings(max_examples=300, deadline=None)
-def test_malformed_fields_are_flaws(name: str, value: object) -> None:
-    """Whatever stands in a field, or instead of the whole document: a digest or a flaw, never an
+def test_malformed_fields_are_reported_as_flaws(name: str, value: object) -> None:
+    """Any value of a field or of the whole document gives a digest or a flaw, never an
     exception.
     """
     fields: object = fields_of(objects()[1]) | {name: value} if name else value
@@ -191,25 +191,25 @@ def test_malformed_fields_are_flaws(name: str, value: object) -> None:
     ],
     ids=by_type,
 )
-def test_what_is_no_digest_is_a_flaw(data: bytes) -> None:
-    """Not gzip, cut short, not JSON, more than one document: a flaw."""
+def test_other_contents_are_reported_as_a_flaw(data: bytes) -> None:
+    """Content that is not gzip, is cut short, is not JSON or has several documents is a flaw."""
     assert parse_digest(data) == INVALID_FORMAT
 
 
 def test_a_second_gzip_member_makes_a_digest_invalid() -> None:
-    """A whole digest with anything behind it is none: nothing unsigned can ride along."""
+    """A digest followed by anything is invalid: no unsigned data can be added."""
     assert parse_digest(objects()[1].body + gzip.compress(b"")) == INVALID_FORMAT
 
 
-def test_inflating_has_an_end() -> None:
-    """What would inflate to more than allowed is refused; what inflates to exactly that is not."""
+def test_inflating_is_limited() -> None:
+    """Content that would inflate beyond the limit is refused; exactly the limit is accepted."""
     assert inflate(gzip.compress(b"x" * 1000), 1000) == b"x" * 1000
     assert inflate(gzip.compress(b"x" * 1001), 1000) is None
 
 
 @given(st.binary(max_size=5_000), st.integers(1, 700))
-def test_log_hashes(data: bytes, length: int) -> None:
-    """The hash of a log is that of its inflated bytes, in whatever pieces it comes."""
+def test_a_log_hash_covers_the_inflated_bytes(data: bytes, length: int) -> None:
+    """A log's hash is that of its inflated bytes, for any piece size."""
     body = gzip.compress(data)
     log = LogHash()
     for first in range(0, len(body), length):
@@ -224,8 +224,8 @@ def test_log_hashes(data: bytes, length: int) -> None:
     [(b"x", TRAILING_DATA), (gzip.compress(b""), TRAILING_DATA), (b"\0" * 600, TRAILING_DATA)],
     ids=by_type,
 )
-def test_data_behind_a_log(extra: bytes, flaw: object, length: int) -> None:
-    """A log with anything behind its gzip member is invalid, as it is for the AWS CLI."""
+def test_data_after_a_log_invalidates_it(extra: bytes, flaw: object, length: int) -> None:
+    """A log with anything after its gzip member is invalid, as it is for the AWS CLI."""
     body = gzip.compress(b"log") + extra
     log = LogHash()
     for first in range(0, len(body), length):
@@ -238,8 +238,8 @@ def test_data_behind_a_log(extra: bytes, flaw: object, length: int) -> None:
     [b"", b"plain text", gzip.compress(b"log" * 100)[:-1], gzip.compress(b"log")[:4]],
     ids=by_type,
 )
-def test_damaged_logs(body: bytes) -> None:
-    """What is no whole gzip member is of invalid format, though its bytes may hash to anything."""
+def test_damaged_logs_are_invalid(body: bytes) -> None:
+    """Anything but a whole gzip member has an invalid format, whatever its bytes hash to."""
     log = LogHash()
     log.take(body)
     assert log.compare(hashlib.sha256(body).hexdigest()) == INVALID_FORMAT
@@ -249,8 +249,10 @@ FOLDER = "o-exampleorg1/AWSLogs/o-exampleorg1/111122223333/"
 NAME = "111122223333_CloudTrail-Digest_us-gov-west-1_my_trail_name_eu-west-1_20260314T101112Z"
 
 
-def test_keys_of_digests() -> None:
-    """A key gives chain and end of the hour; underscores in a trail's name are its own."""
+def test_keys_of_digests_are_parsed() -> None:
+    """A key gives the chain and the end of the hour; underscores in a trail's name are part
+    of it.
+    """
     found = parse_digest_key(
         "b", f"{FOLDER}CloudTrail-Digest/us-gov-west-1/2026/03/14/{NAME}.json.gz"
     )
@@ -285,8 +287,6 @@ def test_keys_of_digests() -> None:
         "",
     ],
 )
-def test_what_is_no_digests_key(key: str) -> None:
-    """Other services, other regions, other accounts, impossible dates and other endings are no
-    digests.
-    """
+def test_other_keys_are_not_digests(key: str) -> None:
+    """Other services, regions, accounts and endings, and impossible dates, are not digests."""
     assert parse_digest_key("b", key) is None

@@ -52,8 +52,8 @@ def _make(key: str, size_bytes: int) -> LogObject:
 
 @pytest.mark.parametrize("name", list(PRICES.storage))
 @pytest.mark.parametrize("size_bytes", [700, 5_000, 127 * KIB, 128 * KIB, 3 * MIB])
-def test_a_month_as_it_lies(name: str, size_bytes: int) -> None:
-    """As the exact model has it of each size and class, over the days that are billed at least."""
+def test_a_months_storage_matches_the_exact_model(name: str, size_bytes: int) -> None:
+    """It agrees with the exact model for each size and class, over the minimum billed days."""
     of_object, of_byte = month_rates(name, size_bytes.bit_length(), PRICES)
     sizes = Sizes.of([size_bytes] * 1_000)
     months = 1 if PRICES.storage[name].cools_after else 12
@@ -62,15 +62,15 @@ def test_a_month_as_it_lies(name: str, size_bytes: int) -> None:
 
 
 def test_a_class_without_a_price_counts_as_standard() -> None:
-    """EXPRESS_ONEZONE, say: the survey goes on."""
+    """The survey continues, for example with EXPRESS_ONEZONE."""
     assert month_rates("NEW_CLASS", 12, PRICES) == month_rates("STANDARD", 12, PRICES)
 
 
 @pytest.mark.parametrize(
     ("objects", "size_bytes", "groups"), [(600, 2_000, 300), (1_000, 9_000, 4), (900, 200_000, 3)]
 )
-def test_packing_costs_what_a_plan_of_it_does(objects: int, size_bytes: int, groups: int) -> None:
-    """Its requests, with the listings of a run, within a tenth."""
+def test_packing_costs_match_a_plan(objects: int, size_bytes: int, groups: int) -> None:
+    """Its requests and a run's listings agree with a plan within a tenth."""
     packs = plan(objects, size_bytes, groups)
     requests = estimate_requests(packs, LIMITS) + Counter(
         ListObjectsV2=2 * groups, ListObjectVersions=-(-objects // 1000)
@@ -88,14 +88,14 @@ def test_packing_costs_what_a_plan_of_it_does(objects: int, size_bytes: int, gro
         assert COSTS.month(load, name) == pytest.approx(way.storage / 12, rel=0.1)
 
 
-def test_time_follows_what_is_slower() -> None:
-    """Small objects are many requests, large ones many bytes."""
+def test_time_depends_on_the_slower_factor() -> None:
+    """Small objects mean many requests, large ones many bytes."""
     assert Load(9_000, 9_000).seconds == pytest.approx(10)
     assert Load(10, 750e6).seconds == pytest.approx(10)
 
 
-def test_payback() -> None:
-    """What was paid once, by what is saved each month."""
+def test_payback_is_cost_divided_by_savings() -> None:
+    """It is the one-off cost divided by the monthly saving."""
     assert find_payback_months(10, 3, 1) == 5
     assert find_payback_months(10, 1, 1) is None
     assert find_payback_months(10, 1, 2) is None

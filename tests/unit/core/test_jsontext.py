@@ -7,17 +7,17 @@ import pytest
 from log_aggregator.core.jsontext import decode_json, encode_json, encode_json_line
 
 
-def test_there_are_no_spaces_and_no_escapes_but_those_that_json_demands() -> None:
+def test_json_has_no_spaces_and_few_escapes() -> None:
     value = {"key": "AWSLogs/größe\n", "list": [1, None, True]}
     assert encode_json(value) == '{"key":"AWSLogs/größe\\n","list":[1,null,true]}'.encode()
 
 
-def test_a_line_ends_where_the_next_one_begins() -> None:
+def test_each_document_ends_its_line() -> None:
     assert b"".join(map(encode_json_line, ["a\nb", 2])) == b'"a\\nb"\n2\n'
 
 
 @pytest.mark.parametrize("text", ["größe", "\x1b", "\x00", "\U0001f600", "\\u0041", "a\u2028b"])
-def test_what_is_written_is_read(text: str) -> None:
+def test_text_survives_encoding(text: str) -> None:
     assert decode_json(encode_json([text])) == [text]
 
 
@@ -32,11 +32,11 @@ def test_what_is_written_is_read(text: str) -> None:
         b"\xff\xfe[\x00]\x00",
     ],
 )
-def test_what_is_no_unicode_is_refused(data: bytes) -> None:
-    """Half a surrogate pair, escaped or as bytes; and any encoding but UTF-8."""
+def test_invalid_unicode_is_refused(data: bytes) -> None:
+    """Half a surrogate pair, escaped or as bytes, and any encoding but UTF-8 are refused."""
     with pytest.raises(UnicodeError):
         decode_json(data)
 
 
-def test_a_whole_pair_is_a_character() -> None:
+def test_a_surrogate_pair_is_one_character() -> None:
     assert decode_json(b'"\\ud83d\\ude00"') == "\U0001f600"

@@ -29,9 +29,7 @@ def lines_of(data: bytes, piece: int = 7) -> bytes:
     piece=st.integers(1, 50),
 )
 def test_text_and_gzip_give_the_same_lines(texts: list[str], piece: int) -> None:
-    """Text, gzip of text, and gzip of several members come out as the text, and always end in a
-    newline.
-    """
+    """Text, gzip of text and multi-member gzip all become the text, always with a final newline."""
     parts = [text.encode() for text in texts]
     whole = b"".join(parts)
     expected = whole if whole.endswith(b"\n") else whole + b"\n"
@@ -54,16 +52,16 @@ def test_text_and_gzip_give_the_same_lines(texts: list[str], piece: int) -> None
         pytest.param(gzip.compress(b"text") + b"trailing", id="more behind it"),
     ],
 )
-def test_what_has_no_lines_is_refused(data: bytes) -> None:
-    """Binary data and damaged gzip are not put out as text."""
+def test_contents_without_lines_are_refused(data: bytes) -> None:
+    """Binary data and damaged gzip are not printed as text."""
     with pytest.raises(NoLines):
         lines_of(data)
 
 
 @pytest.mark.parametrize("beyond", [0, 1])
-def test_a_bomb_has_no_lines(beyond: int) -> None:
-    """An original that inflates to more than a log can, by one byte or a thousandfold, is refused
-    as what packing seals; up to there it is put out.
+def test_a_bomb_is_not_split_into_lines(beyond: int) -> None:
+    """An original that inflates beyond a log's limit, by one byte or a thousandfold, is refused, as
+    packing would seal it; up to the limit it is printed.
     """
     text = b"a" * (9_999 + beyond) + b"\n"
     with mock.patch.object(inflate, "BOMB_BYTES_MIN", 10_000):
@@ -75,8 +73,8 @@ def test_a_bomb_has_no_lines(beyond: int) -> None:
             assert lines_of(bomb) == text
 
 
-def test_memory_is_bounded() -> None:
-    """What inflates a thousandfold passes in pieces."""
+def test_memory_is_limited() -> None:
+    """Content that inflates a thousandfold passes in pieces."""
     bomb = gzip.compress(b"a" * 50_000_000)
     tracemalloc.start()
     try:

@@ -44,10 +44,8 @@ tricky = st.text(st.sampled_from("aAäÄ/.%~2E\\\x00ß\x9b\u200b"), min_size=1, 
         ("\x9b\u202e/\ufeffa", ["%C2%9B%E2%80%AE", "%EF%BB%BFa"]),
     ],
 )
-def test_segments(key: str, segments: list[str]) -> None:
-    """A key's segments are names as they are, and with percent signs where a file system would take
-    them for something else.
-    """
+def test_unsafe_parts_of_keys_are_escaped(key: str, segments: list[str]) -> None:
+    """Segments are kept as names, with percent signs where a file system would misread them."""
     assert encode_segments(key) == segments
 
 
@@ -57,9 +55,9 @@ def test_segments(key: str, segments: list[str]) -> None:
 @example(["a/b", "a"])
 @example(["a\x1b", "a%1B", "a\u200b", "a", "a%E2%80%8B", "\u202ea"])
 @example(["x" * 300 + ".json.gz", "x" * 301 + ".json.gz", "x" * 300 + "/y"])
-def test_every_key_gets_a_safe_path_of_its_own(some: list[str]) -> None:
-    """No path leads anywhere else, is too long, acts or hides where it is shown, is another one's
-    folder, or differs from another only by case or Unicode form.
+def test_every_key_gets_a_safe_unique_path(some: list[str]) -> None:
+    """No path leads elsewhere, is too long, acts or hides when shown, is another key's folder, or
+    differs from another only by case or Unicode form.
     """
     names = PathNames()
     paths = [names.place(encode_segments(key), key) for key in some]
@@ -76,10 +74,10 @@ def test_every_key_gets_a_safe_path_of_its_own(some: list[str]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(some=st.lists(st.one_of(keys, tricky), unique=True, max_size=12))
-def test_a_real_file_system_takes_them_all(
+def test_a_real_file_system_accepts_all_paths(
     tmp_path_factory: pytest.TempPathFactory, some: list[str]
 ) -> None:
-    """Every key of any set can be written, and all stay inside of the folder."""
+    """Every key of any set can be written, and all stay inside the folder."""
     root = tmp_path_factory.mktemp("root")
     names = PathNames()
     for number, key in enumerate(some):
@@ -91,8 +89,8 @@ def test_a_real_file_system_takes_them_all(
     assert sum(len(files) for _, _, files in os.walk(root)) == len(some)
 
 
-def test_same_files_same_paths() -> None:
-    """The path of a key depends on what came before it, and on nothing else."""
+def test_the_same_keys_get_the_same_paths() -> None:
+    """A key's path depends on the keys before it, and on nothing else."""
     some = ["k/A", "k/a", "k", "k/a/b", "K"]
     first, second = PathNames(), PathNames()
     assert [first.place(encode_segments(key), key) for key in some] == [
@@ -101,8 +99,8 @@ def test_same_files_same_paths() -> None:
     assert PathNames().place(["plain", "name.json.gz"], "x") == ["plain", "name.json.gz"]
 
 
-def test_beside() -> None:
-    """The file beside another is named after it, and takes nobody's name."""
+def test_the_file_beside_another_has_its_own_name() -> None:
+    """The file next to another is named after it and takes no other file's name."""
     names = PathNames()
     taken = names.place(["a.gz.metadata.json"], "1")
     path = names.place(["a.gz"], "2")
@@ -124,9 +122,9 @@ def member(**more: Any) -> Member:
     return Member(key="k", offset=0, length_bytes=1, sha256="0", **(values | more))
 
 
-def test_versions_are_told_apart() -> None:
-    """An older version is named by its version id, or by its ETag where the id says nothing, before
-    the extensions.
+def test_versions_get_different_paths() -> None:
+    """An older version gets its version id, or its ETag where the id says nothing, before the
+    extensions.
     """
     assert name_version("a.json.gz", member()) == "a.version-v1.json.gz"
     assert (
@@ -143,7 +141,7 @@ def test_versions_are_told_apart() -> None:
     ("encoding", "name"),
     [("utf-8", "ü日%25"), ("latin-1", "ü%E6%97%A5%25"), ("ascii", "%C3%BC%E6%97%A5%25")],
 )
-def test_what_the_file_system_cannot_name_has_percent_signs(encoding: str, name: str) -> None:
-    """As in a locale that is not of Unicode."""
+def test_characters_outside_the_locale_are_escaped(encoding: str, name: str) -> None:
+    """This applies in a locale without Unicode."""
     (segment,) = encode_segments("ü日%")
     assert fit_encoding(segment, encoding) == name

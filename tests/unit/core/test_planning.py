@@ -52,8 +52,8 @@ def keys_of(sources: list[Source], limits: PackLimits) -> list[list[str]]:
     ]
 
 
-def test_names() -> None:
-    """A pack's key holds group, date, format and an id of its members' identities."""
+def test_which_names_packs_get() -> None:
+    """A pack's key has group, date, format and an id of its members' identities."""
     plans = plan_packs(
         GROUP,
         [make_source("a.json.gz"), make_source("b.parquet", kind=ContentKind.BINARY)],
@@ -71,10 +71,8 @@ def test_names() -> None:
     ].key.startswith("packs/logs/S3AccessLogs/all/2025/04/03/S3AccessLogs_20250403-")
 
 
-def test_an_id_follows_from_identities_alone() -> None:
-    """Another key, version, ETag or size is another id; times and storage classes are not looked
-    at.
-    """
+def test_an_id_depends_only_on_identities() -> None:
+    """Another key, version, ETag or size changes the id; times and storage classes do not."""
     base = LogObject("logs", "a", "v", "e", 1, TIME)
     others = [
         replace(base, key="b"),
@@ -89,9 +87,9 @@ def test_an_id_follows_from_identities_alone() -> None:
     assert len(pack_id([base])) == 32
 
 
-def test_every_member_is_in_the_id() -> None:
-    """Packs that begin with the same log object and go on with others have names of their own, and
-    so has one with a member more.
+def test_every_member_affects_the_id() -> None:
+    """Packs with the same first log object but different others have different names, and so has
+    one with an extra member.
     """
     first, second, third = (make_source(key).log_object for key in "abc")
     assert (
@@ -105,9 +103,9 @@ def test_every_member_is_in_the_id() -> None:
     )
 
 
-def test_formats() -> None:
-    """Binary objects go into a tar, all others into gzip; the very large ones are copied alone,
-    under their full key.
+def test_which_format_a_pack_gets() -> None:
+    """Binary objects go into a tar, all others into gzip; very large ones are copied alone under
+    their full key.
     """
     sources = [
         make_source("a.gz"),
@@ -126,18 +124,16 @@ def test_formats() -> None:
 
 
 def test_a_key_too_long_to_be_copied_alone_is_packed() -> None:
-    """Where the copy's index would have a key over 1,024 bytes, the object is packed with the
-    others.
-    """
+    """Where the copy's index key would exceed 1,024 bytes, the object is packed with the others."""
     plans = plan_packs(
         GROUP, [make_source("é" * 480, 1000)], TARGET, PackLimits(copy_alone_bytes_min=1000)
     )
     assert [plan.format for plan in plans] == [PackFormat.GZIP]
 
 
-def test_a_pack_is_cut_at_the_hour() -> None:
-    """A full pack ends where the hour or the region changes, if it is at least half full then, else
-    right there.
+def test_a_full_pack_ends_at_a_change_of_hour() -> None:
+    """A full pack ends where the hour or the region changes if that leaves it at least half full,
+    otherwise where it is full.
     """
     hours = [make_source(f"{number}", hour=number // 3) for number in range(6)]
     assert keys_of(hours, PackLimits(members_max=4)) == [["0", "1", "2"], ["3", "4", "5"]]
@@ -152,18 +148,16 @@ def test_a_pack_is_cut_at_the_hour() -> None:
     assert keys_of(regions, PackLimits(members_max=4)) == [["0", "1"], ["2", "3", "4"]]
 
 
-def test_what_remains_after_a_cut_is_not_too_large() -> None:
-    """When a pack was cut at the hour, what is left and the next object together still keep to the
-    size limit.
-    """
+def test_the_rest_after_a_cut_stays_within_the_limit() -> None:
+    """After a cut at the hour, the rest and the next object together keep to the size limit."""
     small = [make_source(f"a{number}", 1, hour=0) for number in range(4)]
     large = [make_source(f"b{number}", 45, hour=1) for number in range(4)]
     plans = plan_packs(GROUP, [*small, *large], TARGET, PackLimits(pack_size_bytes_max=100))
     assert max(plan.size_bytes for plan in plans) <= 100
 
 
-def test_an_object_over_the_limit_has_a_pack_of_its_own() -> None:
-    """It is neither left out nor does it take others with it."""
+def test_an_object_over_the_limit_gets_its_own_pack() -> None:
+    """It is not left out, and no other member joins it."""
     assert keys_of(
         [make_source("a"), make_source("b", 500), make_source("c")],
         PackLimits(pack_size_bytes_max=100),
@@ -174,9 +168,9 @@ def test_an_object_over_the_limit_has_a_pack_of_its_own() -> None:
     ]
 
 
-def test_markers_go_with_the_newest_version() -> None:
+def test_delete_markers_go_with_the_newest_version() -> None:
     """Versions of a key are never parted, not even by the limits, and its old delete markers go
-    with them into the same pack.
+    into the same pack.
     """
     marker = DeleteMarker("logs", "a", "m", TIME, is_latest=False)
     sources = [
@@ -190,7 +184,9 @@ def test_markers_go_with_the_newest_version() -> None:
 
 
 def test_large_versions_of_a_key_stay_together() -> None:
-    """Only what has no other version is copied alone: in which order versions go is in one hand."""
+    """Only an object without other versions is copied alone, so that one task controls the order in
+    which versions are deleted.
+    """
     sources = [
         make_source("a", 1000, version="v1", is_latest=False),
         make_source("a", 1000, version="v2"),
@@ -204,9 +200,9 @@ def test_large_versions_of_a_key_stay_together() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_order_of_a_listing_does_not_matter(seed: int) -> None:
-    """Versions of one key have an order too; so the same log objects, however they come and however
-    often, have the same packs.
+def test_the_order_of_listing_does_not_matter(seed: int) -> None:
+    """Versions of a key are ordered too, so the same log objects have the same packs in any order
+    and with repeats.
     """
     sources = [
         make_source(key, version=version, is_latest=version == "v2")
@@ -218,13 +214,13 @@ def test_the_order_of_a_listing_does_not_matter(seed: int) -> None:
     assert plan_packs(GROUP, shuffled, TARGET, limits) == plan_packs(GROUP, sources, TARGET, limits)
 
 
-def test_nothing_to_pack() -> None:
-    """No objects, no packs."""
+def test_an_empty_group_has_no_packs() -> None:
+    """Without objects there are no packs."""
     assert plan_packs(GROUP, [], TARGET, PackLimits()) == ()
 
 
-def test_group_of() -> None:
-    """A key that names no account belongs to the group of all."""
+def test_keys_without_an_account_share_a_group() -> None:
+    """A key without an account belongs to the group `all`."""
     facts = make_source("a").facts
     assert group_of("logs", facts) == GROUP
     assert (
@@ -236,15 +232,15 @@ def test_group_of() -> None:
 @pytest.mark.parametrize(
     "values", [("a/b", "t", "all"), ("", "t", "all"), ("b", "t t", "all"), ("b", "t", "é")]
 )
-def test_a_group_is_a_safe_folder(values: tuple[str, str, str]) -> None:
-    """What cannot be one segment of a key cannot name a group."""
+def test_a_group_name_is_a_safe_folder(values: tuple[str, str, str]) -> None:
+    """A group's name must be valid as one segment of a key."""
     with pytest.raises(ValueError, match="segment"):
         Group(*values, GROUP.date)
 
 
-def test_requests_of_a_small_pack() -> None:
-    """A pack that is one PUT: one GET for each object, one for the index, two HEADs, two PUTs, a
-    DeleteObjects for each thousand.
+def test_requests_for_a_small_pack() -> None:
+    """A pack of one PUT takes a GET for each object, one for the index, two HEADs, two PUTs, and a
+    DeleteObjects per thousand.
     """
     plans = plan_packs(
         GROUP, [make_source(f"{number:04}") for number in range(1001)], TARGET, PackLimits()

@@ -16,8 +16,8 @@ from log_aggregator.core.policies import (
 ARNS = tuple(f"arn:aws:s3:::example-bucket-with-a-long-name-{number:03}/*" for number in range(300))
 
 
-def test_a_statement_as_iam_writes_it() -> None:
-    """What is one alone is no list; buckets are asked whose they are."""
+def test_a_statement_has_iams_form() -> None:
+    """A single value is not a list; access depends on the bucket's owner."""
     assert Statement("Read", ("s3:GetObject",), ("arn:aws:s3:::a/*",), "1" * 12).as_json() == {
         "Sid": "Read",
         "Effect": "Allow",
@@ -34,7 +34,7 @@ def test_a_statement_as_iam_writes_it() -> None:
     }
 
 
-def test_what_is_short_is_one_document() -> None:
+def test_short_statements_fit_one_document() -> None:
     (document,) = make_documents(
         [Statement("A", ("s3:A",), ("a",)), Statement("B", ("b",), ("b",))]
     )
@@ -42,7 +42,7 @@ def test_what_is_short_is_one_document() -> None:
     assert document["Version"] == "2012-10-17"
 
 
-def test_no_document_is_longer_than_iam_takes() -> None:
+def test_no_document_exceeds_iams_limit() -> None:
     """A long statement is cut between its resources: each is in one document, none is lost, and no
     document has a name twice.
     """
@@ -63,7 +63,7 @@ def test_no_document_is_longer_than_iam_takes() -> None:
     assert granted == Counter(wanted)
 
 
-def test_white_space_does_not_count() -> None:
+def test_white_space_is_not_counted() -> None:
     document: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
     assert count_characters(document) == len(json.dumps(document).replace(" ", ""))
 

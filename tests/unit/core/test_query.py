@@ -55,15 +55,15 @@ BEGINNING = f"o-abcd1234/AWSLogs/o-abcd1234/{ACCOUNT}/CloudTrail/eu-west-1/"
     ],
 )
 def test_groups_that_cannot_match_are_ruled_out(query: Query, groups: set[Group]) -> None:
-    """Exactly these groups' indexes are read: each condition rules out the others, and a key or a
-    glob does so as far as it can.
+    """Exactly these groups' indexes are read: each condition rules out others, and a key or a glob
+    does so where it can.
     """
     assert {group for group in GROUPS if query.may_hold(group)} == groups
 
 
-def test_levels_that_are_known_need_no_listing() -> None:
-    """Buckets, log types, accounts and days come from the conditions and from the keys; where both
-    say something, both must hold.
+def test_known_levels_are_not_listed() -> None:
+    """Buckets, log types, accounts and days come from conditions and keys; where both give one,
+    both must hold.
     """
     asked = Query(
         accounts=frozenset({ACCOUNT, "333333333333"}),
@@ -102,21 +102,21 @@ def test_levels_that_are_known_need_no_listing() -> None:
         (("no", "*1"), True),
     ],
 )
-def test_keys_and_globs(keys: tuple[str, ...], wanted: bool) -> None:
-    """A key matches whole, a glob with its wildcards; with s3:// in front the bucket counts too;
-    one of several is enough.
+def test_keys_and_globs_match(keys: tuple[str, ...], wanted: bool) -> None:
+    """A key matches whole, a glob with its wildcards; after s3:// the bucket counts too; one match
+    of several is enough.
     """
     assert Query(keys=keys).matches(TRAIL, access_key(1)) == wanted
 
 
-def test_brackets_in_a_key_are_also_themselves() -> None:
-    """A key that looks like a glob is found by itself."""
+def test_a_key_with_brackets_matches_itself() -> None:
+    """A key that looks like a glob also matches itself."""
     assert Query(keys=("a[1]/2025/04/03/x.log",)).matches(TRAIL, "a[1]/2025/04/03/x.log")
 
 
-def test_hours_are_those_that_the_key_names() -> None:
-    """From 01:30 to 02:00 are the hours 1 and 2; a key without an hour is wanted with its whole
-    day.
+def test_hours_are_taken_from_the_key() -> None:
+    """From 01:30 to 02:00 covers the hours 1 and 2; a key without an hour matches on its
+    whole day.
     """
     query = Query(
         first=datetime(2025, 4, 3, 1, 30, tzinfo=UTC), last=datetime(2025, 4, 3, 2, tzinfo=UTC)
@@ -129,8 +129,8 @@ def test_hours_are_those_that_the_key_names() -> None:
     assert not query.matches(TRAIL, flow_key("no-hour-in-it.log.gz", day=date(2025, 4, 4)))
 
 
-def test_regions_are_those_that_the_key_names() -> None:
-    """A key without a region is in none."""
+def test_regions_are_taken_from_the_key() -> None:
+    """A key without a region matches none."""
     query = Query(regions=frozenset({"eu-west-1"}))
     assert query.matches(TRAIL, trail_key(1))
     assert not query.matches(TRAIL, trail_key(1, region="eu-west-2"))
@@ -150,8 +150,8 @@ LAYOUTS = read_declarations(
 
 
 def test_a_declared_glob_rules_out_no_declared_group() -> None:
-    """Keys that begin with a date are of that date in the packs of log types that are built in. A
-    declared layout may have dated them otherwise.
+    """For built-in log types, keys that begin with a date are packed under it. A declared layout
+    may date them differently.
     """
     access = Group("logs", "S3AccessLogs", "all", date(2025, 4, 4))
     query = Query(keys=("app/2025-04-03-*",))
@@ -163,15 +163,15 @@ def test_a_declared_glob_rules_out_no_declared_group() -> None:
 
 
 @pytest.mark.parametrize("row", LAYOUT_ROWS, ids=lambda row: row.name)
-def test_no_declared_layout_is_called_as_a_built_in_log_type(row: Layout) -> None:
-    """Else a glob would rule out its groups."""
+def test_a_declared_layout_cannot_have_a_built_in_name(row: Layout) -> None:
+    """Otherwise a glob would rule out its groups."""
     for name in {row.log_type, row.service, OTHER} - {None}:
         with pytest.raises(PatternError, match="built-in"):
             read_declarations([{"name": name, "pattern": "x/{YYYYMMDD}"}])
 
 
 def test_a_free_key_rules_out_no_group() -> None:
-    """Its hint says only where to look first: all of its dates, and the days beside them."""
+    """Its hint only decides where to look first: on all its dates and the days around them."""
     query = Query(keys=(f"s3://logs/{FREE}",))
     assert query.hinted_keys == (f"s3://logs/{FREE}",)
     assert query.may_hold(APP)
@@ -199,8 +199,8 @@ def test_a_free_key_rules_out_no_group() -> None:
         (access_key(1), None),  # that is certain
     ],
 )
-def test_where_declared_keys_are_looked_for_first(key: str, days: set[date] | None) -> None:
-    """On the day that their layout says; everywhere at once where it says none."""
+def test_where_declared_keys_are_searched_first(key: str, days: set[date] | None) -> None:
+    """They are first sought on their layout's day, or everywhere where it gives none."""
     query = Query(keys=(key,), layouts=LAYOUTS)
     assert query.hinted_keys == ((key,) if days else ())
     if days:
@@ -210,8 +210,10 @@ def test_where_declared_keys_are_looked_for_first(key: str, days: set[date] | No
         assert query.first_look().window_of("app") == query.window_of("app")
 
 
-def test_what_was_not_found_is_looked_for_everywhere() -> None:
-    """Only that, by key or by address; nothing remains where all was found, or was certain."""
+def test_keys_not_found_are_searched_everywhere() -> None:
+    """The second search covers only the missing keys, by key or by address; there is none if all
+    were found or certain.
+    """
     keys = (FREE, f"s3://logs/{FREE}", "b/2025/04/03", access_key(1), "no/date", "*")
     query = Query(keys=keys, regions=frozenset({"eu-west-1"}), layouts=LAYOUTS)
     remaining = query.second_look([])
@@ -228,8 +230,8 @@ def test_what_was_not_found_is_looked_for_everywhere() -> None:
 
 
 @pytest.mark.parametrize("layouts", [Layouts(), LAYOUTS])
-def test_regions_and_hours_of_free_keys(layouts: Layouts) -> None:
-    """A hint says them where no layout does."""
+def test_regions_and_hours_of_free_keys_come_from_hints(layouts: Layouts) -> None:
+    """A hint gives them where no layout does."""
     hour = Query(
         first=datetime(2025, 4, 3, 10, 30, tzinfo=UTC),
         last=datetime(2025, 4, 3, 10, 40, tzinfo=UTC),
@@ -245,19 +247,19 @@ def test_regions_and_hours_of_free_keys(layouts: Layouts) -> None:
     assert region.matches(APP, hidden) == bool(layouts.declared)
 
 
-def test_an_hour_of_another_date_than_the_groups_says_nothing() -> None:
-    """A pack of keys that were dated by LastModified is not hidden by an hour in a key."""
+def test_an_hour_of_another_date_is_ignored() -> None:
+    """An hour in a key does not hide a pack whose keys were dated by LastModified."""
     query = Query(first=datetime(2025, 5, 9, 12, tzinfo=UTC))
     assert query.matches(APP_LATER, FREE)
 
 
-def test_a_key_without_a_layout_has_its_groups_date() -> None:
-    """What was packed by another tool is not hidden by a time of day, but by a region."""
+def test_a_key_without_a_layout_gets_its_groups_date() -> None:
+    """Another tool's aggregates are not hidden by a time of day, but by a region."""
     assert Query(first=datetime(2025, 4, 3, 1, tzinfo=UTC)).matches(TRAIL, "aggregate-1.gz")
     assert not Query(regions=frozenset({"eu-west-1"})).matches(TRAIL, "aggregate-1.gz")
 
 
-def test_a_range_does_not_end_before_it_begins() -> None:
-    """ValueError; the command line says it better."""
+def test_a_backward_range_is_refused() -> None:
+    """It is a ValueError; the command line has a clearer message."""
     with pytest.raises(ValueError, match="ends before it begins"):
         Query.of_days(DAY, date(2025, 4, 2))

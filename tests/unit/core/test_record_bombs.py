@@ -43,12 +43,12 @@ READERS: dict[str, tuple[bytes, Callable[[bytes], object]]] = {
 
 
 def blow_up(data: bytes, extra_bytes: int) -> bytes:
-    """With spaces at the end of its last line."""
+    """Add spaces at the end of the last line."""
     return encode_gzip(gzip.decompress(data).rstrip(b"\n") + b" " * extra_bytes + b"\n")
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_larger_than_ours_is_not_read(name: str) -> None:
+def test_an_oversized_record_is_not_read(name: str) -> None:
     data, read = READERS[name]
     with mock.patch.object(jsontext, "RECORD_BYTES_MIN", 64 * KIB):
         read(blow_up(data, 32 * KIB))
@@ -56,16 +56,16 @@ def test_what_is_larger_than_ours_is_not_read(name: str) -> None:
             read(blow_up(data, 512 * KIB))
 
 
-def test_the_limit_is_far_from_what_we_write() -> None:
-    """16 MiB, or a hundred times the size."""
+def test_the_limit_is_far_above_our_records() -> None:
+    """It is 16 MiB, or a hundred times the size."""
     assert (RECORD_BYTES_MIN, BOMB_RATIO_MIN) == (16 * MIB, 100)
     for size_bytes, expected in ((0, 16 * MIB), (160 * KIB, 16 * MIB), (MIB, 100 * MIB)):
         assert jsontext.record_bytes_max(size_bytes) == expected
 
 
 @pytest.mark.parametrize("length", [0, 1, 99, 100])
-def test_lines_up_to_the_limit_come_whole(length: int) -> None:
-    """To the byte, whether they are one line or many."""
+def test_lines_within_the_limit_are_complete(length: int) -> None:
+    """They arrive complete, whether one line or many."""
     for text in (b"x" * length, b"x\n" * (length // 2) + b"x" * (length % 2)):
         with mock.patch.object(jsontext, "record_bytes_max", return_value=100):
             assert b"".join(inflate_lines(gzip.compress(text))) == text

@@ -38,8 +38,8 @@ def judge(key: rsa.RSAPrivateKey, message: bytes, signature: bytes) -> bool:
 
 @given(st.sampled_from(SIZES), st.binary(max_size=200))
 @settings(max_examples=60, deadline=None)
-def test_what_was_signed_verifies(bits: int, message: bytes) -> None:
-    """A signature by the key's owner is good for its message and for no other."""
+def test_a_valid_signature_verifies(bits: int, message: bytes) -> None:
+    """A signature by the key's owner is valid for its message and for no other."""
     private = private_key(bits)
     key = parse_public_key(der_of(private))
     signature = private.sign(message, padding.PKCS1v15(), hashes.SHA256())
@@ -54,11 +54,9 @@ def test_what_was_signed_verifies(bits: int, message: bytes) -> None:
     st.binary(max_size=300),
 )
 @settings(max_examples=300, deadline=None)
-def test_it_judges_as_cryptography_does(
-    message: bytes, bit: int, change: str, noise: bytes
-) -> None:
-    """Of damaged, cut, padded and invented signatures the same are good as for a library that many
-    rely on.
+def test_it_agrees_with_cryptography(message: bytes, bit: int, change: str, noise: bytes) -> None:
+    """Of damaged, cut, padded and invented signatures, it accepts the same ones as a widely used
+    library.
     """
     private = private_key(2048)
     good = private.sign(message, padding.PKCS1v15(), hashes.SHA256())
@@ -77,7 +75,7 @@ def test_it_judges_as_cryptography_does(
 
 
 def encode(private: rsa.RSAPrivateKey, block: bytes) -> bytes:
-    """A signature whose encoded message is this block, as only the owner of the key can make it."""
+    """A signature whose encoded message is this block, as only the key's owner can make it."""
     numbers = private.private_numbers()
     return pow(int.from_bytes(block), numbers.d, numbers.public_numbers.n).to_bytes(256)
 
@@ -106,9 +104,9 @@ SHA1_INFO = bytes.fromhex("3021300906052b0e03021a05000414")
         lambda hashed: b"\0\1" + b"\xff" * 218 + b"\0" + SHA1_INFO + hashed[:20],
     ],
 )
-def test_only_the_one_encoding_is_right(block: object) -> None:
-    """A message that is encoded in any other way than the standard's is refused, even when the
-    key's owner did it.
+def test_only_the_standard_encoding_is_accepted(block: object) -> None:
+    """A message in any other encoding than the standard's is refused, even if the key's owner made
+    it.
     """
     assert callable(block)
     private, message = private_key(2048), b"message"
@@ -119,8 +117,8 @@ def test_only_the_one_encoding_is_right(block: object) -> None:
     )
 
 
-def test_a_signature_is_a_number_below_the_modulus() -> None:
-    """Adding the modulus gives another text for the same number, which is no signature."""
+def test_a_signature_above_the_modulus_is_refused() -> None:
+    """Adding the modulus gives another text for the same number, which is not a valid signature."""
     private = private_key(1025)  # 129 bytes, of which the first has room
     key = parse_public_key(der_of(private))
     signature = private.sign(b"m", padding.PKCS1v15(), hashes.SHA256())
@@ -131,8 +129,8 @@ def test_a_signature_is_a_number_below_the_modulus() -> None:
 
 
 @given(st.sampled_from(SIZES))
-def test_keys_are_read(bits: int) -> None:
-    """Modulus and exponent come out of PKCS#1's DER as they went in."""
+def test_keys_are_parsed(bits: int) -> None:
+    """Modulus and exponent survive PKCS#1's DER unchanged."""
     private = private_key(bits)
     numbers = private.public_key().public_numbers()
     assert parse_public_key(der_of(private)) == PublicKey(numbers.n, numbers.e)
@@ -140,9 +138,9 @@ def test_keys_are_read(bits: int) -> None:
 
 @given(st.integers(0, 269), st.integers(0, 255), st.booleans())
 @settings(max_examples=400, deadline=None)
-def test_a_damaged_key_is_another_or_none(position: int, value: int, cut: bool) -> None:
-    """Whatever is not the DER of a key is refused with a ValueError; a change that leaves it DER
-    gives another key, never the same.
+def test_a_damaged_key_is_different_or_refused(position: int, value: int, cut: bool) -> None:
+    """Anything but a key's DER is a ValueError; a change that leaves valid DER gives another key,
+    never the same.
     """
     der = der_of(private_key(2048))
     damaged = der[:position] if cut else der[:position] + bytes([value]) + der[position + 1 :]
@@ -168,7 +166,7 @@ def test_a_damaged_key_is_another_or_none(position: int, value: int, cut: bool) 
     ],
     ids=lambda value: type(value).__name__,  # the keys are made anew in every process
 )
-def test_what_is_no_key_is_refused(der: bytes) -> None:
-    """Nothing but DER of an RSA public key of a sensible size is taken."""
+def test_other_keys_are_refused(der: bytes) -> None:
+    """Only the DER of an RSA public key of a sensible size is accepted."""
     with pytest.raises(ValueError, match=r"key|DER|length|integer|exponent|modulus"):
         parse_public_key(der)

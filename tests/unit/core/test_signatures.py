@@ -50,8 +50,10 @@ def sign(statement: Statement = STATEMENT, number: int = 0) -> Signature:
     return Signature(statement, signer.name, signer.public_key, signer.sign(statement.encode()))
 
 
-def test_the_message_is_what_the_page_says() -> None:
-    """Sorted keys, no spaces, no line break; whoever checks it elsewhere makes the same bytes."""
+def test_the_signed_message_is_as_documented() -> None:
+    """It has sorted keys, no spaces and no line break, so a checker elsewhere makes the
+    same bytes.
+    """
     assert STATEMENT.encode() == (
         b'{"bucket":"dest","format":"log-aggregator-signature",'
         b'"record":"custody/0000001/0000001234.jsonl.gz","sequence":1234,'
@@ -59,7 +61,7 @@ def test_the_message_is_what_the_page_says() -> None:
     )
 
 
-def test_it_is_checked_by_others_with_what_is_stored() -> None:
+def test_a_signature_can_be_checked_without_this_program() -> None:
     """The object alone is enough for any RSA library."""
     stored = json.loads(encode_signature(sign()))
     message = json.dumps(stored["statement"], sort_keys=True, separators=(",", ":")).encode()
@@ -77,7 +79,7 @@ def test_it_is_checked_by_others_with_what_is_stored() -> None:
 @pytest.mark.parametrize("root", ["", "aggregated/"], ids=["destination", "in-place"])
 @given(st.integers(0, 9_000_000_000))
 @settings(max_examples=30)
-def test_keys_round_trip(root: str, sequence: int) -> None:
+def test_keys_survive_parsing(root: str, sequence: int) -> None:
     target = Target("dest", root)
     key = signature_key(target, sequence)
     assert key.startswith(f"{root}signatures/")
@@ -86,20 +88,20 @@ def test_keys_round_trip(root: str, sequence: int) -> None:
     assert parse_signature_key(target, f"{key}x") is None
 
 
-def test_where_it_is() -> None:
+def test_where_a_signature_is_stored() -> None:
     assert signature_key(DEST, 1234) == "signatures/0000001/0000001234.json"
     assert parse_signature_key(DEST, "signatures/0000002/0000001234.json") is None
 
 
 @pytest.mark.parametrize("stamp", [None, b"token"], ids=["bare", "stamped"])
-def test_what_is_written_is_read(stamp: bytes | None) -> None:
+def test_a_signature_survives_encoding(stamp: bytes | None) -> None:
     signature = replace(sign(), time_stamp=stamp)
     assert decode_signature(encode_signature(signature)) == signature
     assert find_flaw(signature, DEST, 1234) is None
 
 
-def test_every_changed_byte_is_noticed() -> None:
-    """Of the whole object: it cannot be read, or something is wrong with it."""
+def test_every_changed_byte_is_found() -> None:
+    """With any byte of the object changed, it cannot be read or a check fails."""
     data = encode_signature(sign())
     for position in range(len(data)):
         changed = bytearray(data)
@@ -140,7 +142,7 @@ def test_every_changed_byte_is_noticed() -> None:
         "huge",
     ],
 )
-def test_what_is_no_signature(change: Callable[[bytes], bytes]) -> None:
+def test_invalid_signatures_are_refused(change: Callable[[bytes], bytes]) -> None:
     with pytest.raises(BadPack):
         decode_signature(change(encode_signature(sign())))
 
@@ -153,8 +155,8 @@ def test_what_is_no_signature(change: Callable[[bytes], bytes]) -> None:
     )
 )
 @settings(max_examples=150, deadline=None)
-def test_any_other_json_is_no_signature(value: object) -> None:
-    """Nothing but BadPack comes out, whatever its fields hold."""
+def test_any_other_json_is_refused(value: object) -> None:
+    """Whatever its fields hold, the error is BadPack."""
     whole = json.loads(encode_signature(sign()))
     changed = whole | value if isinstance(value, dict) else value
     data = json.dumps(changed, sort_keys=True, separators=(",", ":")).encode() + b"\n"
@@ -171,12 +173,12 @@ def test_any_other_json_is_no_signature(value: object) -> None:
     ],
     ids=["bucket", "sequence", "record"],
 )
-def test_a_signature_counts_only_at_its_place(statement: Statement, expected: str) -> None:
+def test_a_signature_is_valid_only_at_its_place(statement: Statement, expected: str) -> None:
     assert (find_flaw(sign(statement), DEST, 1234) or "").startswith(expected)
 
 
-def test_a_signature_of_something_else() -> None:
-    """Another statement, another key, another name of the key."""
+def test_a_signature_of_something_else_is_refused() -> None:
+    """Another statement, another key or another name of the key is refused."""
     other = replace(STATEMENT, sha256="cd" * 32)
     flaw = find_flaw(replace(sign(), statement=other), DEST, 1234)
     assert flaw == "it does not fit its public key and its statement"
@@ -186,7 +188,7 @@ def test_a_signature_of_something_else() -> None:
     assert find_flaw(renamed, DEST, 1234) == "its public key is not the one that it names"
 
 
-def test_short_keys_prove_nothing() -> None:
+def test_short_keys_are_refused() -> None:
     short = private_key(5, 1024)
     (der,) = [
         short.public_key().public_bytes(
@@ -202,8 +204,8 @@ def test_short_keys_prove_nothing() -> None:
     assert "its public key cannot be used" in flaw
 
 
-def test_public_keys_in_files() -> None:
-    """PEM, several of them, with text between; DER; nothing else."""
+def test_public_keys_are_read_from_files() -> None:
+    """PEM, several PEM keys with text between them, and DER are accepted, nothing else."""
     pems = [public_pem(private_key(number)) for number in (0, 1)]
     ders = [make_signer(number).public_key for number in (0, 1)]
     assert parse_public_keys(b"the first\n" + pems[0] + b"\nthe second\r\n" + pems[1]) == ders

@@ -43,22 +43,22 @@ CONFIG = "AWSLogs/123456789012/Config/us-east-1/"
         ("2025-04-02~", None),  # the very place where it would go on
     ],
 )
-def test_where_the_scan_goes_on(last_key: str, start: str | None) -> None:
-    """Before the wanted day it goes to the day, in it to the next page, past it behind the
+def test_where_the_scan_continues(last_key: str, start: str | None) -> None:
+    """Before the wanted day it jumps to the day, within it to the next page, and past it beyond the
     scope.
     """
     assert next_start(last_key, WINDOW) == start
 
 
-def test_an_object_whose_key_is_the_beginning_of_a_date_is_not_missed() -> None:
-    """The start is exclusive, so it sorts before the very text that a wanted date begins with."""
+def test_a_key_that_ends_where_a_date_begins_is_not_missed() -> None:
+    """The start is exclusive, so it sorts before the text with which a wanted date begins."""
     start = next_start("db/2025-01-01.log", WINDOW)
     assert start is not None
     assert start < "db/2025-04-03"
 
 
-def test_own_packs_are_jumped_over() -> None:
-    """A prefix that is to be skipped costs one page, whatever lies under it."""
+def test_own_packs_are_skipped() -> None:
+    """A prefix to be skipped costs one page, whatever is under it."""
     skip = ("packs/", "indexes/")
     assert next_start("packs/b/CloudTrail/1/2025/04/03/x", WINDOW, skip_prefixes=skip) == "packs/~~"
     assert next_start("packs2/x", WINDOW, skip_prefixes=skip) is None
@@ -66,15 +66,15 @@ def test_own_packs_are_jumped_over() -> None:
     assert next_start("packs/~~~", WINDOW, skip_prefixes=skip) is None
 
 
-def test_a_start_that_is_too_long_for_a_key_is_not_used() -> None:
-    """S3 takes no key of more than 1,024 bytes, so the next page is taken instead."""
+def test_a_start_too_long_for_a_key_is_not_used() -> None:
+    """S3 allows keys of at most 1,024 bytes, so the next page is taken instead."""
     stem = "é" * ((KEY_BYTES_MAX - 12) // 2)
     assert next_start(f"{stem}2025-01-01", WINDOW) is not None
     assert next_start(f"x{stem}2025-01-01.", WINDOW) == f"x{stem}2025-04-02~"
     assert next_start(f"xx{stem}2025-01-01", WINDOW) is None
 
 
-def test_a_window_knows_its_days() -> None:
+def test_a_window_includes_both_ends() -> None:
     """Both ends belong to a window; one that ends before it begins is refused."""
     window = DateWindow(date(2024, 12, 31), date(2025, 1, 2))
     assert list(window) == [date(2024, 12, 31), date(2025, 1, 1), date(2025, 1, 2)]
@@ -137,8 +137,8 @@ def _random_stems(random: Random) -> Iterator[tuple[date, str]]:
 def test_a_day_costs_few_pages(
     shape: Callable[[Random], Iterator[tuple[date, str]]], pages_max: int
 ) -> None:
-    """One day out of a year is found whole, in a handful of pages a stem, however many keys the
-    other days have.
+    """One day out of a year is found whole in a few pages per stem, however many keys the other
+    days have.
     """
     day_of = {key: day for day, key in shape(Random(1))}
     keys = sorted(day_of)

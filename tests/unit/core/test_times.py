@@ -20,8 +20,8 @@ MOMENT = datetime(2026, 1, 31, 13, 5, 7, tzinfo=UTC)
         (MOMENT.astimezone(timezone(timedelta(hours=5, minutes=30))), "2026-01-31T13:05:07Z"),
     ],
 )
-def test_a_time_is_written_in_utc_and_read_again(moment: datetime, text: str) -> None:
-    """Whatever its zone; a fraction of a second is not lost."""
+def test_a_time_survives_encoding_in_utc(moment: datetime, text: str) -> None:
+    """Any zone is accepted, and a fraction of a second is not lost."""
     assert encode_time(moment) == text
     assert decode_time(text) == moment
 
@@ -34,16 +34,16 @@ def test_a_time_is_written_in_utc_and_read_again(moment: datetime, text: str) ->
         ("milliseconds", "2026-01-31T13:05:07.123Z"),
     ],
 )
-def test_a_time_can_be_cut(timespec: str, text: str) -> None:
+def test_a_time_can_be_truncated(timespec: str, text: str) -> None:
     assert encode_time(MOMENT.replace(microsecond=123_999), timespec) == text
 
 
-def test_what_is_no_time_is_a_value_error() -> None:
+def test_an_invalid_time_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="yesterday"):
         decode_time("yesterday")
 
 
-def test_a_date_that_is_none_is_told_by_the_name_of_who_asked() -> None:
+def test_an_invalid_date_is_reported_with_its_option() -> None:
     assert parse_date("--date", "2026-01-31") == date(2026, 1, 31)
     with pytest.raises(SettingsError) as wrong:
         parse_date("--date", "2026-13-01", "; try again")
@@ -54,7 +54,7 @@ def test_a_date_that_is_none_is_told_by_the_name_of_who_asked() -> None:
 @pytest.mark.parametrize(
     ("day", "is_right"), [("2005-12-31", False), ("2006-01-01", True), ("2026-02-02", False)]
 )
-def test_logs_are_not_older_than_s3_and_not_of_tomorrow(day: str, is_right: bool) -> None:
+def test_dates_must_be_between_2006_and_today(day: str, is_right: bool) -> None:
     today = date(2026, 2, 1)
     if is_right:
         check_date("start_date", day, date.fromisoformat(day), today)

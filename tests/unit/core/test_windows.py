@@ -25,11 +25,11 @@ def days_before(day: date, count: int) -> date:
 
 @pytest.mark.parametrize("days_kept", [0, 1, 7, 30])
 @pytest.mark.parametrize("look_back_days", [0, 1, 2, 7])
-def test_whatever_is_kept_is_looked_at_again_until_it_may_go(
+def test_kept_logs_stay_in_the_window_until_they_may_go(
     look_back_days: int, days_kept: int
 ) -> None:
-    """A log that came as late as is looked for is packed then, and its original may go only
-    `days_kept` days later: that day's window still holds the log's date.
+    """A log packed as late as the look-back allows may be deleted only `days_kept` days later: that
+    day's window still has the log's date.
     """
     for lateness_days in range(look_back_days + 1):
         for log_date in (YESTERDAY, days_before(YESTERDAY, 40)):
@@ -40,16 +40,14 @@ def test_whatever_is_kept_is_looked_at_again_until_it_may_go(
 
 
 @pytest.mark.parametrize(("look_back_days", "days_kept"), [(0, 0), (2, 0), (0, 7), (2, 7), (7, 2)])
-def test_nothing_named_is_yesterday_and_what_was_before(
-    look_back_days: int, days_kept: int
-) -> None:
-    """Today is not over: its logs are still coming. Both numbers of days count, not the larger."""
+def test_the_default_is_yesterday_and_the_days_before(look_back_days: int, days_kept: int) -> None:
+    """Today is not over: its logs are still coming. The two numbers of days are added."""
     window = make_window(Days(), TODAY, look_back_days, days_kept)
     assert window == DateWindow(days_before(YESTERDAY, look_back_days + days_kept), YESTERDAY)
 
 
-def test_a_named_day_is_that_day_alone() -> None:
-    """Whatever is looked back or kept; today may be named, as may both ends of a range."""
+def test_a_named_day_stands_alone() -> None:
+    """Look-back and retention do not matter; today may be named, also as either end of a range."""
     for day in (TODAY, YESTERDAY, date(2024, 2, 29)):
         assert make_window(Days(day=str(day)), TODAY, 2, 7) == DateWindow(day, day)
         asked = Days(first=str(day), last=str(day))
@@ -71,17 +69,17 @@ def test_a_named_day_is_that_day_alone() -> None:
         (Days(first="2026-03-01", last="2026-03-03"), "end_date"),
     ],
 )
-def test_what_names_no_days_is_refused(asked: Days, says: str) -> None:
-    """Half a range, a day and a range, a range that runs backwards, and days that have not come."""
+def test_a_wrong_range_of_days_is_refused(asked: Days, says: str) -> None:
+    """Half a range, a day and a range together, a backward range and future days are refused."""
     with pytest.raises(SettingsError, match=says):
         make_window(asked, TODAY, 2)
 
 
 @pytest.mark.parametrize("days_max", [1, 2, 3, WINDOW_DAYS_MAX])
 @pytest.mark.parametrize("count", [*range(1, 16), 21, 22, 365])
-def test_windows_follow_each_other_and_make_up_the_range(count: int, days_max: int) -> None:
-    """Every day is in exactly one window, in order, and only the last window is shorter; also
-    where one day remains, and across a leap day and the end of a year.
+def test_windows_cover_the_range_exactly(count: int, days_max: int) -> None:
+    """Every day is in exactly one window, in order, and only the last may be shorter, even by all
+    but one day; leap days and year ends are no exception.
     """
     for first in (date(2023, 12, 28), date(2024, 2, 27)):
         window = DateWindow(first, first + timedelta(days=count - 1))
@@ -93,8 +91,8 @@ def test_windows_follow_each_other_and_make_up_the_range(count: int, days_max: i
 
 
 @pytest.mark.parametrize("length", [1, 2, 7])
-def test_both_ends_belong_to_a_window_and_their_neighbours_do_not(length: int) -> None:
-    """What it holds is what it counts."""
+def test_a_window_contains_both_its_ends(length: int) -> None:
+    """A window's days are those that it iterates over."""
     window = DateWindow(TODAY, TODAY + timedelta(days=length - 1))
     around = [TODAY + timedelta(days=offset) for offset in range(-2, length + 2)]
     assert [day for day in around if day in window] == list(window)

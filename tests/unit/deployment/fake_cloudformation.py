@@ -18,8 +18,8 @@ def refuse(code: str, message: str, operation: str) -> ClientError:
 
 @dataclass
 class FakeCloudFormation:
-    """`status` empty: there is no stack. `denied` are operations that are refused. `calls` holds
-    all requests that change something.
+    """An empty `status` means that there is no stack. `denied` operations are refused. `calls` has
+    all changing requests.
     """
 
     status: str = ""
@@ -30,7 +30,7 @@ class FakeCloudFormation:
     is_stuck: bool = False
 
     def make_change_set(self, execution_status: str = "AVAILABLE") -> None:
-        """What sam does."""
+        """Make a change set, as sam does."""
         self.status = self.status or "REVIEW_IN_PROGRESS"
         self.change_sets[MINE] = execution_status
 
@@ -76,7 +76,7 @@ class FakeCloudFormation:
 
 @dataclass
 class FakePaginator:
-    """Gives each thing on a page of its own."""
+    """Gives each item on its own page."""
 
     of: FakeCloudFormation
     operation: str

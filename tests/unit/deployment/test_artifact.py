@@ -48,7 +48,7 @@ def read_pins(path: Path) -> dict[str, str]:
 
 
 def copied_modules(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """Relative path and absolute path of each module that goes to Lambda."""
+    """Relative and absolute path of each module copied for Lambda."""
     target = tmp_path / "log_aggregator"
     artifact.copy_package(PACKAGE, target)
     for path in sorted(target.rglob("*.py")):
@@ -56,8 +56,8 @@ def copied_modules(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def imported_names(source: str) -> Iterator[str]:
-    """Modules named by import statements, also those inside of functions; `from a import b` gives
-    a.b as well.
+    """Modules named by import statements, also inside functions; `from a import b` gives a.b as
+    well.
     """
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -67,8 +67,8 @@ def imported_names(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_the_pins_are_those_that_the_tests_run_with() -> None:
-    """What runs in Lambda is what was tested: every version in src/requirements*.txt stands in
+def test_pinned_versions_match_the_tests() -> None:
+    """Lambda runs the tested versions: every version in src/requirements*.txt is in
     constraints.txt.
     """
     constraints = read_pins(ROOT / "constraints.txt")
@@ -84,13 +84,13 @@ NOT_IN_LAMBDA = {
 }
 
 
-def test_what_lambda_gets_imports_nothing_that_it_does_not_get(tmp_path: Path) -> None:
-    """Every module that is copied imports only the standard library, pinned wheels, and other
-    copied modules.
+def test_lambda_imports_nothing_that_is_missing_there(tmp_path: Path) -> None:
+    """Every copied module imports only the standard library, pinned wheels and other copied
+    modules.
 
-    What reads Parquet is imported by a call only, in the two functions that get the wheels for it,
-    and what makes pages in the one that gets those; what signs with a key in a file, or asks for
-    time stamps, by a call that no function makes.
+    Only a call imports the Parquet reader, in the two functions that get its wheels, and the page
+    maker, in the one that gets those; code that signs with a key in a file or asks for time stamps
+    is imported by a call that no function makes.
     """
     wheels = {IMPORT_NAMES.get(name, name) for name in read_pins(REQUIREMENTS)}
     more = {name.partition("-")[0] for name in read_pins(INVENTORY_REQUIREMENTS)}
@@ -120,20 +120,18 @@ def test_what_lambda_gets_imports_nothing_that_it_does_not_get(tmp_path: Path) -
                 )
 
 
-def test_what_is_left_out_is_there_to_be_left_out(tmp_path: Path) -> None:
-    """A renamed module does not slip into the artifact: every name in NOT_FOR_LAMBDA exists, and
-    none is copied.
-    """
+def test_every_excluded_module_exists(tmp_path: Path) -> None:
+    """Every name in NOT_FOR_LAMBDA exists and is not copied, so a renamed module cannot slip in."""
     copied = {path.as_posix() for path, _ in copied_modules(tmp_path)}
     for name in artifact.NOT_FOR_LAMBDA:
         assert (PACKAGE / name).exists()
         assert not any(path == name or path.startswith(f"{name}/") for path in copied)
 
 
-def test_no_client_is_made_whose_description_was_pruned(tmp_path: Path) -> None:
+def test_no_client_needs_a_pruned_description(tmp_path: Path) -> None:
     """botocore's descriptions of other services are pruned, so no copied module makes a client for
-    one. The doctor asks some more, but not at night: the next test. `status` asks Step Functions
-    and `verify --at-rest` S3 Control, from a shell.
+    one. Exceptions: the doctor by day (see the next test), and from a shell `status` for Step
+    Functions and `verify --at-rest` for S3 Control.
     """
     made = set()
     for path, source in copied_modules(tmp_path):
@@ -146,7 +144,7 @@ def test_no_client_is_made_whose_description_was_pruned(tmp_path: Path) -> None:
 
 
 class AnsweringClient:
-    """A client that answers every question with next to nothing."""
+    """A client with nearly empty answers to every request."""
 
     def __init__(self, service: str) -> None:
         self.meta = SimpleNamespace(
@@ -157,8 +155,8 @@ class AnsweringClient:
         return lambda **_: {"ResponseMetadata": {"HTTPHeaders": {}}}
 
 
-def test_the_examination_asks_no_service_whose_description_was_pruned() -> None:
-    """With a key for packs, a source, and a destination: whatever it asks in a night."""
+def test_the_examination_needs_no_pruned_description() -> None:
+    """The test has a key for packs, a source and a destination, as in a nightly run."""
     asked: set[str] = set()
 
     def open_client(service: str) -> Any:
@@ -174,9 +172,7 @@ def test_the_examination_asks_no_service_whose_description_was_pruned() -> None:
 
 
 def services_of(source: str) -> Iterator[str]:
-    """What clients are made for: the text in `session.client("s3")`, `make_service_client(...,
-    "s3")`.
-    """
+    """The services in `session.client("s3")` and `make_service_client(..., "s3")`."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and re.search("client$", ast.unparse(node.func)):
             texts = (argument.value for argument in node.args if isinstance(argument, ast.Constant))
@@ -208,9 +204,9 @@ def names_in(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_pruning_keeps_what_is_read(tmp_path: Path) -> None:
-    """S3's description, the files beside the services, metadata and licences stay; everything else
-    of its kind goes.
+def test_pruning_keeps_necessary_files(tmp_path: Path) -> None:
+    """S3's description, files next to the services, metadata and licences stay; everything else of
+    its kind goes.
     """
     fill(tmp_path)
     artifact.prune(tmp_path)
@@ -227,7 +223,7 @@ def test_pruning_keeps_what_is_read(tmp_path: Path) -> None:
 
 @pytest.fixture
 def fetched(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Instead of pip: a folder like wheels. The list holds the folders that were filled."""
+    """Replaces pip by filling a folder like wheels. The list has the filled folders."""
     calls: list[Path] = []
 
     def fetch(recipe: Recipe, requirements: Sequence[Path], target: Path) -> None:
@@ -250,9 +246,9 @@ def make_package(folder: Path) -> Path:
     return package
 
 
-def test_functions_that_are_built_at_once_fetch_once(tmp_path: Path, fetched: list[Path]) -> None:
-    """sam builds all functions at the same time; the first fetches the wheels, the others wait for
-    it, and all get the same.
+def test_parallel_builds_fetch_once(tmp_path: Path, fetched: list[Path]) -> None:
+    """sam builds all functions in parallel; the first fetches the wheels, the others wait, and all
+    get the same.
     """
     package = make_package(tmp_path / "src")
     targets = [tmp_path / f"function-{number}" for number in range(8)]
@@ -274,10 +270,8 @@ def test_functions_that_are_built_at_once_fetch_once(tmp_path: Path, fetched: li
     assert not any("log_aggregator_lab" in name for name in contents[0])
 
 
-def test_modes_do_not_depend_on_the_wheels_or_the_umask(
-    tmp_path: Path, fetched: list[Path]
-) -> None:
-    """sam puts modes into the zip; the same sources give the same ones."""
+def test_file_modes_are_always_the_same(tmp_path: Path, fetched: list[Path]) -> None:
+    """sam puts modes into the zip; the same sources give the same modes."""
     artifact.build(
         RECIPE,
         make_package(tmp_path / "src"),
@@ -293,12 +287,10 @@ def test_modes_do_not_depend_on_the_wheels_or_the_umask(
     assert modes == {0o644}
 
 
-def test_a_failed_fetch_leaves_nothing_that_looks_finished(
+def test_a_failed_fetch_leaves_nothing_that_looks_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is in the cache under its key is complete: a fetch that breaks off half-way is repeated
-    by the next build.
-    """
+    """A cached folder under its key is complete: the next build repeats a fetch that broke off."""
 
     def break_off(recipe: Recipe, requirements: Sequence[Path], target: Path) -> None:
         target.mkdir()
@@ -311,8 +303,8 @@ def test_a_failed_fetch_leaves_nothing_that_looks_finished(
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [f"{RECIPE.key}.lock"]
 
 
-def test_another_recipe_is_another_folder() -> None:
-    """Wheels are never taken for another Python, processor or version of a library."""
+def test_another_recipe_gets_another_folder() -> None:
+    """Wheels are never used for another Python, processor or library version."""
     others = [
         Recipe("six==1.1\n", "3.12", "arm64"),
         Recipe("six==1.0\n", "3.13", "arm64"),
@@ -321,7 +313,7 @@ def test_another_recipe_is_another_folder() -> None:
     assert len({RECIPE.key, *(other.key for other in others)}) == 4
 
 
-def test_wheels_are_for_the_runtime_s_own_glibc_or_an_older_one() -> None:
+def test_wheels_fit_the_glibc_of_the_runtime() -> None:
     """Amazon Linux 2023 has glibc 2.34. A wheel for a newer one would not start there."""
     platforms = Recipe("", "3.12", "arm64").platforms
     assert platforms[0] == "manylinux_2_34_aarch64"
@@ -333,14 +325,14 @@ def test_wheels_are_for_the_runtime_s_own_glibc_or_an_older_one() -> None:
 @pytest.mark.parametrize(
     ("version", "architecture"), [("3.10", "arm64"), ("3", "arm64"), ("3.12", "aarch64")]
 )
-def test_what_cannot_be_built_is_refused(version: str, architecture: str) -> None:
-    """A Python that log_aggregator does not run on, and names that Lambda does not have."""
+def test_impossible_builds_are_refused(version: str, architecture: str) -> None:
+    """A Python that log_aggregator does not support and names unknown to Lambda are refused."""
     with pytest.raises(BuildFailed, match="expected"):
         Recipe("", version, architecture)
 
 
-def test_a_python_without_pip_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text says which Python has no pip, and how to name another."""
+def test_a_python_without_pip_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says which Python has no pip, and how to name another."""
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     script.chmod(0o755)

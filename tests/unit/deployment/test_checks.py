@@ -28,7 +28,7 @@ PACKS = f"all-aggregated-logs-{ACCOUNT}-eu-west-1"
 
 
 class FakeSession:
-    """Hands out one client."""
+    """Returns the one client."""
 
     region_name = "eu-west-1"
 
@@ -81,14 +81,14 @@ def make(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> Make:
     return make_plan
 
 
-def test_where_all_is_well_nothing_is_said(make: Make) -> None:
-    """Names, several of them, and beginnings."""
+def test_good_settings_give_no_message(make: Make) -> None:
+    """Full names, several names and patterns are accepted without a finding."""
     assert run_checks(make(OtherBuckets=f"{FLOW}, example-*")) == []
     assert run_checks(make("CREATE_COMPLETE")) == []
 
 
-def test_a_bucket_that_there_is_not_is_a_wrong_setting(make: Make) -> None:
-    """Of each parameter that names buckets; all of them are said at once."""
+def test_a_missing_bucket_is_a_wrong_setting(make: Make) -> None:
+    """This covers each parameter that names buckets; one message reports all."""
     with pytest.raises(SettingsError) as caught:
         run_checks(make(ControlTowerBucket="typo-a", OtherBuckets=f"{FLOW},typo-b,none-*"))
     for text in ("s3://typo-a: there is no such bucket", "s3://typo-b: there", "with 'none-'"):
@@ -97,8 +97,8 @@ def test_a_bucket_that_there_is_not_is_a_wrong_setting(make: Make) -> None:
         run_checks(make(ControlTowerBucketAccessLogBucket="typo-c"))
 
 
-def test_a_bucket_of_another_account_stops_it(make: Make, account: FakeAccount) -> None:
-    """It says in which account we are, whatever else is wrong."""
+def test_a_bucket_of_another_account_is_refused(make: Make, account: FakeAccount) -> None:
+    """It names our own account, whatever else is wrong."""
     account.buckets[MAIN].owner = OTHER_ACCOUNT
     with pytest.raises(CheckFailed) as caught:
         run_checks(make(OtherBuckets="typo"))
@@ -108,31 +108,33 @@ def test_a_bucket_of_another_account_stops_it(make: Make, account: FakeAccount) 
     assert "--profile" in caught.value.advice
 
 
-def test_a_bucket_of_another_account_may_be_named_with_it(make: Make, account: FakeAccount) -> None:
-    """As the functions will expect it; another account than that is none of theirs."""
+def test_a_bucket_of_another_account_can_be_named_with_it(make: Make, account: FakeAccount) -> None:
+    """The declared account is expected, as by the functions; any other is refused."""
     account.buckets[FLOW].owner = OTHER_ACCOUNT
     assert run_checks(make(OtherBuckets=FLOW, BucketAccounts=f"{FLOW}={OTHER_ACCOUNT}")) == []
     with pytest.raises(CheckFailed, match="it does not belong to account 999"):
         run_checks(make(OtherBuckets=FLOW, BucketAccounts=f"{FLOW}=999999999999"))
 
 
-def test_a_bucket_of_another_region_says_where_to_deploy(make: Make, account: FakeAccount) -> None:
+def test_a_bucket_of_another_region_is_refused_with_advice(
+    make: Make, account: FakeAccount
+) -> None:
     account.buckets[FLOW].region = "eu-central-1"
     with pytest.raises(SettingsError, match="--region eu-central-1"):
         run_checks(make(OtherBuckets=FLOW))
 
 
-def test_a_server_that_tells_no_region_is_believed(make: Make, account: FakeAccount) -> None:
+def test_a_server_without_regions_is_accepted(make: Make, account: FakeAccount) -> None:
     account.buckets[FLOW].region = ""
     assert run_checks(make(OtherBuckets=FLOW)) == []
 
 
 @pytest.mark.parametrize("stack", ["", "CREATE_COMPLETE"])
 @pytest.mark.parametrize("denied", ["DeleteChangeSet", "ListChangeSets"])
-def test_who_may_make_no_change_set_learns_it_before_the_build(
+def test_missing_permission_for_change_sets_is_found_before_the_build(
     make: Make, denied: str, stack: str
 ) -> None:
-    """Without a stack there are none to be listed."""
+    """Without a stack there are no change sets to list."""
     plan = make(stack, denied=denied)
     if not stack and denied == "ListChangeSets":
         assert run_checks(plan) == []
@@ -142,8 +144,10 @@ def test_who_may_make_no_change_set_learns_it_before_the_build(
     assert "Grant cloudformation:CreateChangeSet" in str(caught.value)
 
 
-def test_a_bucket_that_was_left_behind_stops_a_new_stack(make: Make, account: FakeAccount) -> None:
-    """Not an old one, whose bucket it is, nor one that makes none or another."""
+def test_a_leftover_bucket_stops_a_new_stack(make: Make, account: FakeAccount) -> None:
+    """It does not stop an update of its own stack, or a new stack that makes no bucket or another
+    one.
+    """
     account.buckets[PACKS] = FakeBucket()
     with pytest.raises(CheckFailed, match=f"s3://{PACKS}: a new stack makes this bucket"):
         run_checks(make())
@@ -152,7 +156,7 @@ def test_a_bucket_that_was_left_behind_stops_a_new_stack(make: Make, account: Fa
     assert run_checks(make(DestinationBucketName="mine")) == []
 
 
-def test_what_does_not_fit_is_a_wrong_setting(make: Make, account: FakeAccount) -> None:
+def test_an_oversized_stack_is_a_wrong_setting(make: Make, account: FakeAccount) -> None:
     """IAM and Lambda would refuse it after half of the stack is made."""
     names = [f"{'application-load-balancer-logs-of-':x<60}{number:03}" for number in range(60)]
     account.buckets |= {name: FakeBucket() for name in names}
@@ -160,16 +164,18 @@ def test_what_does_not_fit_is_a_wrong_setting(make: Make, account: FakeAccount) 
         run_checks(make(OtherBuckets=",".join(names)))
 
 
-def test_a_warning_is_shown_and_stops_nothing(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is well is not shown."""
+def test_a_warning_is_shown_and_does_not_stop(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Good findings are not shown."""
     warning = Finding(Level.WARNING, "account", "quota", "it is 10", "Ask for more.")
     well = Finding(Level.OK, "account", "quota", "it is 1,000")
     monkeypatch.setattr(checks, "CHECKS", (lambda _: [warning], lambda _: [well]))
     assert run_checks(make()) == [warning]
 
 
-def test_a_quota_of_ten_is_told_and_stops_nothing(make: Make, account: FakeAccount) -> None:
-    """A run fits itself into it. Who may not ask learns that it was not asked."""
+def test_a_small_quota_is_reported_and_does_not_stop(make: Make, account: FakeAccount) -> None:
+    """A run adapts to the quota. Without permission to read it, the user learns that it is
+    unknown.
+    """
     account.concurrency = LambdaConcurrency(10, 10)
     (told,) = run_checks(make())
     assert (told.level, told.check) == (Level.NOTE, "lambda-quota")
@@ -180,14 +186,14 @@ def test_a_quota_of_ten_is_told_and_stops_nothing(make: Make, account: FakeAccou
     assert (told.level, told.check) == (Level.WARNING, "lambda-quota")
 
 
-def test_who_we_are_is_asked_first(make: Make, account: FakeAccount) -> None:
-    """The region may come from AWS's own configuration; without one there is no stack."""
+def test_the_account_is_looked_up_first(make: Make, account: FakeAccount) -> None:
+    """The region may come from AWS's own configuration; without a region there is no stack."""
     configuration = Configuration(Path("samconfig.toml"), region="eu-west-1")
     found = connect_account(configuration)
     assert (found.caller, found.region) == (account.caller, "eu-west-1")
 
 
-def test_without_a_region_nothing_begins(
+def test_without_a_region_it_stops(
     make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
@@ -197,7 +203,7 @@ def test_without_a_region_nothing_begins(
         connect_account(Configuration(Path("samconfig.toml")))
 
 
-def test_without_an_answer_nothing_begins(make: Make, account: FakeAccount) -> None:
+def test_without_an_answer_it_stops(make: Make, account: FakeAccount) -> None:
     account.broken["GetCallerIdentity"] = RequestFailed("no answer")
     with pytest.raises(CannotStart, match="no answer"):
         connect_account(Configuration(Path("samconfig.toml"), region="eu-west-1"))

@@ -33,8 +33,8 @@ DRY = ("deploy", "--no-execute-changeset")
 
 
 def deploy(*arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
-    """In a process of its own, without a terminal, an AWS configuration or a network, and with a
-    SAM CLI that only knows its version.
+    """Run in a new process without terminal, AWS configuration or network, with a SAM CLI that only
+    knows its version.
     """
     program = path / "sam"
     program.write_text('#!/bin/sh\necho "SAM CLI, version 1.170.0"\n', encoding="utf-8")
@@ -75,10 +75,10 @@ def settings(tmp_path: Path) -> Path:
     ],
     ids=["no terminal", "no settings", "no credentials", "no such option"],
 )
-def test_what_people_meet_most_says_what_to_do(
+def test_common_mistakes_are_explained(
     arguments: Sequence[str], code: int, texts: Sequence[str], settings: Path
 ) -> None:
-    """On standard error, without a traceback."""
+    """Messages go to standard error, without a traceback."""
     done = deploy(*(each.format(settings=settings) for each in arguments), path=settings.parent)
     assert done.returncode == code, done.stderr
     assert [text for text in texts if text not in done.stderr] == []
@@ -86,8 +86,8 @@ def test_what_people_meet_most_says_what_to_do(
     assert not done.stdout
 
 
-def test_values_of_parameters_are_taken_as_they_are() -> None:
-    """The shell has taken its quotes off; blanks, quotes and = belong to the value."""
+def test_parameter_values_are_taken_unchanged() -> None:
+    """The shell has removed its quotes; blanks, quotes and = belong to the value."""
     assert parse_arguments(('Holds={"accounts": []}', "A=b=c", "Empty=")) == {
         "Holds": '{"accounts": []}',
         "A": "b=c",
@@ -105,8 +105,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_sam_is_told_what_the_file_does_not_say(root: Path) -> None:
-    """Values of parameters go through a file, so that none can be misread."""
+def test_sam_is_told_what_the_file_leaves_out(root: Path) -> None:
+    """Parameter values are passed in a file, so that none can be misread."""
     values = {"Holds": '{"a": [1, 2]}', "Name": "two words"}
     configuration = Configuration(Path("c.toml"), {}, "logs", "eu-west-1", "audit", values)
     given = render_arguments(configuration, "eu-west-1", "--no-execute-changeset")
@@ -125,8 +125,8 @@ def test_sam_is_told_what_the_file_does_not_say(root: Path) -> None:
     assert json.loads(Path(path).read_text(encoding="utf-8")) == values
 
 
-def test_what_the_file_says_is_left_to_sam(root: Path) -> None:
-    """It refuses --resolve-s3 beside a bucket."""
+def test_settings_in_the_file_are_left_to_sam(root: Path) -> None:
+    """sam refuses --resolve-s3 together with a bucket."""
     settings = {"s3_bucket": "b", "s3_prefix": "p", "capabilities": ["CAPABILITY_NAMED_IAM"]}
     given = render_arguments(Configuration(Path("c.toml"), settings), "eu-west-1", "")
     assert {"--resolve-s3", "--s3-prefix", "--capabilities", "--profile"} & set(given) == set()
@@ -135,8 +135,8 @@ def test_what_the_file_says_is_left_to_sam(root: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "asks"), [("", False), ("--no-execute-changeset", False), ("--confirm-changeset", True)]
 )
-def test_only_a_deployment_without_yes_asks(root: Path, how: str, asks: bool) -> None:
-    """Whatever samconfig.toml says of it."""
+def test_a_deployment_without_yes_asks(root: Path, how: str, asks: bool) -> None:
+    """samconfig.toml does not change that."""
     given = render_arguments(Configuration(Path("c.toml")), "eu-west-1", how)
     assert ("--confirm-changeset" in given) is asks
     assert ("--no-confirm-changeset" in given) is not asks
@@ -147,7 +147,7 @@ Sam = Callable[[], None]
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Changes a stack by a sam that does what it is told."""
+    """Change a stack with a fake sam."""
 
     def run(cloudformation: FakeCloudFormation, sam: Sam, *arguments: str) -> None:
         monkeypatch.setattr(samcli, "run", lambda *_, **__: sam())
@@ -161,7 +161,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_a_dry_run_warns_and_leaves_nothing(
     call: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is replaced is on standard output, as sam's table is."""
+    """Replacements are on standard output, like sam's table."""
     bucket = {"Action": "Remove", "LogicalResourceId": "B", "ResourceType": "AWS::S3::Bucket"}
     cloudformation = FakeCloudFormation(changes=[bucket])
     call(cloudformation, cloudformation.make_change_set, *DRY)
@@ -171,13 +171,13 @@ def test_a_dry_run_warns_and_leaves_nothing(
     assert "nothing was changed" in said.err
 
 
-def test_a_change_set_of_somebody_else_stays(call: Callable[..., None]) -> None:
+def test_other_change_sets_stay(call: Callable[..., None]) -> None:
     cloudformation = FakeCloudFormation("CREATE_COMPLETE", change_sets={OTHERS: "AVAILABLE"})
     call(cloudformation, cloudformation.make_change_set, *DRY)
     assert cloudformation.calls == [f"delete {MINE}"]
 
 
-def test_what_was_deployed_is_not_touched(
+def test_a_deployed_stack_is_not_touched(
     call: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloudformation = FakeCloudFormation()
@@ -199,10 +199,10 @@ def test_what_was_deployed_is_not_touched(
     ],
     ids=["it failed", "ctrl-C"],
 )
-def test_whatever_ends_it_leaves_nothing(
+def test_an_abort_leaves_nothing(
     call: Callable[..., None], error: BaseException, expected: Exception
 ) -> None:
-    """Before the change set was executed."""
+    """This covers any end before the change set was executed."""
     cloudformation = FakeCloudFormation()
 
     def fail() -> None:
@@ -214,8 +214,8 @@ def test_whatever_ends_it_leaves_nothing(
     assert cloudformation.calls == [f"delete {MINE}", "delete logs"]
 
 
-def test_whoever_stops_watching_hears_that_it_goes_on(call: Callable[..., None]) -> None:
-    """And stops nothing by it."""
+def test_interrupting_the_wait_does_not_stop_the_deployment(call: Callable[..., None]) -> None:
+    """Stopping to watch stops nothing else."""
     cloudformation = FakeCloudFormation()
 
     def stop() -> None:
@@ -228,10 +228,10 @@ def test_whoever_stops_watching_hears_that_it_goes_on(call: Callable[..., None])
     assert cloudformation.calls == []
 
 
-def test_what_aws_refuses_ends_it_without_a_traceback(
+def test_an_aws_error_gives_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In botocore's words, and with the exit code of what cannot start."""
+    """The message is botocore's, and the exit code is that of a failed start."""
 
     def fail(**_: Any) -> None:
         raise refuse("AccessDenied", "you may not", "DescribeStacks")
@@ -247,10 +247,10 @@ def test_what_aws_refuses_ends_it_without_a_traceback(
 @pytest.mark.parametrize(
     "arguments", [[f"--{TYPED}"], [TYPED], ["--parameter", TYPED], ["--config-file", TYPED]]
 )
-def test_nothing_that_is_typed_gets_out(
+def test_hostile_arguments_are_escaped(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str]
 ) -> None:
-    """Nor does what an error says, as it is."""
+    """Typed text and error messages are escaped."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     out, err = io.StringIO(), io.StringIO()

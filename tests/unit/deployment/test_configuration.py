@@ -24,8 +24,8 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_deploy_wins_over_global_and_the_command_line_over_both(tmp_path: Path) -> None:
-    """As sam has it; what the command line leaves out is as in the file."""
+def test_the_command_line_wins_over_deploy_and_deploy_over_global(tmp_path: Path) -> None:
+    """sam has the same order; options left out are as in the file."""
     text = (
         '[default.global.parameters]\nstack_name = "a"\nregion = "eu-west-1"\nprofile = "p"\n'
         '[default.deploy.parameters]\nstack_name = "b"\n'
@@ -37,8 +37,8 @@ def test_deploy_wins_over_global_and_the_command_line_over_both(tmp_path: Path) 
     assert found.parameters == {"Days": "2", "Bucket": "x"}
 
 
-def test_values_are_written_as_sam_writes_them(tmp_path: Path) -> None:
-    """Lists with commas, numbers as text, and what is in quotes as it is."""
+def test_values_are_written_like_sam_does(tmp_path: Path) -> None:
+    """Lists have commas, numbers are text, and quoted text is unchanged."""
     table = "[default.deploy.parameters.parameter_overrides]\n"
     text = f"{table}Buckets = ['a', 'b*']\nDays = 3\nHolds = '{{\"a\": 1}}'\nEmpty = ''\n"
     found = read_configuration(write(tmp_path, text), {})
@@ -50,12 +50,12 @@ def test_values_are_written_as_sam_writes_them(tmp_path: Path) -> None:
     }
 
 
-def test_without_a_name_there_is_one(tmp_path: Path) -> None:
+def test_there_is_a_default_name(tmp_path: Path) -> None:
     found = read_configuration(write(tmp_path, "version = 0.1\n"), {})
     assert (found.stack_name, found.region, found.parameters) == ("log-aggregator", None, {})
 
 
-def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_missing_file_comes_with_advice(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"cp samconfig\.toml\.example samconfig\.toml"):
         read_configuration(tmp_path / "samconfig.toml", {})
 
@@ -70,14 +70,14 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         "[default.deploy.parameters]\nparameter_overrides = 'A=1 B=2'",
     ],
 )
-def test_a_bad_file_is_named(tmp_path: Path, text: str) -> None:
-    """Also one that has its parameters in a string, which sam would take."""
+def test_a_bad_file_is_reported(tmp_path: Path, text: str) -> None:
+    """This includes a file with its parameters in one string, which sam would accept."""
     with pytest.raises(SettingsError, match=r"samconfig\.toml: expected TOML with tables"):
         read_configuration(write(tmp_path, text), {})
 
 
-def test_the_example_has_every_parameter_with_the_template_s_default() -> None:
-    """The example is the list of parameters: each has a line, and a line behind a # shows the
+def test_the_example_lists_every_parameter_with_its_default() -> None:
+    """The example is the list of parameters: each has a line, and a line after a # shows the
     default.
     """
     defaults = parse_defaults(TEMPLATE)
@@ -88,15 +88,15 @@ def test_the_example_has_every_parameter_with_the_template_s_default() -> None:
     assert shown == {name: defaults[name] for name in shown}
 
 
-def test_the_example_is_read_as_it_stands(tmp_path: Path) -> None:
+def test_the_example_can_be_read(tmp_path: Path) -> None:
     """Its names are parameters of the template."""
     found = read_configuration(write(tmp_path, EXAMPLE), {})
     values = choose_values(TEMPLATE, found.parameters, {})
     assert values["ControlTowerBucket"].startswith("aws-controltower-logs-")
 
 
-def test_parameters_are_those_that_cfn_lint_reads() -> None:
-    """The plain reading of the template finds what a YAML reader finds, defaults included."""
+def test_parameters_match_those_cfn_lint_reads() -> None:
+    """Reading the template as plain text finds the same as a YAML reader, defaults included."""
     decode = pytest.importorskip("cfnlint.decode")
     document, _ = decode.decode(str(ROOT / "template.yaml"))
     expected = {
@@ -105,14 +105,14 @@ def test_parameters_are_those_that_cfn_lint_reads() -> None:
     assert parse_defaults(TEMPLATE) == expected
 
 
-def test_wheels_are_for_the_template_s_runtime() -> None:
-    """Unless somebody names another Python, so that code and function never differ."""
+def test_wheels_match_the_runtime_of_the_template() -> None:
+    """Code and function then never differ, unless the user names another Python."""
     runtimes = set(re.findall(r"Runtime: *python(\S+)", TEMPLATE))
     makefile = (ROOT / "src" / "Makefile").read_text(encoding="utf-8")
     assert runtimes == set(re.findall(r"^LAMBDA_PYTHON \?= (\S+)", makefile, re.MULTILINE))
 
 
-def test_a_value_is_the_given_one_then_the_stack_s_then_the_default() -> None:
+def test_a_value_is_given_or_the_stacks_or_the_default() -> None:
     """A parameter that only the old stack has is left out."""
     assert choose_values(SMALL, {}, {}) == {"Days": "7", "Bucket": ""}
     assert choose_values(SMALL, {}, {"Days": "8", "Gone": "1"}) == {"Days": "8", "Bucket": ""}
@@ -120,6 +120,6 @@ def test_a_value_is_the_given_one_then_the_stack_s_then_the_default() -> None:
 
 
 def test_an_unknown_parameter_is_refused() -> None:
-    """sam would deploy without it, and say nothing."""
+    """sam would silently deploy without it."""
     with pytest.raises(SettingsError, match="Day: the template has no such parameter"):
         choose_values(SMALL, {"Day": "1"}, {})

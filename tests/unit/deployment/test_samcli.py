@@ -30,23 +30,23 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "bin"
 
 
-def test_the_one_on_path_comes_first(tmp_path: Path, path: Path) -> None:
+def test_sam_on_the_path_comes_first(tmp_path: Path, path: Path) -> None:
     program = make_sam(path, says("1.170.0"))
     make_sam(tmp_path / ".venv-sam" / "bin", says("1.170.0"))
     assert find_sam(tmp_path) == program
 
 
 @pytest.mark.parametrize("body", [says("1.99.9"), "echo hello", "exit 1"])
-def test_one_that_is_too_old_is_passed_over(tmp_path: Path, path: Path, body: str) -> None:
-    """The folder's own is taken instead."""
+def test_an_outdated_sam_is_skipped(tmp_path: Path, path: Path, body: str) -> None:
+    """The sam in the project's own folder is used instead."""
     make_sam(path, body)
     program = make_sam(tmp_path / ".venv-sam" / "bin", says("1.154.0"))
     assert find_sam(tmp_path) == program
 
 
 @pytest.mark.parametrize("body", [None, says("1.153.1")])
-def test_no_usable_sam_says_how_to_get_one(tmp_path: Path, path: Path, body: str | None) -> None:
-    """Missing, or too old."""
+def test_a_missing_sam_comes_with_advice(tmp_path: Path, path: Path, body: str | None) -> None:
+    """It may be missing or too old."""
     if body is not None:
         make_sam(path, body)
     with pytest.raises(CannotStart, match=r"1\.154\.0 or newer is needed") as caught:
@@ -54,10 +54,8 @@ def test_no_usable_sam_says_how_to_get_one(tmp_path: Path, path: Path, body: str
     assert "`make .venv-sam`" in caught.value.advice
 
 
-def test_a_build_speaks_only_where_it_fails(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """What it says of errors goes to standard error, harmlessly."""
+def test_a_build_prints_only_errors(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its error messages go to standard error, escaped."""
     run(make_sam(tmp_path, "echo deploy it yourself"), tmp_path, ["build"])
     assert capfd.readouterr() == ("", "")
     program = make_sam(tmp_path, r"printf 'no pip\033[2J\n'; echo and >&2; exit 1")
@@ -66,13 +64,15 @@ def test_a_build_speaks_only_where_it_fails(
     assert capfd.readouterr() == ("", "no pip\\x1b[2J\nand\n")
 
 
-def test_a_deployment_speaks_for_itself(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_deployment_prints_its_own_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(DeploymentFailed, match="sam deploy failed"):
         run(make_sam(tmp_path, "echo $2; exit 1"), tmp_path, ["deploy", "--dry"])
     assert capfd.readouterr() == ("--dry\n", "")
 
 
-def test_it_is_called_in_the_folder_and_the_caller_s_environment_wins(
+def test_sam_runs_in_the_folder_with_the_callers_environment(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAMBDA_ARCHITECTURE", "x86_64")

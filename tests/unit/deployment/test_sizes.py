@@ -53,11 +53,11 @@ def environment(stack: Stack) -> int:
 
 @pytest.mark.parametrize("place", ["Yes", "No"])
 @pytest.mark.parametrize("listed", LISTED.values(), ids=LISTED)
-def test_the_estimate_is_a_little_less_than_what_aws_counts(
+def test_the_estimate_is_slightly_below_awss_count(
     listed: Mapping[str, str], place: str, translated: Template
 ) -> None:
-    """Never more, and near enough to see what is coming. Accounts alone make FinishFunction's role
-    the largest one, of a size that always fits.
+    """It is never more, and close enough for a warning. Accounts alone make FinishFunction's role
+    the largest, at a size that always fits.
     """
     stack = resolve(translated, {**listed, "UseCommonDestinationBucket": place})
     above = largest_role(stack) - sizes.estimate_policies(stack.parameters)
@@ -65,7 +65,7 @@ def test_the_estimate_is_a_little_less_than_what_aws_counts(
     assert 0 <= environment(stack) - sizes.estimate_environment(stack.parameters) <= 400
 
 
-def test_the_environment_is_made_of_these_parameters() -> None:
+def test_the_environment_counts_every_parameter() -> None:
     """A parameter that becomes a variable is counted."""
     template = load_template()
     text = json.dumps(template["Globals"]["Function"]["Environment"])
@@ -75,7 +75,7 @@ def test_the_environment_is_made_of_these_parameters() -> None:
 
 @pytest.mark.parametrize("place", ["Yes", "No"])
 def test_thirty_names_of_63_characters_fit(place: str, translated: Template) -> None:
-    """Together with a key for each of eight of them."""
+    """They fit together with a key for each of eight of them."""
     listed = {"OtherBuckets": ",".join(BUCKETS[:30]), "SourceKmsKeyArns": ",".join(KEYS[:8])}
     stack = resolve(translated, {**listed, "UseCommonDestinationBucket": place})
     sizes.check_sizes(stack.parameters)
@@ -94,10 +94,10 @@ def test_thirty_names_of_63_characters_fit(place: str, translated: Template) -> 
     ],
     ids=["policies", "environment"],
 )
-def test_what_does_not_fit_is_refused(
+def test_an_oversized_configuration_is_refused(
     listed: Mapping[str, str], message: str, translated: Template
 ) -> None:
-    """With what to list less of."""
+    """The message says which list to shorten."""
     stack = resolve(translated, listed)
     with pytest.raises(SettingsError, match=message):
         sizes.check_sizes(stack.parameters)

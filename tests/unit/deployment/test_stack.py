@@ -15,8 +15,8 @@ from log_aggregator.errors import CannotStart
 NONE = Stack("logs")
 
 
-def test_a_stack_that_there_is_not_is_new() -> None:
-    """And one without resources, too, which a change set makes."""
+def test_a_missing_stack_is_new() -> None:
+    """A stack without resources, as made by a change set, is new too."""
     assert read_stack(FakeCloudFormation(), "logs") == NONE
     assert NONE.is_new
     assert Stack("logs", "REVIEW_IN_PROGRESS").is_new
@@ -25,7 +25,7 @@ def test_a_stack_that_there_is_not_is_new() -> None:
     assert not there.is_new
 
 
-def test_who_may_not_look_at_it_does_not_take_it_for_new() -> None:
+def test_without_permission_to_look_a_stack_is_not_new() -> None:
     with pytest.raises(ClientError, match=r"AccessDenied.*DescribeStacks"):
         read_stack(FakeCloudFormation(denied={"DescribeStacks"}), "logs")
 
@@ -33,7 +33,7 @@ def test_who_may_not_look_at_it_does_not_take_it_for_new() -> None:
 @pytest.mark.parametrize(
     "status", ["", "REVIEW_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"]
 )
-def test_a_stack_that_takes_a_change_set_passes(status: str) -> None:
+def test_a_stack_that_can_change_passes(status: str) -> None:
     Stack("logs", status).check_can_change()
 
 
@@ -47,13 +47,13 @@ def test_a_stack_that_takes_a_change_set_passes(status: str) -> None:
         ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "another deployment is under way"),
     ],
 )
-def test_a_stack_that_takes_none_says_what_to_do(status: str, advice: str) -> None:
+def test_a_stack_that_cannot_change_comes_with_advice(status: str, advice: str) -> None:
     with pytest.raises(CannotStart, match=f"is {status}.*{advice}"):
         Stack("logs", status).check_can_change()
 
 
-def test_nothing_is_left_of_a_first_change_set() -> None:
-    """It goes, and so does the stack that it made."""
+def test_a_first_change_set_is_removed_completely() -> None:
+    """It is deleted, and so is the stack that it made."""
     cloudformation = FakeCloudFormation()
     cloudformation.make_change_set()
     assert remove_open(cloudformation, NONE, set())
@@ -61,8 +61,8 @@ def test_nothing_is_left_of_a_first_change_set() -> None:
 
 
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "REVIEW_IN_PROGRESS"])
-def test_a_stack_that_was_there_is_never_deleted(status: str) -> None:
-    """Not even one in review: somebody else's change set may be in it."""
+def test_an_existing_stack_is_never_deleted(status: str) -> None:
+    """This includes one in review, which may have another user's change set."""
     cloudformation = FakeCloudFormation(status, change_sets={OTHERS: "AVAILABLE"})
     cloudformation.make_change_set()
     assert remove_open(cloudformation, Stack("logs", status), {OTHERS})
@@ -71,15 +71,15 @@ def test_a_stack_that_was_there_is_never_deleted(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "CREATE_COMPLETE", "ROLLBACK_COMPLETE"])
-def test_a_stack_that_is_being_made_is_never_deleted(status: str) -> None:
-    """Whoever stops watching finds it where it got to."""
+def test_a_stack_in_creation_is_never_deleted(status: str) -> None:
+    """A user who stops watching finds it where it got to."""
     cloudformation = FakeCloudFormation(status)
     assert not remove_open(cloudformation, NONE, set())
     assert cloudformation.status == status
 
 
-def test_only_what_was_not_executed_is_open() -> None:
-    """A change set that could not even be made is."""
+def test_only_unexecuted_change_sets_are_open() -> None:
+    """A change set that could not be made counts as open."""
     change_sets = {MINE: "EXECUTE_IN_PROGRESS", OTHERS: "UNAVAILABLE"}
     cloudformation = FakeCloudFormation("UPDATE_IN_PROGRESS", change_sets=change_sets)
     assert list_open(cloudformation, Stack("logs", "UPDATE_IN_PROGRESS")) == {OTHERS}
@@ -95,7 +95,9 @@ def test_only_what_was_not_executed_is_open() -> None:
     ],
     ids=["denied", "expired", "stuck"],
 )
-def test_what_cannot_be_removed_is_an_error(cloudformation: FakeCloudFormation) -> None:
+def test_a_change_set_that_cannot_be_removed_is_an_error(
+    cloudformation: FakeCloudFormation,
+) -> None:
     cloudformation.make_change_set()
     with pytest.raises(
         DeploymentFailed, match="stack logs: a change set that was not executed may be left"
@@ -107,8 +109,8 @@ def changed(logical_id: str, kind: str, action: str = "Modify", **more: str) -> 
     return {"Action": action, "LogicalResourceId": logical_id, "ResourceType": kind, **more}
 
 
-def test_what_is_replaced_or_removed_is_named_buckets_first() -> None:
-    """And whether what is there stays, where CloudFormation says so."""
+def test_replaced_resources_are_listed_buckets_first() -> None:
+    """Buckets come first; the line says whether they are retained, if CloudFormation tells."""
     bucket = "AWS::S3::Bucket"
     cloudformation = FakeCloudFormation(
         changes=[

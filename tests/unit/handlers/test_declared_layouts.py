@@ -80,7 +80,7 @@ def error_of(cloud: Cloud) -> StateError:
 
 
 def test_without_the_file_nothing_is_declared(clouds: MakeCloud) -> None:
-    """Free keys stay where they are, and the run says that it used no declarations."""
+    """Free keys stay in place, and the run reports that it used no declarations."""
     world = make_free_world()
     clouds(world).run()
     assert sorted(keys_of(world)) == sorted([NGINX_KEY, APP_KEY])
@@ -88,8 +88,8 @@ def test_without_the_file_nothing_is_declared(clouds: MakeCloud) -> None:
     assert (result["layouts"], result["objects"]["unknown"]) == ([], 2)
 
 
-def test_what_the_file_declares_is_packed(clouds: MakeCloud) -> None:
-    """And nothing else; the next run goes by what the file says then."""
+def test_declared_logs_are_packed(clouds: MakeCloud) -> None:
+    """Nothing else is packed; the next run uses the file's contents at that time."""
     world = make_free_world()
     cloud = clouds(world)
     declare(world, NGINX)
@@ -102,8 +102,8 @@ def test_what_the_file_declares_is_packed(clouds: MakeCloud) -> None:
     assert packed_log_types(world) == {"nginx", "app"}
 
 
-def test_a_run_writes_down_what_it_used(clouds: MakeCloud) -> None:
-    """In its own record, in its result and in its custody record, as it was declared."""
+def test_a_run_records_its_declarations(clouds: MakeCloud) -> None:
+    """The run record, its result and its custody record hold the declarations as declared."""
     world = make_free_world()
     cloud = clouds(world)
     declare(world, NGINX + APP)
@@ -135,10 +135,10 @@ def test_a_run_writes_down_what_it_used(clouds: MakeCloud) -> None:
         "FinishFunction",
     ],
 )
-def test_a_run_goes_on_by_what_it_began_with(
+def test_a_run_keeps_the_declarations_it_started_with(
     function: str, text: str | None, clouds: MakeCloud
 ) -> None:
-    """Whatever becomes of the file meanwhile is the next run's."""
+    """Later changes to the file apply to the next run."""
     world = make_free_world()
     cloud = clouds(world)
     declare(world, NGINX)
@@ -157,7 +157,7 @@ def test_a_run_goes_on_by_what_it_began_with(
 
 
 def test_only_prepare_reads_the_file(clouds: MakeCloud) -> None:
-    """Once in a run: its size, and the file."""
+    """The file and its size are requested once in a run."""
     world = make_free_world()
     cloud = clouds(world)
     declare(world, NGINX)
@@ -182,7 +182,7 @@ def test_only_prepare_reads_the_file(clouds: MakeCloud) -> None:
         (b"#" * (LAYOUTS_BYTES_MAX + 1), "1048577 bytes: expected at most 1048576"),
     ],
 )
-def test_a_broken_file_ends_the_run_before_it_begins(
+def test_a_broken_file_stops_the_run_before_it_begins(
     content: str | bytes, expected: str, clouds: MakeCloud
 ) -> None:
     """One line names the file and what is wrong in it. Nothing is listed, read or written."""
@@ -210,7 +210,7 @@ def test_a_broken_file_ends_the_run_before_it_begins(
     ],
     ids=str,
 )
-def test_a_file_that_cannot_be_read_is_not_taken_for_none(
+def test_an_unreadable_file_does_not_count_as_missing(
     operation: str, error: AccessDenied, clouds: MakeCloud
 ) -> None:
     """The run does not begin, and its error names the file."""
@@ -226,8 +226,8 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_none(
     assert keys_of(world, WORK) == [LAYOUTS_KEY]
 
 
-def test_a_byte_order_mark_does_no_harm(clouds: MakeCloud) -> None:
-    """Some editors write one."""
+def test_a_byte_order_mark_is_accepted(clouds: MakeCloud) -> None:
+    """Some editors write a byte order mark."""
     world = make_free_world()
     cloud = clouds(world)
     declare(world, b"\xef\xbb\xbf" + NGINX.encode())
@@ -236,7 +236,9 @@ def test_a_byte_order_mark_does_no_harm(clouds: MakeCloud) -> None:
 
 
 def test_the_work_bucket_is_never_touched(clouds: MakeCloud) -> None:
-    """Also where the name of an auxiliary bucket fits it, and a declaration its keys."""
+    """The work bucket stays even if an auxiliary bucket's name matches it, and a declaration its
+    keys.
+    """
     world = make_world(other_buckets=["logs", WORK])
     world.put("logs", "any/2025-04-03/x.log", b"free\n")
     cloud = clouds(world)
@@ -255,7 +257,7 @@ def test_the_work_bucket_is_never_touched(clouds: MakeCloud) -> None:
 
 
 def test_a_retried_prepare_keeps_the_first_record(clouds: MakeCloud) -> None:
-    """Its answer was lost, and the file changed before it was called again."""
+    """The first answer was lost, and the file changed before the retry."""
     world = make_free_world()
     cloud = clouds(world)
     declare(world, NGINX)
@@ -267,8 +269,8 @@ def test_a_retried_prepare_keeps_the_first_record(clouds: MakeCloud) -> None:
     assert [layout.name for layout in record.layouts.declared] == ["nginx"]
 
 
-def test_a_run_of_an_earlier_version_has_declared_nothing(clouds: MakeCloud) -> None:
-    """The stack was updated in the middle of it; its record knows of no declarations."""
+def test_a_run_of_an_earlier_version_has_no_declarations(clouds: MakeCloud) -> None:
+    """The stack was updated during the run, whose record has no declarations."""
     world = make_free_world()
     cloud = clouds(world)
     declare(world, NGINX)
@@ -280,8 +282,8 @@ def test_a_run_of_an_earlier_version_has_declared_nothing(clouds: MakeCloud) -> 
     assert read_record(folder).layouts.declared == ()
 
 
-def test_the_environment_declares_nothing(clouds: MakeCloud) -> None:
-    """There is one place for declarations in the stack."""
+def test_the_environment_cannot_declare_layouts(clouds: MakeCloud) -> None:
+    """The stack has one place for declarations."""
     rows = json.dumps([{"name": "app", "pattern": "app/{YYYY}/{MM}/{DD}/{*}"}])
     settings = entry.settings_of(
         {"LOG_AGGREGATOR_OTHER_BUCKETS": "logs", "LOG_AGGREGATOR_LAYOUTS": rows}

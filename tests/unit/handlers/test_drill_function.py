@@ -26,7 +26,7 @@ Deploy = Callable[..., World]
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Deploy:
-    """The environment that the template gives it, and the world's store and clock."""
+    """The template's environment, and the world's store and clock."""
 
     def deploy_it(world: World, store: ObjectStore | None = None) -> World:
         monkeypatch.setattr(entry, "_connect", lambda *_: store or world.store)
@@ -42,8 +42,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Deploy:
     return deploy_it
 
 
-def test_it_drills_once_a_month(deployed: Deploy, capsys: pytest.CaptureFixture[str]) -> None:
-    """Called every day for 60 days, with packs that take two days to thaw."""
+def test_the_function_drills_once_a_month(
+    deployed: Deploy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The function is called every day for 60 days, with packs that take two days to thaw."""
     world = deployed(packed("DEEP_ARCHIVE"))
     states = []
     for _ in range(60):
@@ -56,8 +58,8 @@ def test_it_drills_once_a_month(deployed: Deploy, capsys: pytest.CaptureFixture[
     assert [(line["DrillMembers"], line["DrillMembersBad"]) for line in metrics] == [(7, 0)] * 2
 
 
-def test_damage_is_an_error_and_recorded_first(deployed: Deploy) -> None:
-    """The alarm goes by errors; the next day does not drill again."""
+def test_damage_is_recorded_and_raises_an_error(deployed: Deploy) -> None:
+    """The alarm depends on errors; the next day does not drill again."""
     world = deployed(packed())
     damage_first_member(world, pack_keys(world)[0])
     with pytest.raises(RunFailed, match="2 failures in a drill"):
@@ -70,7 +72,7 @@ def test_damage_is_an_error_and_recorded_first(deployed: Deploy) -> None:
     assert handler({}, Context("r")) == {"drills": []}
 
 
-def test_its_limit_of_dollars_holds(deployed: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_price_limit_is_respected(deployed: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
     world = deployed(packed("DEEP_ARCHIVE"))
     before = world.store.snapshot()
     monkeypatch.setenv(entry.DRILL_DOLLARS_MAX, "0")
@@ -80,7 +82,7 @@ def test_its_limit_of_dollars_holds(deployed: Deploy, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("text", ["", "often"], ids=["missing", "no number"])
-def test_what_the_template_sets_must_be_there(
+def test_missing_environment_variables_are_an_error(
     deployed: Deploy, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     deployed(packed())
@@ -91,10 +93,10 @@ def test_what_the_template_sets_must_be_there(
 
 @pytest.mark.parametrize("destination", ["dest", ""], ids=["apart", "in place"])
 @pytest.mark.parametrize("others", ["logs", "lo*"], ids=["a name", "a beginning"])
-def test_its_role_is_enough_and_is_all_used(
+def test_its_role_has_exactly_the_permissions_it_needs(
     deployed: Deploy, destination: str, others: str
 ) -> None:
-    """What waits, goes on and is recorded, under the role of the template."""
+    """A drill waits, resumes and is recorded under the template's role."""
     storage_class = "DEEP_ARCHIVE"
     world = make_world(
         destination_bucket=destination, other_buckets=others, storage_class=storage_class

@@ -30,8 +30,10 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     return store
 
 
-def test_it_empties_and_counts(store: MemoryStore, capsys: pytest.CaptureFixture[str]) -> None:
-    """Access logs go, anything else stays, and both are metrics."""
+def test_access_logs_are_deleted_and_counted(
+    store: MemoryStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Access logs are deleted, anything else stays, and both are metrics."""
     report = handler({}, Context("r"))
     assert (report["deleted"], report["left"], report["is_finished"]) == (3, 1, True)
     assert [found.key for found in store.list_objects("access").objects] == [flow_key("a.log")]
@@ -40,10 +42,10 @@ def test_it_empties_and_counts(store: MemoryStore, capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("bucket", ["trail", "flow", "waf-eu", "packs", "work"])
-def test_it_refuses_every_other_bucket(
+def test_every_other_bucket_is_refused(
     bucket: str, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bucket that is a source, a destination or the work bucket is never emptied."""
+    """A source, a destination or the work bucket is never emptied."""
     store.create_bucket(bucket)
     store.put(bucket, access_key(1), b"line\n")
     monkeypatch.setenv(entry.ACCESS_LOG_BUCKET, bucket)
@@ -52,7 +54,9 @@ def test_it_refuses_every_other_bucket(
     assert len(store.list_objects(bucket).objects) == 1
 
 
-def test_it_ends_in_time(store: MemoryStore) -> None:
-    """With its time over it stops between two pages, without an error: the next hour goes on."""
+def test_it_stops_before_its_time_is_over(store: MemoryStore) -> None:
+    """When its time is over it stops between two pages, without an error: the next hour
+    continues.
+    """
     report = handler({}, Context("r", remaining_millis=0))
     assert report["is_finished"] is False

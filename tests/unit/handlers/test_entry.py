@@ -56,8 +56,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 
 
 def test_settings_come_from_the_environment() -> None:
-    """Every setting by its name; lists with commas or as JSON, holds as JSON; what is empty is left
-    out.
+    """Every setting by its name; lists with commas or as JSON, holds as JSON; empty ones are
+    omitted.
     """
     settings = settings_of(
         {
@@ -78,7 +78,7 @@ def test_settings_come_from_the_environment() -> None:
     assert settings.organization_id is None
 
 
-def test_a_function_expects_the_accounts_of_its_settings(
+def test_a_function_expects_the_configured_owners(
     monkeypatch: pytest.MonkeyPatch, store: MemoryStore
 ) -> None:
     """The connection is made with them."""
@@ -109,11 +109,11 @@ def test_a_function_expects_the_accounts_of_its_settings(
     ],
     ids=["not authenticated", "no answer"],
 )
-def test_what_was_refused_once_is_asked_again_by_the_next_invocation(
+def test_a_refusal_is_forgotten_by_the_next_invocation(
     refusal: RequestFailed, monkeypatch: pytest.MonkeyPatch, store: MemoryStore
 ) -> None:
-    """A container is used again and again, after hours of being frozen too; what one run met must
-    not fail all that come after it.
+    """A container is reused, even after being frozen for hours; a failure in one run must not fail
+    all later ones.
     """
     faulty = FaultyStore(store, lambda number, _: Fault(before=refusal) if number < 3 else None)
     monkeypatch.undo()
@@ -131,8 +131,8 @@ def test_what_was_refused_once_is_asked_again_by_the_next_invocation(
         entry._connect.cache_clear()
 
 
-def test_an_empty_json_list_is_nothing() -> None:
-    """`[]` is what an older stack's AggregationRegions says for all regions."""
+def test_an_empty_json_list_is_an_empty_list() -> None:
+    """`[]` is how an older stack's AggregationRegions says all Regions."""
     settings = settings_of(
         {"LOG_AGGREGATOR_OTHER_BUCKETS": "flow", "LOG_AGGREGATOR_AGGREGATION_REGIONS": "[]"}
     )
@@ -149,14 +149,14 @@ def test_an_empty_json_list_is_nothing() -> None:
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
-    """The error says which setting it is."""
+    """The error names the setting."""
     with pytest.raises(SettingsError, match=name.lower()):
         settings_of({"LOG_AGGREGATOR_OTHER_BUCKETS": "flow", f"LOG_AGGREGATOR_{name}": value})
 
 
 def test_a_function_stops_before_its_time_is_over(store: MemoryStore) -> None:
-    """Work that looks whether it is told to stop ends with OutOfTime, which the state machine tries
-    again, and leaves word.
+    """Work that checks for a stop ends with OutOfTime, which the state machine retries, and leaves
+    a reason.
     """
 
     @entry.serve("combine")
@@ -172,7 +172,7 @@ def test_a_function_stops_before_its_time_is_over(store: MemoryStore) -> None:
     assert "shortly before" in word.message
 
 
-def test_an_error_is_raised_logged_and_left_behind(
+def test_an_error_is_raised_logged_and_stored(
     store: MemoryStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The state machine sees the class, the log has name and advice, the run's end finds the
@@ -206,15 +206,15 @@ def test_an_error_is_raised_logged_and_left_behind(
     ],
     ids=["foreign", "memory"],
 )
-def test_a_foreign_error_is_told_by_name_and_place(
+def test_a_foreign_error_is_reported_by_name_and_place(
     store: MemoryStore,
     capsys: pytest.CaptureFixture[str],
     error: Exception,
     kind: type[LogAggregatorError],
     advice: str,
 ) -> None:
-    """What leaves the function has one line of text, nothing that it came from, and no frames but
-    the handler's; the log has the lines that led there; and the run's end finds the reason.
+    """The function raises one line of text, without causes or frames other than the handler's; the
+    log has the lines that led to it; and the run's end finds the reason.
     """
 
     @entry.serve("combine")
@@ -235,10 +235,10 @@ def test_a_foreign_error_is_told_by_name_and_place(
     assert advice in word.advice
 
 
-def test_an_error_is_not_hidden_by_another(
+def test_a_second_error_does_not_hide_the_first(
     monkeypatch: pytest.MonkeyPatch, store: MemoryStore
 ) -> None:
-    """Where the word cannot be left either, the first error is the one that is raised."""
+    """If the reason cannot be stored either, the first error is raised."""
     monkeypatch.setenv(entry.WORK_BUCKET, "not-there")
 
     @entry.serve("combine")
@@ -249,7 +249,9 @@ def test_an_error_is_not_hidden_by_another(
         handler(PIECE, Context("r"))
 
 
-def test_nothing_without_a_work_bucket(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> None:
+def test_without_a_work_bucket_it_fails(
+    monkeypatch: pytest.MonkeyPatch, store: MemoryStore
+) -> None:
     """A function that was deployed without its environment says what is missing."""
     monkeypatch.delenv(entry.WORK_BUCKET)
 
@@ -262,8 +264,8 @@ def test_nothing_without_a_work_bucket(monkeypatch: pytest.MonkeyPatch, store: M
 
 
 def test_each_module_is_a_handler() -> None:
-    """Every module of the package but those that say so is a Lambda function, and the state
-    machines know all but those that have a schedule of their own.
+    """Every module of the package is a Lambda function unless it says otherwise, and the state
+    machines know all except those with a schedule.
     """
     shared = {"__init__", "entry", "pieces", "metrics", "concurrency"}
     modules = {path.stem for path in Path(handlers.__path__[0]).glob("*.py")} - shared
@@ -271,9 +273,9 @@ def test_each_module_is_a_handler() -> None:
 
 
 def test_a_cold_start_imports_little() -> None:
-    """No handler brings in what only the command line, the lab or the tests need: that would be
-    paid at every cold start. What it connects with it does bring: a function has more processor
-    time while it is loaded than in its first call.
+    """No handler imports what only the command line, the lab or the tests need: every cold start
+    would pay for it. It does import what it connects with: a function has more processor time while
+    loading than in its first call.
     """
     imports = ";".join(
         f"import log_aggregator.handlers.{module}"
@@ -303,11 +305,11 @@ def test_a_cold_start_imports_little() -> None:
     ("began", "now", "expected"),
     [("pack", "delete", "pack"), ("delete", "pack", "pack"), ("delete", "delete", "delete")],
 )
-def test_only_what_was_asked_for_before_and_now_is_deleted(
+def test_deletion_needs_both_the_old_and_the_new_setting(
     began: str, now: str, expected: str
 ) -> None:
-    """A stack that is updated in the midst of a run: deletion is taken back at once, and asked for
-    from the next run on.
+    """If a stack is updated during a run, withdrawing deletion takes effect immediately, and
+    requesting it from the next run on.
     """
     world = make_world(delete_originals=now == "delete")
     record = RunRecord("r", DAY, DAY, DAY, "", stage=Stage(began))

@@ -28,8 +28,12 @@ def metrics_of(text: str, name: str) -> list[float]:
     return [line[name] for line in lines if name in line and "_aws" in line]
 
 
-def test_a_night_begins_with_it(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
-    """All that it saw is in the run's folder, and how much of it is worse is a metric."""
+def test_a_night_begins_with_an_examination(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Everything that it found is in the run's folder, and the number of worse findings is a
+    metric.
+    """
     cloud.run()
     assert cloud.invocations[:3] == ["PrepareFunction", "ExamineFunction", "ListFunction"]
     (key,) = (
@@ -43,10 +47,10 @@ def test_a_night_begins_with_it(cloud: Cloud, capsys: pytest.CaptureFixture[str]
     assert metrics_of(capsys.readouterr().out, "Drift") == [0]
 
 
-def test_what_is_worse_is_counted_and_logged(
+def test_new_problems_are_counted_and_logged(
     cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the advice beside it."""
+    """The advice is logged with it."""
     cloud.run()
     capsys.readouterr()
     del cloud.account.buckets["logs"]
@@ -61,15 +65,15 @@ def test_what_is_worse_is_counted_and_logged(
 @pytest.mark.parametrize(
     "given", [{"date": str(DAY)}, {"dry_run": True}, {"bucket_name": "logs"}], ids=str
 )
-def test_only_a_night_begins_with_it(cloud: Cloud, given: dict[str, Any]) -> None:
-    """Not a window of history, of which there are thousands."""
+def test_only_nightly_runs_begin_with_an_examination(cloud: Cloud, given: dict[str, Any]) -> None:
+    """A window of history, of which there are thousands, has no examination."""
     cloud.run(given)
     assert "ExamineFunction" not in cloud.invocations
 
 
 @pytest.mark.parametrize("error", ["StoreError", "Sandbox.Timedout", "Runtime.OutOfMemory"])
-def test_where_it_fails_the_run_goes_on(cloud: Cloud, error: str) -> None:
-    """Whatever ends it: it only warns."""
+def test_a_failed_examination_does_not_stop_the_run(cloud: Cloud, error: str) -> None:
+    """Whatever the failure, it only warns."""
 
     def fail(function: str, _payload: Any) -> None:
         if function == "ExamineFunction":

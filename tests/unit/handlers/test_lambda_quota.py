@@ -29,7 +29,7 @@ def prepare(cloud: Cloud) -> Any:
 
 
 def test_a_quota_of_ten_is_shared(cloud: Cloud) -> None:
-    """Four for each branch, of what is not reserved, as far as Plan, which hands it on."""
+    """Four for each branch, from the unreserved quota; Plan passes it on."""
     cloud.account.concurrency = LambdaConcurrency(1000, 10)
     prepared = prepare(cloud)
     assert prepared["at_once"] == {"list": 4, "pack": 4}
@@ -38,17 +38,15 @@ def test_a_quota_of_ten_is_shared(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("is_told", [True, False])
-def test_where_there_is_room_or_nobody_tells_the_parameters_hold(
-    cloud: Cloud, is_told: bool
-) -> None:
-    """A permission that is missing stops no run."""
+def test_with_room_or_no_answer_the_parameters_apply(cloud: Cloud, is_told: bool) -> None:
+    """A missing permission stops no run."""
     if not is_told:
         cloud.account.deny("GetAccountSettings")
     assert prepare(cloud)["at_once"] == WANTED
 
 
-def test_an_item_without_room_never_ran(cloud: Cloud) -> None:
-    """It is not said to have been out of time; its originals stay, and the next run takes them."""
+def test_an_item_without_room_did_not_run(cloud: Cloud) -> None:
+    """It is not reported as out of time; its originals stay, and the next run takes them."""
 
     def refuse(function: str, payload: Any) -> None:
         if function == "CombineFunction" and payload["item"].startswith("00001-"):
@@ -63,8 +61,8 @@ def test_an_item_without_room_never_ran(cloud: Cloud) -> None:
     cloud.run()
 
 
-def test_an_item_that_was_killed_had_begun(cloud: Cloud) -> None:
-    """It is told from one that never ran."""
+def test_a_killed_item_had_begun(cloud: Cloud) -> None:
+    """A killed item is told apart from one that never ran."""
 
     cloud.decide = lambda _, call: (
         Fault(before=Killed()) if call.operation == "GetObject" and "/work/" in call.key else None

@@ -35,7 +35,7 @@ Deploy = Callable[..., World]
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Deploy:
-    """The environment that the template gives it, and the world's store, clock and account."""
+    """The template's environment, and the world's store, clock and account."""
 
     def deploy_it(world: World, store: ObjectStore | None = None) -> World:
         rules = world.rules
@@ -63,7 +63,9 @@ def list_keys(world: World) -> set[str]:
     return {found.key for found in list_all(world.store, "dest", "")}
 
 
-def test_a_page_is_kept_and_told(deployed: Deploy, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_is_stored_and_announced(
+    deployed: Deploy, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A page for people, the same for programs, and a sentence for each of three questions."""
     world = deployed(packed())
     assert drill(world).drill is not None
@@ -85,10 +87,12 @@ def test_a_page_is_kept_and_told(deployed: Deploy, capsys: pytest.CaptureFixture
     assert metrics["ReportPartsWrong"] == 0
 
 
-def test_before_the_first_drill_the_worst_is_told(
+def test_before_the_first_drill_the_worst_finding_is_announced(
     deployed: Deploy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is open, though all else is in order; and no age, because no number would be true."""
+    """The open question is reported, though all else is in order; and no age, because no number
+    would be true.
+    """
     deployed(packed())
     told = handler({}, Context("r"))
     assert told["drills"].startswith("open: ")
@@ -96,8 +100,8 @@ def test_before_the_first_drill_the_worst_is_told(
     assert "ReportDrillAgeDays" not in read_metrics(capsys)
 
 
-def test_two_of_a_day_are_two_pages(deployed: Deploy) -> None:
-    """And nothing is written over."""
+def test_two_reports_on_one_day_are_both_stored(deployed: Deploy) -> None:
+    """Nothing is overwritten."""
     world = deployed(packed())
     pages = []
     for _ in range(2):
@@ -106,7 +110,7 @@ def test_two_of_a_day_are_two_pages(deployed: Deploy) -> None:
     assert len(set(pages)) == 2
 
 
-def test_what_is_wrong_is_told(deployed: Deploy, capsys: pytest.CaptureFixture[str]) -> None:
+def test_problems_are_announced(deployed: Deploy, capsys: pytest.CaptureFixture[str]) -> None:
     """A day's log files are gone, and the digests still name them; another day has no digest."""
     site = site_of(days=9)  # up to yesterday
     gone = delete(site, lambda key: is_log(key) and date_of(key) == day(1))
@@ -126,7 +130,7 @@ def test_what_is_wrong_is_told(deployed: Deploy, capsys: pytest.CaptureFixture[s
 def test_hours_without_a_digest_are_counted(
     deployed: Deploy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of a day that has no log either, because only such days' digests are read."""
+    """Hours count for a day without logs, because only such days' digests are read."""
     site = site_of(days=9)  # up to yesterday
     delete(site, lambda key: is_log(key) and date_of(key) == day(1))
     lost = delete(site, lambda key: is_digest(key) and date_of(key) == day(1))
@@ -136,14 +140,14 @@ def test_hours_without_a_digest_are_counted(
 
 
 def test_packs_beside_their_sources_have_no_report(deployed: Deploy) -> None:
-    """There are several places, none of which is that of all packs."""
+    """There are several places, and none has all packs."""
     deployed(make_world(destination_bucket="", other_buckets="logs,more"))
     with pytest.raises(SettingsError, match="log-aggregator report"):
         handler({}, Context("r"))
 
 
 @pytest.mark.parametrize("others", ["logs", "lo*"], ids=["a name", "a beginning"])
-def test_its_role_is_enough_and_is_all_used(deployed: Deploy, others: str) -> None:
+def test_its_role_has_exactly_the_permissions_it_needs(deployed: Deploy, others: str) -> None:
     world = make_world(other_buckets=others)
     for number in range(3):
         world.put("logs", trail_key(number), document(number))

@@ -57,7 +57,7 @@ def leave_account_out(client: Any) -> BatchHashJobs:
     return BatchHashJobs(client)
 
 
-def test_a_request_of_ours_is_taken(client: Any) -> None:
+def test_a_valid_request_is_accepted(client: Any) -> None:
     jobs = leave_account_out(client)
     job_id = jobs.create(REQUEST)
     assert jobs.create(REQUEST) == job_id
@@ -77,7 +77,7 @@ def test_a_request_of_ours_is_taken(client: Any) -> None:
     ],
     ids=["enum", "operation", "role", "other-account", "token", "report", "format"],
 )
-def test_what_the_model_does_not_allow_is_refused(client: Any, change: dict[str, Any]) -> None:
+def test_a_request_outside_the_model_is_refused(client: Any, change: dict[str, Any]) -> None:
     leave_account_out(client)
     given: dict[str, Any] = {
         "AccountId": "111122223333",
@@ -105,7 +105,7 @@ def test_what_the_model_does_not_allow_is_refused(client: Any, change: dict[str,
     assert client.create_job(**given)["JobId"]
 
 
-def test_another_request_of_the_same_token_is_refused(client: Any) -> None:
+def test_a_different_request_with_the_same_token_is_refused(client: Any) -> None:
     jobs = leave_account_out(client)
     jobs.create(REQUEST)
     with pytest.raises(StoreError, match="IdempotencyException"):

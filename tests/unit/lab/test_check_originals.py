@@ -32,7 +32,7 @@ def packed(**more: Any) -> World:
 
 
 def test_every_version_comes_back_newest_first() -> None:
-    """All packed versions of a key are found, the newest first, each with its own bytes and
+    """All packed versions of a key are found, newest first, each with its own bytes and
     metadata.
     """
     world = packed()
@@ -45,7 +45,7 @@ def test_every_version_comes_back_newest_first() -> None:
     assert [place.member.metadata["version"] for place in places] == ["2", "1", "0"]
 
 
-def test_little_is_read() -> None:
+def test_one_original_costs_one_range() -> None:
     """One original costs one range of its pack, not the pack."""
     world = packed()
     (place,) = find_places(world.store, TARGET, "logs", access_key(7))
@@ -63,14 +63,14 @@ def test_little_is_read() -> None:
         ("logs", access_key(77)),
     ],
 )
-def test_what_is_not_packed_is_not_found(bucket: str, key: str) -> None:
+def test_an_unpacked_key_is_not_found(bucket: str, key: str) -> None:
     """A key that no pack holds has no place."""
     assert find_places(packed().store, TARGET, bucket, key) == []
 
 
-def test_damage_is_an_error_before_the_end() -> None:
-    """A changed byte anywhere in a pack is an error for whoever reads the original to its end, or
-    harms others only.
+def test_damage_is_found_before_the_end() -> None:
+    """A changed byte anywhere in a pack is an error for a reader of the whole original, or affects
+    others only.
     """
     world = packed()
     for key in (trail_key(1), access_key(7), flow_key("a.parquet")):
@@ -94,8 +94,8 @@ def test_damage_is_an_error_before_the_end() -> None:
             list(read_original_back(world.store, place))
 
 
-def test_a_missing_or_frozen_pack() -> None:
-    """A pack that is gone, or has to be thawed first, is said to be."""
+def test_a_missing_or_frozen_pack_is_reported() -> None:
+    """A pack that is gone, or has to be thawed first, is reported."""
     world = packed(storage_class="GLACIER")
     (place,) = find_places(world.store, TARGET, "logs", access_key(7))
     with pytest.raises(ObjectFrozen):
@@ -116,8 +116,8 @@ def test_a_missing_or_frozen_pack() -> None:
         (date(2024, 1, 1), date(2025, 4, 2), 0),
     ],
 )
-def test_the_catalogue(first: date, last: date, count: int) -> None:
-    """All packs of a range of days are found, of short ranges and long ones, and no others."""
+def test_the_catalogue_finds_packs_by_date(first: date, last: date, count: int) -> None:
+    """All packs of a range of days are found, for short and long ranges, and no others."""
     world = packed()
     assert (
         len(list_packs(world.store, SerialWorkers(), TARGET, Query.of_days(first, last))) == count

@@ -12,7 +12,7 @@ from log_aggregator_lab.organisation.compression import gzip_member, truncated
 @pytest.mark.parametrize("level", [0, 1, 6, 9])
 @pytest.mark.parametrize("size_bytes", [0, 1, 65_534, 65_535, 65_536, 131_070, 200_001])
 def test_members_inflate_to_their_data(level: int, size_bytes: int) -> None:
-    """Whatever the level and length, also at the borders of stored blocks, a reader gets the data
+    """Whatever the level and length, even at the borders of stored blocks, a reader gets the data
     back.
     """
     data = bytes(number * 7 % 251 for number in range(size_bytes))
@@ -24,8 +24,8 @@ def test_stored_members_cost_only_their_frames() -> None:
     assert len(gzip_member(bytes(100_000), 0)) == 100_000 + 18 + 2 * 5
 
 
-def test_the_header_names_nothing() -> None:
-    """No name, no time, no system: the header is ten fixed bytes."""
+def test_the_header_contains_no_name_or_time() -> None:
+    """No name, time or system: the header is ten fixed bytes."""
     assert gzip_member(b"x")[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00"
 
 

@@ -123,14 +123,14 @@ def test_a_changed_digest_does_not_verify() -> None:
         verify(replace(SPEC, seed=12), digest)
 
 
-def test_the_public_key_is_rsa_2048() -> None:
+def test_the_public_key_has_2048_bits() -> None:
     """The key is an RSA key of 2048 bits with the usual exponent, given as PKCS#1 DER."""
     key = load_der_public_key(public_key_der(SPEC))
     assert isinstance(key, rsa.RSAPublicKey)
     assert (key.key_size, key.public_numbers().e) == (2048, 65537)
 
 
-def test_digests_say_where_they_lie() -> None:
+def test_digests_name_their_own_place() -> None:
     """digestS3Bucket and digestS3Object are the object's own place, and the key's time is
     digestEndTime.
     """
@@ -165,10 +165,8 @@ def test_chains_are_linked_hour_by_hour() -> None:
             assert digest.fields["previousDigestSignature"] == previous.item.metadata["signature"]
 
 
-def test_log_hashes_are_those_of_the_stored_logs() -> None:
-    """Every log that a digest names is there, and its inflated bytes have the hash that the digest
-    says.
-    """
+def test_log_hashes_match_the_stored_logs() -> None:
+    """Every log that a digest names exists, and its inflated bytes have the hash in the digest."""
     for digest in digests() + digests(backfill=True):
         for entry in digest.fields["logFiles"]:
             stored = organisation()[entry["s3Object"]]
@@ -176,7 +174,7 @@ def test_log_hashes_are_those_of_the_stored_logs() -> None:
             assert hashlib.sha256(gzip.decompress(stored.body)).hexdigest() == entry["hashValue"]
 
 
-def test_event_times_are_those_of_the_records() -> None:
+def test_event_times_match_the_records() -> None:
     """A log's oldest and newest event time in the digest are the earliest and latest eventTime of
     its records.
     """
@@ -231,9 +229,9 @@ def test_hours_without_logs_have_an_empty_digest() -> None:
     )
 
 
-def test_the_backfill_digest_says_when_it_was_made() -> None:
-    """The backfill digest carries its generation time in the metadata, begins a chain of its own,
-    and no other digest does the first.
+def test_only_a_backfill_digest_has_its_creation_time() -> None:
+    """The backfill digest has its generation time in the metadata and begins a separate chain; no
+    other digest does the former.
     """
     (backfill,) = digests(backfill=True)
     assert backfill.item.metadata["backfill-generation-timestamp"].endswith(".000Z")

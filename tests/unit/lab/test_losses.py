@@ -33,35 +33,35 @@ def make_report(gaps: Sequence[Gap], *, bad: int = 5, failures: Sequence[str] = 
     return replace(report, places=(place,))
 
 
-def test_three_losses_and_nothing_else_are_no_problem() -> None:
+def test_exactly_three_losses_are_no_problem() -> None:
     assert list(find_problems(LOSS, make_report(GAPS))) == []
 
 
 @pytest.mark.parametrize("number", range(3), ids=("digest", "log", "pack"))
-def test_a_loss_that_is_not_found_is_a_problem(number: int) -> None:
+def test_a_missed_loss_is_a_problem(number: int) -> None:
     left = [gap for each, gap in enumerate(GAPS) if each != number]
     assert any("not found" in each for each in find_problems(LOSS, make_report(left)))
 
 
-def test_a_loss_that_is_not_named_is_a_problem() -> None:
-    """The right account, and another key."""
+def test_an_unnamed_loss_is_a_problem() -> None:
+    """The account is right, but the key is another."""
     gaps = [GAPS[0], replace(GAPS[1], samples=("s3://a/AWSLogs/other",)), GAPS[2]]
     assert list(find_problems(LOSS, make_report(gaps))) == ["not named: AWSLogs/log"]
 
 
-def test_what_was_not_lost_is_a_problem() -> None:
+def test_a_false_alarm_is_a_problem() -> None:
     other = Gap(GapKind.HOLE, RowName("CloudTrail", ACCOUNTS[2]), FIRST)
     problems = list(find_problems(LOSS, make_report([*GAPS, other])))
     assert len(problems) == 1
     assert "found, but not lost" in problems[0]
 
 
-def test_a_place_that_could_not_be_read_is_a_problem() -> None:
+def test_an_unreadable_place_is_a_problem() -> None:
     problems = list(find_problems(LOSS, make_report(GAPS, failures=["s3://a/b"])))
     assert problems == ["could not be read: s3://a/b"]
 
 
 @pytest.mark.parametrize("bad", [0, 4, 6], ids=("none", "fewer", "more"))
-def test_a_drill_misses_the_members_of_the_pack_and_no_other(bad: int) -> None:
+def test_a_drill_must_miss_exactly_the_members_of_the_pack(bad: int) -> None:
     problems = list(find_problems(LOSS, make_report(GAPS, bad=bad)))
     assert any(f"the drill found {bad} bad members" in each for each in problems)

@@ -19,8 +19,8 @@ class FixedClock:
         return datetime(2026, 3, 4, tzinfo=UTC)
 
 
-def test_what_put_returns_is_what_is_listed() -> None:
-    """An object that a test writes is the very object that the fitting listing gives."""
+def test_what_put_returns_is_also_listed() -> None:
+    """An object that a test writes equals the one in a listing."""
     store = MemoryStore()
     store.create_bucket("plain")
     store.create_bucket("versioned", versioning="Enabled")
@@ -33,8 +33,8 @@ def test_what_put_returns_is_what_is_listed() -> None:
     )
 
 
-def test_two_runs_are_the_same() -> None:
-    """Version ids, upload ids and times do not depend on chance or on the time of day."""
+def test_two_runs_are_identical() -> None:
+    """Version ids, upload ids and times depend on neither chance nor the time of day."""
 
     def run() -> tuple[object, ...]:
         store = MemoryStore()
@@ -47,7 +47,7 @@ def test_two_runs_are_the_same() -> None:
     assert run() == run()
 
 
-def test_the_clock() -> None:
+def test_times_come_from_the_clock() -> None:
     """With a clock, times are the clock's."""
     store = MemoryStore(clock=FixedClock())
     store.create_bucket("b")
@@ -58,8 +58,8 @@ def test_the_clock() -> None:
     )
 
 
-def test_snapshots_compare_what_is_stored() -> None:
-    """Two stores are equal when they hold the same, and not when a byte, an object, a marker or
+def test_snapshots_compare_everything_stored() -> None:
+    """Two stores are equal if they hold the same, and unequal if a byte, an object, a marker or
     metadata differ.
     """
 
@@ -96,8 +96,8 @@ def test_archive_classes_can_be_thawed() -> None:
     assert store.get_object("b", "k").data == b"1"
 
 
-def test_objects_that_cannot_be_read() -> None:
-    """An object without a grant is listed, and neither read nor copied."""
+def test_unreadable_objects_are_listed_but_not_read() -> None:
+    """An object without a grant is listed, but neither read nor copied."""
     store = MemoryStore()
     store.create_bucket("b")
     source = store.put("b", "k", b"1")
@@ -120,9 +120,9 @@ def test_kms_hides_the_md5() -> None:
     assert store.get_object_checked("plain", "k")[1] is False
 
 
-def test_a_store_without_checksums_of_whole_objects() -> None:
-    """Such a store reports none for an object in parts, and none for copied parts; for a plain one
-    it does.
+def test_a_store_without_checksums_reports_none() -> None:
+    """Such a store reports none for an object in parts or for copied parts, only for a
+    plain one.
     """
     store = MemoryStore(reports_object_checksums=False)
     store.create_bucket("b")
@@ -137,8 +137,8 @@ def test_a_store_without_checksums_of_whole_objects() -> None:
     assert store.head_object("b", "p").crc64nvme == crc64nvme(b"1")
 
 
-def test_a_listing_goes_on_where_versions_were_deleted_meanwhile() -> None:
-    """A page that begins behind a version that is gone by now loses none of the older ones."""
+def test_a_listing_continues_after_deleted_versions() -> None:
+    """A page that begins after a deleted version loses none of the older ones."""
     store = MemoryStore(page_size=2)
     store.create_bucket("b", versioning="Enabled")
     written = [store.put("b", "k", bytes([number])) for number in range(4)]
@@ -152,7 +152,7 @@ def test_a_listing_goes_on_where_versions_were_deleted_meanwhile() -> None:
     ]
 
 
-def test_limits_of_s3() -> None:
+def test_s3s_limits_are_enforced() -> None:
     """Keys over 1,024 bytes and part numbers over 10,000 are refused."""
     store = MemoryStore()
     store.create_bucket("b")
@@ -174,8 +174,8 @@ class MovingClock:
 
 
 def test_a_restore_takes_hours_and_lasts_days() -> None:
-    """By the clock: under way, readable until a midnight, frozen again; asked for again while it
-    lasts, it lasts longer.
+    """A thaw goes by the clock: under way, readable until a midnight, frozen again; a new request
+    meanwhile extends it.
     """
     clock = MovingClock()
     store = MemoryStore(clock=clock)
@@ -204,8 +204,8 @@ def test_a_restore_takes_hours_and_lasts_days() -> None:
         store.get_object("b", "k")
 
 
-def test_what_no_restore_can_do() -> None:
-    """A tier that the class does not know, and no days, are refused."""
+def test_impossible_restores_are_refused() -> None:
+    """A tier that the class does not have, and zero days, are refused."""
     store = MemoryStore()
     store.create_bucket("b")
     store.put("b", "k", b"1", storage_class="DEEP_ARCHIVE")

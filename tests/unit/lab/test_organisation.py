@@ -50,7 +50,7 @@ organisation is changed on purpose.
 
 @pytest.fixture(scope="module")
 def demo_objects() -> list[SyntheticObject]:
-    """Of demo(1), which take a second to make, without their bodies."""
+    """The objects of demo(1), without their bodies; they take a second to make."""
     return list(generate(demo(1)))
 
 
@@ -109,9 +109,9 @@ def test_another_seed_gives_other_keys_and_bodies() -> None:
     assert not whole_one & whole_two
 
 
-def test_bytes_without_zlib_are_pinned() -> None:
-    """With stored blocks the bytes are the same on every machine and every Python: this hash was
-    made once and for all.
+def test_bytes_without_zlib_are_fixed() -> None:
+    """With stored blocks the bytes are the same on every machine and every Python: this hash is
+    fixed.
     """
     assert fingerprint(replace(small(1), compression_level=0)) == PINNED_SHA256
 
@@ -146,8 +146,8 @@ def test_bytes_do_not_depend_on_the_hash_seed(hash_seed: str) -> None:
     ids=["small", "small9", "demo", "three-days"],
 )
 def test_every_log_key_is_dated_with_its_day(spec: OrganisationSpec) -> None:
-    """In every log's key the very day is found that the generator meant, and the account where the
-    key names one; of logs whose layout must be declared only with the organisation's declarations.
+    """Every log's key gives the day that the generator meant, and the account if the key names one;
+    for logs whose layout must be declared, only with the organisation's declarations.
     """
     declared, free = read_declarations(spec.layouts), {"nginx", "app", "edge"}
     for item in chain(generate(spec), late(spec)):
@@ -159,9 +159,9 @@ def test_every_log_key_is_dated_with_its_day(spec: OrganisationSpec) -> None:
             assert parsed.facts.account in (None, *spec.account_ids), item.key
 
 
-def test_what_is_no_log_is_not_dated() -> None:
-    """Tables, manifests and markers are no logs, strangers and decoys are unknown: none may ever
-    look like a log by its key, whatever is declared.
+def test_objects_that_are_not_logs_have_no_date() -> None:
+    """Tables, manifests and markers are not logs, strangers and decoys are unknown: none may look
+    like a log by its key, whatever is declared.
     """
     spec = small(1)
     declared = read_declarations(spec.layouts)
@@ -173,11 +173,11 @@ def test_what_is_no_log_is_not_dated() -> None:
             assert isinstance(parsed, kinds[item.purpose]), item.key
 
 
-def test_what_is_suggested_packs_the_logs_and_nothing_else(
+def test_suggested_declarations_match_only_logs(
     demo_objects: list[SyntheticObject],
 ) -> None:
-    """Pasted as they are, the declarations that are suggested for the organisation's buckets make
-    logs of all free logs, with the same day, and of nothing that must stay.
+    """Pasted unchanged, the declarations suggested for the organisation's buckets turn all free
+    logs, and nothing that must stay, into logs with the same day.
     """
     spec = demo(1)
     free = [item for item in demo_objects if item.bucket == spec.app_bucket]
@@ -198,7 +198,7 @@ def test_what_is_suggested_packs_the_logs_and_nothing_else(
     assert len(suggestions) < 12
 
 
-def test_purposes_follow_from_days() -> None:
+def test_purposes_depend_on_days() -> None:
     """Logs and late logs lie on wanted days, other-day logs never do."""
     spec = replace(small(5), days=2, first_day=date(2025, 12, 31))
     for item in chain(generate(spec), late(spec)):
@@ -208,7 +208,7 @@ def test_purposes_follow_from_days() -> None:
             assert item.day in spec.neighbouring_days, item.key
 
 
-def test_gzip_is_whole_but_where_it_is_damaged_on_purpose() -> None:
+def test_gzip_is_intact_unless_damaged_on_purpose() -> None:
     """Every body that claims to be gzip inflates to its end, except the truncated ones, and nothing
     else is truncated.
     """
@@ -248,7 +248,7 @@ def test_documents_are_json_without_a_final_newline() -> None:
         assert isinstance(json.loads(text), dict)
 
 
-def test_cloudtrail_records_are_of_their_account_region_and_time(
+def test_cloudtrail_records_match_their_account_region_and_time(
     demo_objects: list[SyntheticObject],
 ) -> None:
     """Every record names the account and region of its key; event ids are unique; no event is newer
@@ -273,7 +273,7 @@ def test_cloudtrail_records_are_of_their_account_region_and_time(
 
 
 def test_text_logs_end_in_a_newline() -> None:
-    """Auxiliary text logs are lines, and the last one is finished."""
+    """Auxiliary text logs are lines, and the last one is complete."""
     texts = [
         item
         for item in puts(small(1))
@@ -292,7 +292,7 @@ def test_json_lines_are_json() -> None:
             assert all(isinstance(json.loads(line), dict) for line in inflated(item).splitlines())
 
 
-def test_parquet_can_be_read_by_an_independent_reader() -> None:
+def test_parquet_is_readable_by_pyarrow() -> None:
     """The hand-written parquet files are valid: pyarrow reads their schema and no rows."""
     bodies = [item.body for item in puts(small(1)) if item.source == "flow-parquet"]
     assert bodies
@@ -301,7 +301,7 @@ def test_parquet_can_be_read_by_an_independent_reader() -> None:
         assert (table.num_rows, table.column_names[0]) == (0, "account_id")
 
 
-def test_the_steps_on_one_key_follow_one_another() -> None:
+def test_steps_on_one_key_are_consecutive() -> None:
     """No key comes back after another key was touched, so that an uploader can keep the order of
     versions.
     """
@@ -314,7 +314,7 @@ def test_the_steps_on_one_key_follow_one_another() -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_versions_and_delete_markers_are_ordered_as_meant() -> None:
+def test_versions_and_delete_markers_are_in_order() -> None:
     """Versioned keys have three different bodies, revived ones a marker in the middle, deleted ones
     a marker on top.
     """
@@ -330,8 +330,8 @@ def test_versions_and_delete_markers_are_ordered_as_meant() -> None:
     assert steps[Oddity.DELETED] == [put, put, delete]
 
 
-def test_versions_lie_only_in_versioned_buckets() -> None:
-    """Keys with more than one step are only in buckets that have versioning."""
+def test_only_versioned_buckets_have_several_versions() -> None:
+    """Keys with more than one step are only in buckets with versioning."""
     spec = small(1)
     counts = Counter((item.bucket, item.key) for item in generate(spec))
     assert {bucket for (bucket, _), count in counts.items() if count > 1} <= set(
@@ -339,7 +339,7 @@ def test_versions_lie_only_in_versioned_buckets() -> None:
     )
 
 
-def test_large_objects_have_the_size_that_was_asked_for() -> None:
+def test_large_objects_have_the_requested_size() -> None:
     """A large log is within 2 % of its size, and still one valid JSON document."""
     spec = OrganisationSpec(objects=0, large_sizes_bytes=(6 * MIB, 7 * MIB))
     large = list(generate(spec))
@@ -349,16 +349,16 @@ def test_large_objects_have_the_size_that_was_asked_for() -> None:
         assert json.loads(inflated(item))["Records"]
 
 
-def test_the_demo_has_all_kinds(demo_objects: list[SyntheticObject]) -> None:
-    """The demo has about 5,000 objects, and every kind and oddity but hostile keys."""
+def test_the_demo_contains_every_kind(demo_objects: list[SyntheticObject]) -> None:
+    """The demo has about 5,000 objects, and every kind and oddity except hostile keys."""
     assert 4_500 < len(demo_objects) < 5_500
     assert {item.oddity for item in demo_objects} == set(Oddity) - {Oddity.HOSTILE_KEY}
     assert {item.purpose for item in demo_objects} == set(Purpose) - {Purpose.LATE}
 
 
-def test_the_demo_is_as_large_as_promised(demo_objects: list[SyntheticObject]) -> None:
-    """At most 100 MB. Its CloudTrail logs have the median that was asked for within a third, and
-    nine in ten are under 30 KB. All the bodies take two seconds to make.
+def test_the_demo_has_the_promised_size(demo_objects: list[SyntheticObject]) -> None:
+    """The demo has at most 100 MB. The median of its CloudTrail logs is within a third of the
+    requested one, and nine in ten are under 30 KB. All the bodies take two seconds to make.
     """
     sizes = [len(item.body) for item in demo_objects]
     assert sum(sizes) < 100_000_000
@@ -373,8 +373,8 @@ def test_the_demo_is_as_large_as_promised(demo_objects: list[SyntheticObject]) -
 
 
 @pytest.mark.parametrize("size_bytes", [1_000, 8_000, 60_000])
-def test_flat_gives_as_many_objects_of_about_the_size_in_one_group(size_bytes: int) -> None:
-    """flat(n, size) is n logs of one account, region and day, each within 15 % or one record of the
+def test_flat_makes_the_requested_number_and_size(size_bytes: int) -> None:
+    """flat(n, size) is n logs of one account, Region and day, each within 15 % or one record of the
     size, from a pool of bodies.
     """
     objects = list(generate(flat(300, size_bytes)))
@@ -384,20 +384,20 @@ def test_flat_gives_as_many_objects_of_about_the_size_in_one_group(size_bytes: i
     assert all(abs(len(item.body) - size_bytes) <= max(size_bytes * 0.15, 300) for item in objects)
 
 
-def test_a_million_objects_are_not_made_before_they_are_asked_for() -> None:
+def test_a_million_objects_are_generated_lazily() -> None:
     """Generation is lazy: the first of a million objects comes without the others."""
     first = next(generate(flat(1_000_000, 8_000)))
     assert first.body.startswith(GZIP_MAGIC)
 
 
 @pytest.mark.parametrize("objects", [0, 1, 7, 100])
-def test_as_many_cloudtrail_logs_as_asked_for(objects: int) -> None:
-    """The logs shared out over accounts, regions and days add up to the number asked for."""
+def test_the_requested_number_of_cloudtrail_logs_is_made(objects: int) -> None:
+    """The logs distributed over accounts, Regions and days add up to the number requested."""
     spec = OrganisationSpec(seed=3, accounts=5, days=2, objects=objects)
     assert sum(1 for _ in generate(spec)) == objects
 
 
-def test_each_oddity_can_be_switched_on_alone() -> None:
+def test_each_oddity_can_be_enabled_alone() -> None:
     """Every count of OddityCounts adds its own kind of object and nothing else."""
     for counts, oddity in (
         (OddityCounts(versions=2), Oddity.VERSIONS),
@@ -416,7 +416,7 @@ def test_each_oddity_can_be_switched_on_alone() -> None:
         assert len({item.key for item in odd}) >= 2
 
 
-def test_both_key_layouts_of_control_tower_are_there() -> None:
+def test_both_key_layouts_of_control_tower_occur() -> None:
     """The last account's keys hold the organisation id once (before landing zone 3.0), the other's
     twice.
     """
@@ -454,6 +454,6 @@ def test_bucket_names_with_a_prefix_stay_valid() -> None:
     ],
 )
 def test_an_impossible_organisation_is_refused(wrong: dict[str, object]) -> None:
-    """A specification that cannot be generated as it says raises at once."""
+    """A specification that cannot be generated raises immediately."""
     with pytest.raises(ValueError, match=r"."):
         OrganisationSpec(**wrong)  # type: ignore[arg-type]  # the wrong values are the point

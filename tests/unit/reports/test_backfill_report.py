@@ -42,9 +42,9 @@ def render(found: BackfillState) -> list[str]:
     return list(render_backfill(describe_backfill(found, Target("dest"))))
 
 
-def test_all_that_one_wants_to_know() -> None:
-    """Windows, log objects, bytes, dollars, rate, time left, who works, what failed and what to do
-    about it.
+def test_the_status_shows_everything() -> None:
+    """Windows, log objects, bytes, dollars, rate, time left, workers, failures and what to do about
+    them are all there.
     """
     found = state(
         *(State.DONE, State.FAILED, State.UNDER_WAY, State.TO_DO),
@@ -75,8 +75,8 @@ def test_all_that_one_wants_to_know() -> None:
     ]
 
 
-def test_what_is_over_has_nothing_left() -> None:
-    """No time, no rate, nobody at work."""
+def test_a_finished_backfill_shows_no_remaining_work() -> None:
+    """It shows no time, rate or worker."""
     lines = render(state(*[State.DONE] * 4))
     assert lines[0].endswith("4 windows: 4 done")
     assert not [line for line in lines if line.startswith(("  left", "  failed", "  under way"))]
@@ -95,12 +95,12 @@ def test_what_is_over_has_nothing_left() -> None:
         ),
     ],
 )
-def test_the_whole_range_in_a_line(states: list[State], expected: str) -> None:
-    """For below a bar."""
+def test_the_whole_range_fits_one_line(states: list[State], expected: str) -> None:
+    """The line goes below a bar."""
     assert summarize(state(*states)) == expected
 
 
-def test_many_failures_are_named_up_to_a_number() -> None:
+def test_the_list_of_failures_is_limited() -> None:
     """A hundred windows may fail for one reason."""
     days = DateWindow(date(2022, 1, 1), date(2024, 12, 31))
     plan = BackfillPlan("history", days, 7, ("logs",), NOW)

@@ -34,7 +34,7 @@ DAMAGED = record_key(DEST, 2)
 
 
 def make_history() -> World:
-    """A run; packs that no run owns up to; one more run, whose record was damaged afterwards."""
+    """A run, packs that no run recorded, and another run whose record was damaged afterwards."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     run_recorded(world, "first")
@@ -48,7 +48,7 @@ def make_history() -> World:
 
 
 def test_the_fields_of_verify_are_documented() -> None:
-    """`custody verify --json` has exactly the fields of the page, with breaks, with notes and with
+    """`custody verify --json` has exactly the fields of the page, with breaks, notes and
     signatures.
     """
     (walked,) = walk(make_history())
@@ -71,8 +71,8 @@ def test_the_fields_of_trace_are_documented() -> None:
     assert fields == set(JSON_FIELDS.json_fields("custody trace"))
 
 
-def test_the_fields_of_show_are_there() -> None:
-    """Those that the page names; the rest is as custody.md has it."""
+def test_the_fields_of_show_are_documented() -> None:
+    """The page names these fields; custody.md has the rest."""
     world = make_history()
     records = [
         describe_record(found)
@@ -85,8 +85,10 @@ def test_the_fields_of_show_are_there() -> None:
     )
 
 
-def test_a_record_tells_the_declared_layouts() -> None:
-    """By name; in full also by pattern. Without any there is no line."""
+def test_a_record_shows_declared_layouts() -> None:
+    """Layouts are listed by name, and in full also by pattern; the line is missing where there are
+    none.
+    """
     rows = [
         {"name": "nginx", "pattern": "nginx/{host}/{YYYYMMDD}"},
         {"name": "app", "pattern": "app/{YYYY}/{MM}/{DD}/{*}", "kind": "text"},
@@ -105,9 +107,9 @@ def test_a_record_tells_the_declared_layouts() -> None:
     assert not any("layouts" in line or "nginx: " in line for line in none)
 
 
-def test_lines_say_what_was_found() -> None:
-    """Breaks and notes with their keys, an unreadable record as such, a life without any record as
-    such.
+def test_lines_show_what_was_found() -> None:
+    """Breaks and notes have their keys; an unreadable record and a life without any record are
+    named as that.
     """
     world = make_history()
     lines = list(render_walk(describe_walk(walk(world))))

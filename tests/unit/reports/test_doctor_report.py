@@ -36,7 +36,7 @@ def clinic() -> Clinic:
 
 @pytest.fixture
 def call(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    """The command line, with the account in memory behind it."""
+    """The command line, pointed at an in-memory account."""
     module = importlib.import_module("log_aggregator.cli.doctor")
     monkeypatch.setattr(module, "connect", lambda *_: clinic.store)
     monkeypatch.setattr(module, "connect_inspector", lambda *_: clinic.account)
@@ -60,7 +60,7 @@ def test_warnings_alone_give_exit_code_0(clinic: Clinic, call: Call) -> None:
 
 
 def test_json_has_every_finding(clinic: Clinic, call: Call) -> None:
-    """One document with all findings, in plain words, and their counts."""
+    """One document has all findings, in plain words, and their counts."""
     clinic.change("flow", versioning=BucketVersioning("Enabled", has_mfa_delete=True))
     described = json.loads(call("--json").stdout)
     assert described["problems"] == 1
@@ -79,9 +79,7 @@ def test_json_has_every_finding(clinic: Clinic, call: Call) -> None:
 
 
 def test_the_documentation_has_every_field_and_every_check(clinic: Clinic, call: Call) -> None:
-    """docs/reference/json.md explains the fields, the page about the doctor every check that it
-    makes.
-    """
+    """docs/reference/json.md explains the fields, and the doctor's page every check."""
     described = json.loads(call("--json").stdout)
     lists = ("findings", "configuration")
     fields = {name for name in described if name not in lists} | {
@@ -123,9 +121,9 @@ def checks_of(result: Result) -> set[str]:
     return {finding["check"] for finding in json.loads(result.stdout)["findings"]}
 
 
-def test_roles_are_checked_and_simulated(clinic: Clinic, call: Call) -> None:
-    """What is no role's ARN is a wrong setting, also an assumed role's; several roles may be
-    given.
+def test_role_arns_are_checked(clinic: Clinic, call: Call) -> None:
+    """A value that is not a role's ARN, such as an assumed role's, is a wrong setting; several
+    roles may be given.
     """
     roles = [ROLE, f"{ROLE}-2"]
     clinic.account.decide = lambda _, action, __: Decision(action, "implicitDeny")
@@ -137,9 +135,9 @@ def test_roles_are_checked_and_simulated(clinic: Clinic, call: Call) -> None:
     )
 
 
-def test_the_configuration_comes_first(call: Call) -> None:
-    """What everything is asked by, and where it came from: whoever sees a strange finding looks
-    there.
+def test_the_configuration_is_shown_first(call: Call) -> None:
+    """Anyone puzzled by a finding looks there first: it shows each setting of the connection and
+    its source.
     """
     lines = call().stdout.splitlines()
     assert lines[0] == "configuration"
@@ -149,8 +147,8 @@ def test_the_configuration_comes_first(call: Call) -> None:
     ]
 
 
-def test_what_is_the_same_of_several_buckets_is_said_once() -> None:
-    """With their names above it; what differs in more than the name stays apart."""
+def test_equal_findings_are_shown_once() -> None:
+    """Their names are above it; findings that differ in more than the name stay apart."""
     findings = [
         Finding(
             Level.WARNING, f"s3://{name}", "versioning", f"never on in {name}", f"Look at {name}."
@@ -178,8 +176,8 @@ def test_what_is_the_same_of_several_buckets_is_said_once() -> None:
 
 
 @pytest.mark.parametrize("width", [WIDTH_MIN, 80, WIDTH_DEFAULT, 200])
-def test_many_buckets_fit_into_a_terminal(width: int) -> None:
-    """However many, and however long their names, and however wide it is."""
+def test_many_buckets_fit_on_a_terminal(width: int) -> None:
+    """This holds for any number of buckets, any length of name and any width."""
     findings = [
         Finding(Level.NOTE, f"s3://{'x' * 40}-{number}", "encryption", "none " * 30, "Turn it on.")
         for number in range(40)
@@ -190,8 +188,8 @@ def test_many_buckets_fit_into_a_terminal(width: int) -> None:
     assert "and 32 more" in " ".join(" ".join(lines).split())
 
 
-def test_every_bucket_that_is_not_well_is_named() -> None:
-    """However many there are."""
+def test_every_bucket_with_a_problem_is_named() -> None:
+    """The number of buckets does not matter."""
     findings = [
         Finding(Level.WARNING, f"s3://bucket-{number}", "versioning", "suspended", "Look at it.")
         for number in range(40)
@@ -200,16 +198,16 @@ def test_every_bucket_that_is_not_well_is_named() -> None:
     assert all(f"s3://bucket-{number}" in text for number in range(40))
 
 
-def test_a_terminal_of_no_width_is_not_believed() -> None:
-    """Some say 0, or less than what stands in front of every text."""
+def test_an_impossible_terminal_width_is_ignored() -> None:
+    """Some report 0, or less than the indentation of the text."""
     findings = [Finding(Level.NOTE, "account", "encryption", "word " * 30, "Turn it on.")]
     lines = list(render_findings(describe_findings(findings), 0))
     assert lines == list(render_findings(describe_findings(findings), WIDTH_MIN))
 
 
-def test_the_worst_comes_first() -> None:
-    """Places with problems stand before the others, and in each place what is worst; every line can
-    be read in a terminal.
+def test_the_worst_finding_comes_first() -> None:
+    """Places with problems come first, and in each place the worst finding; every line is readable
+    in a terminal.
     """
     long = "word " * 60
     findings = [
@@ -230,8 +228,8 @@ def test_the_worst_comes_first() -> None:
     assert "-> mend" in "\n".join(lines)
 
 
-def test_every_word_of_the_findings_is_on_the_page(clinic: Clinic, call: Call) -> None:
-    """What JSON says, the page says."""
+def test_every_word_of_json_is_on_the_page(clinic: Clinic, call: Call) -> None:
+    """The page has everything that JSON has."""
     clinic.account.decide = lambda _, action, __: Decision(action, "implicitDeny")
     described = json.loads(call("--json").stdout)
     page = " ".join(call().stdout.split())
@@ -240,8 +238,8 @@ def test_every_word_of_the_findings_is_on_the_page(clinic: Clinic, call: Call) -
         assert finding["advice"] in page
 
 
-def test_a_healthy_account_is_told_in_a_line(clinic: Clinic, call: Call) -> None:
-    """No problems and no warnings."""
+def test_a_healthy_account_takes_one_line(clinic: Clinic, call: Call) -> None:
+    """The line says that there are no problems and no warnings."""
     clinic.account = FakeAccount(buckets=clinic.account.buckets)
     clinic.account.decide = lambda _, action, at: Decision(
         action, "implicitDeny" if "Delete" in action and "packs/" in at else "allowed"

@@ -20,14 +20,14 @@ def describe(*failed: tuple[str, LogAggregatorError]) -> list[dict[str, str]]:
     return [asdict(Failure.of(where, error)) for where, error in failed]
 
 
-def test_nothing_where_nothing_failed() -> None:
-    """Not even the heading."""
+def test_without_failures_nothing_is_shown() -> None:
+    """The heading is missing, too."""
     assert list(render_failed([], "0 packs failed")) == []
 
 
-def test_a_line_for_each_and_each_advice_once() -> None:
-    """Two with the same advice share it; it stands below all lines, in the order in which it came
-    up.
+def test_each_failure_has_a_line_and_advice_comes_once() -> None:
+    """Failures with the same advice share it; advice follows all lines in the order of
+    first use.
     """
     described = describe(
         ("s3://b/1", AccessDenied("no")),
@@ -44,30 +44,30 @@ def test_a_line_for_each_and_each_advice_once() -> None:
     assert [line.strip() for line in lines[3:]] == [AccessDenied.advice, BadPack.advice]
 
 
-def test_no_line_for_no_advice() -> None:
-    """Some errors have none."""
+def test_missing_advice_adds_no_line() -> None:
+    """Some errors have no advice."""
     assert len(list(render_failed(describe(("x", LogAggregatorError("no"))), "failed"))) == 2
 
 
-def test_a_place_is_named_once() -> None:
-    """Most messages begin with what they are about; only there is it left out."""
+def test_a_place_is_named_only_once() -> None:
+    """Most messages begin with their place, which is left out only there."""
     described = describe(("s3://b/k", BadPack("s3://b/k: torn, see s3://b/k: the tail")))
     assert list(render_failed(described, "failed"))[1] == (
         "  s3://b/k: BadPack: torn, see s3://b/k: the tail"
     )
 
 
-def test_a_message_of_several_lines_stays_one() -> None:
-    """What could not be searched is a list."""
+def test_a_message_of_several_lines_is_kept() -> None:
+    """A list of places that could not be searched stays one message."""
     described = describe(("indexes", IncompleteSearch("not searched: 2", lines=["  one", "  two"])))
     text = "\n".join(render_failed(described, "failed"))
     assert "not searched: 2\n  one\n  two\n" in text
 
 
 @pytest.mark.parametrize(("count", "hidden"), [(50, None), (51, "1"), (1300, "1,250")])
-def test_many_are_cut_and_it_says_so(count: int, hidden: str | None) -> None:
-    """So many lines at most; where there are more it says how many, and what names them. The
-    advice of those that are not shown is given too.
+def test_a_long_list_is_cut_with_a_count(count: int, hidden: str | None) -> None:
+    """Lines are limited; the last one gives the number left out and how to list them. Advice for
+    hidden failures is shown, too.
     """
     described = describe(
         *((f"place {number}", AccessDenied("no")) for number in range(count - 1)),
@@ -88,8 +88,8 @@ def test_many_are_cut_and_it_says_so(count: int, hidden: str | None) -> None:
         ("2 failed", IncompleteSearch("gap"), "2 failed, and not everything could be searched"),
     ],
 )
-def test_the_heading_says_what_is_missing(
+def test_the_heading_tells_what_is_missing(
     lost: str | None, error: LogAggregatorError, heading: str
 ) -> None:
-    """What was lost, and whether there may be more that nobody found, are two things."""
+    """Lost originals and possible unfound ones are reported separately."""
     assert name_failed(describe(("x", error)), lost) == heading

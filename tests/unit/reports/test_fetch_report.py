@@ -29,7 +29,7 @@ REQUESTS = {"GetObject": 1234, "ListObjectsV2": 1}
 
 
 class Nowhere:
-    """A sink that reads, and keeps nothing."""
+    """A sink that reads and keeps nothing."""
 
     def take(self, original: Fetched) -> None:
         for _ in original.pieces:
@@ -37,7 +37,7 @@ class Nowhere:
 
 
 def packed(*accounts: str) -> tuple[World, list[FoundPack]]:
-    """Two log objects in a pack of each account."""
+    """One pack per account, with two log objects each."""
     world = make_world()
     for account in accounts:
         for number in range(2):
@@ -62,8 +62,8 @@ def show(result: FetchResult) -> tuple[dict[str, Any], list[str]]:
     return described, list(render_fetch(described))
 
 
-def test_all_came_back() -> None:
-    """One line: how many, how large, out of how many packs, where to, and what it took."""
+def test_a_complete_extraction_is_one_line() -> None:
+    """One line gives number, size, packs, target and requests."""
     world, packs = packed("111111111111", "222222222222")
     described, lines = show(fetch(world, packs))
     size = sum(len(stored.data) for stored in world.originals)
@@ -75,9 +75,9 @@ def test_all_came_back() -> None:
     ]
 
 
-def test_what_is_lost_is_not_counted() -> None:
-    """A pack that cannot be read: its originals are lost, with the pack and the advice once, and
-    the others are counted alone.
+def test_lost_originals_are_counted_separately() -> None:
+    """The originals of an unreadable pack are lost, with the pack and the advice named once; only
+    the others are counted.
     """
     world, packs = packed("111111111111", "222222222222")
     freeze(world, packs[0])
@@ -91,8 +91,8 @@ def test_what_is_lost_is_not_counted() -> None:
     assert lines[3:] == [f"    {ObjectFrozen.advice}"]
 
 
-def test_what_came_out_of_another_pack() -> None:
-    """It is there and nothing failed, but one should know that a pack cannot be read."""
+def test_recovery_from_another_pack_is_mentioned() -> None:
+    """Nothing failed, but the report mentions the unreadable pack."""
     world, (pack,) = packed("111111111111")
     twin = replace(pack, pack_key=pack.pack_key.replace("CloudTrail_", "Twin_"))
     world.store.put("dest", twin.pack_key, freeze(world, pack))
@@ -104,8 +104,8 @@ def test_what_came_out_of_another_pack() -> None:
 
 
 @pytest.mark.parametrize("loses", [False, True])
-def test_what_could_not_be_searched(*, loses: bool) -> None:
-    """There may be more than was found, and it is said whether anything that was found is lost."""
+def test_an_incomplete_search_is_mentioned(*, loses: bool) -> None:
+    """The report says that there may be more, and whether any found original is lost."""
     world, packs = packed("111111111111", "222222222222")
     world.store.delete("dest", Target("dest").index_key(packs[0].pack_key))
     if loses:
@@ -122,8 +122,8 @@ def test_what_could_not_be_searched(*, loses: bool) -> None:
     assert any(packs[0].pack_key in line for line in lines[2:])
 
 
-def test_one_is_one() -> None:
-    """One original, one pack, one request; and one that is lost."""
+def test_counts_of_one_are_singular() -> None:
+    """One original, one pack, one request and one lost original are singular."""
     result = FetchResult(lost=1, originals=1, size_bytes=1, packs=1, rescued=1)
     described = describe_fetch(result, "out/", {"GetObject": 1})
     lines = list(render_fetch(described))

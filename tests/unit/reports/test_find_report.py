@@ -24,7 +24,7 @@ from log_aggregator.steps.workers import SerialWorkers
 
 
 def found_packs() -> tuple[FoundPack, FoundPack]:
-    """CloudTrail of an account, with two versions of a key; and access logs, which have none."""
+    """CloudTrail of an account, with two versions of a key; and access logs without versions."""
     world = make_world(storage_class="DEEP_ARCHIVE")
     for number in (1, 2):
         world.put("logs", trail_key(1), document(number), metadata={"signature": f"{number}"})
@@ -36,9 +36,9 @@ def found_packs() -> tuple[FoundPack, FoundPack]:
     return trail, access
 
 
-def test_a_row_for_a_pack() -> None:
-    """Day, account, type, how many members and bytes were found, class and place; "-" where keys
-    name no account.
+def test_each_pack_has_a_row() -> None:
+    """Day, account, type, members and bytes found, class and place; "-" where keys name no
+    account.
     """
     trail, access = found_packs()
     size = sum(member.size_bytes for member in trail.members)
@@ -56,9 +56,9 @@ def test_a_row_for_a_pack() -> None:
     assert (row[1], row[3:6]) == ("-", ["1", "5", "bytes"])
 
 
-def test_a_pack_that_is_gone() -> None:
-    """Its index is all that is left: the row says so, JSON has no class and no bytes, and the
-    summary counts it.
+def test_an_expired_pack_is_marked() -> None:
+    """Only its index is left: the row says so, JSON has no class and no bytes, and the summary
+    counts it.
     """
     trail, access = found_packs()
     gone = replace(trail, storage_class=None, pack_bytes=None)
@@ -74,8 +74,8 @@ def test_a_pack_that_is_gone() -> None:
     assert tally.describe()["packs_gone"] == 2
 
 
-def test_the_summary() -> None:
-    """Members, bytes and packs, summed; nothing of packs that are gone where none is."""
+def test_the_summary_adds_everything_up() -> None:
+    """It sums members, bytes and packs, and mentions lost packs only if there are any."""
     trail, access = found_packs()
     tally = Tally()
     assert tally.render() == "0 log objects, 0 bytes, in 0 packs"
@@ -87,10 +87,8 @@ def test_the_summary() -> None:
     assert tally.describe() == {"members": 4, "bytes": size, "packs": 2, "packs_gone": 0}
 
 
-def test_versions_are_told_apart() -> None:
-    """Where a pack has several versions of a key each row names its own; elsewhere it would only
-    be in the way.
-    """
+def test_several_versions_are_shown_separately() -> None:
+    """Rows name their version only where a pack has several of a key."""
     trail, _ = found_packs()
     rows = list(render_members(trail))
     assert len(rows) == 3
@@ -100,8 +98,8 @@ def test_versions_are_told_apart() -> None:
         assert row.lstrip() == f"{member.size_bytes} bytes  {place}{version}"
 
 
-def test_json_has_all_of_a_member() -> None:
-    """A line for each: what it was, its signature, and where it lies."""
+def test_json_describes_a_member_completely() -> None:
+    """Each line has the member's description, signature and place."""
     trail, access = found_packs()
     lines = [json.loads(line) for line in describe_members(trail, Layouts())]
     assert [line["metadata"] for line in lines if line["key"] == trail_key(1)] == [
@@ -126,8 +124,8 @@ def test_json_has_all_of_a_member() -> None:
     assert (line["account"], line["region"]) == (None, None)
 
 
-def test_the_region_of_a_free_key() -> None:
-    """What its declared layout says; without one, what a hint does."""
+def test_a_free_key_gets_its_region_from_the_layout() -> None:
+    """A declared layout gives the region, otherwise a hint does."""
     layouts = [{"name": "app", "pattern": "app-{region}/{id}-{YYYYMMDD}.log"}]
     world = make_world(layouts=layouts)
     world.put("logs", "app-eu-west-1/us-east-1-20250403.log", b"x\n")
@@ -138,8 +136,8 @@ def test_the_region_of_a_free_key() -> None:
         assert (line["log_type"], line["region"]) == ("app", region)
 
 
-def test_json_of_a_pack() -> None:
-    """What was found in it, and how large it is as a whole."""
+def test_json_describes_a_pack() -> None:
+    """It has what was found in the pack, and the pack's whole size."""
     trail, _ = found_packs()
     described = json.loads(describe_pack(trail))
     assert (described["members"], described["pack_format"]) == (3, "gzip")

@@ -39,9 +39,9 @@ def rebuild(
     return described, list(render_rebuild(described, "all days"))
 
 
-def test_made_anew() -> None:
-    """How many, with how many members, each by its place; and what of an original is lost where
-    the pack does not tell it.
+def test_rebuilt_indexes_are_listed() -> None:
+    """Packs and members are counted, each pack by its place, with what is lost of an original where
+    the pack lacks it.
     """
     described, lines = rebuild(
         [Rebuilt("packs/b", 1200), Rebuilt("packs/a", 1, is_identity_known=False)]
@@ -59,8 +59,8 @@ def test_made_anew() -> None:
     assert rebuild([Rebuilt("packs/a", 1)])[1][0] == "1 index made again: 1 member; all days"
 
 
-def test_what_was_there_is_not_made() -> None:
-    """A pack that has its index counts apart."""
+def test_existing_indexes_are_counted_separately() -> None:
+    """A pack that has its index is counted separately."""
     there = Rebuilt("packs/a", 7, was_there=True)
     described, lines = rebuild([there])
     assert described["rebuilt"] == []
@@ -73,7 +73,7 @@ def test_what_was_there_is_not_made() -> None:
 
 
 def test_a_dry_run_makes_nothing() -> None:
-    """It names the same packs, and says what would be."""
+    """It names the same packs, and says what would be made."""
     rebuilt = [Rebuilt("packs/a", 1), Rebuilt("packs/b", 2)]
     described, lines = rebuild(rebuilt, dry_run=True)
     done, _ = rebuild(rebuilt)
@@ -86,8 +86,8 @@ def test_a_dry_run_makes_nothing() -> None:
     ]
 
 
-def test_what_failed() -> None:
-    """In the order of their places, with the advice once."""
+def test_failures_are_listed_in_order() -> None:
+    """Failures come in the order of their places, each advice once."""
     failures = [Failure.of(f"s3://dest/packs/{name}", BadPack("torn")) for name in "cb"]
     described, lines = rebuild([Rebuilt("packs/a", 1)], failures)
     assert [failure["where"][-1] for failure in described["failures"]] == ["b", "c"]
@@ -105,8 +105,8 @@ def aggregate(number: int) -> Aggregate:
     return Aggregate("old", OLD.format(number), "etag", 1000, when, group)
 
 
-def test_adopted() -> None:
-    """Aggregates, bytes and members, and as what each was adopted, with the index that it got."""
+def test_adopted_aggregates_are_listed() -> None:
+    """Aggregates, bytes and members are counted, with each one's group and new index."""
     world = make_world()
     world.store.create_bucket("old")
     for number in (1, 2):
@@ -132,7 +132,7 @@ def test_adopted() -> None:
 
 
 def test_a_dry_run_adopts_nothing() -> None:
-    """It says what would be read, and not that anything was adopted."""
+    """It says what would be read, and claims no adoption."""
     described = describe_adopt([], [aggregate(2), aggregate(1)], [], [], DEST)
     assert [row["date"] for row in described["planned"]] == ["2025-04-01", "2025-04-02"]
     assert described["adopted"] == []
@@ -141,8 +141,8 @@ def test_a_dry_run_adopts_nothing() -> None:
     assert len(lines) == 3
 
 
-def test_adopted_before() -> None:
-    """What is known already is not adopted again; what failed is named."""
+def test_aggregates_are_not_adopted_twice() -> None:
+    """Known aggregates are not adopted again; failures are named."""
     failure = Failure.of("s3://old/x", ObjectFrozen("frozen"))
     adopted = Adopted(aggregate(3), 1, 1, 0)
     described = describe_adopt([adopted], [], [aggregate(1)], [failure], DEST)

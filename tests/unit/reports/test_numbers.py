@@ -27,8 +27,8 @@ from log_aggregator.reports.numbers import (
         (1_234_000_000_000_000, "1,234.0 TB"),
     ],
 )
-def test_bytes(count: int, text: str) -> None:
-    """Decimal units, never a thousand of one where the next is one, and no unit above the last."""
+def test_bytes_have_a_fitting_unit(count: int, text: str) -> None:
+    """Units are decimal; a thousand of one becomes the next, and the last has no limit."""
     assert format_bytes(count) == text
 
 
@@ -43,16 +43,16 @@ def test_bytes(count: int, text: str) -> None:
         (1234.567, "$1,234.57"),
     ],
 )
-def test_dollars(dollars: float, text: str) -> None:
-    """A sum that is not nothing is not shown as nothing, and large ones have cents."""
+def test_small_sums_are_not_shown_as_zero(dollars: float, text: str) -> None:
+    """A small sum is not shown as nothing, and large ones have cents."""
     assert format_dollars(dollars) == text
 
 
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 indexes"), (1, "1 index"), (2, "2 indexes"), (1234, "1,234 indexes")]
 )
-def test_counts(count: int, text: str) -> None:
-    """Only one is one."""
+def test_only_one_is_singular(count: int, text: str) -> None:
+    """Only 1 is singular."""
     assert format_count(count, "index", "indexes") == text
     assert format_count(count, "index") == text.replace("indexes", "indexs")
 
@@ -60,6 +60,6 @@ def test_counts(count: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("ratio", "text"), [(2.04, "2.0 times"), (9.9, "9.9 times"), (1234.5, "1,234 times")]
 )
-def test_times(ratio: float, text: str) -> None:
-    """A digit behind the point says something only of small ratios."""
+def test_small_ratios_have_a_decimal(ratio: float, text: str) -> None:
+    """Only small ratios have a decimal place."""
     assert format_times(ratio) == text

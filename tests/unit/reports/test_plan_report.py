@@ -24,7 +24,7 @@ SOUND = [each for each in SCENARIOS if each.name not in {"mixed", "multipart"}]
 
 
 def plan(world: World, store: ObjectStore | None = None) -> dict[str, Any]:
-    """As a program reads it."""
+    """The plan as a program reads it."""
     planned = plan_run(world.job(store), Progress())
     described: dict[str, Any] = json.loads(
         json.dumps(describe_plan(planned, {"ListObjectVersions": 3}, Comparison()))
@@ -40,8 +40,8 @@ def packs_of(described: dict[str, Any]) -> list[tuple[str, str, int]]:
 
 @pytest.mark.parametrize("scenario", SOUND, ids=str)
 def test_the_run_does_what_the_plan_says(scenario: Scenario) -> None:
-    """The same packs under the same keys with as many members, the same objects and bytes; and the
-    page has a line for each pack.
+    """The run makes the same packs under the same keys with the same members, objects and bytes;
+    the page has a line per pack.
     """
     world = scenario.build()
     planned = plan(world)
@@ -58,8 +58,8 @@ def test_the_run_does_what_the_plan_says(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize(("search", "puts"), [("plain", 5), ("off", 4)])
-def test_terms_are_written_where_there_will_be_any(search: str, puts: int) -> None:
-    """A pack and its index for each of two log types, of which one has terms."""
+def test_terms_are_counted_only_where_there_are_any(search: str, puts: int) -> None:
+    """Each of two log types has a pack and an index, and one of them has terms."""
     world = make_world(search=search)
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2, service="NewService"), document(2))
@@ -68,9 +68,9 @@ def test_terms_are_written_where_there_will_be_any(search: str, puts: int) -> No
     assert planned.totals.requests["PutObject"] == puts
 
 
-def test_nothing_has_happened_yet() -> None:
-    """The page says so at its top, of one day as of several; and gives the operation, packs,
-    requests and dollars.
+def test_a_plan_says_that_nothing_has_happened() -> None:
+    """The top of the page says so, for one day or several, and gives operation, packs, requests and
+    dollars.
     """
     world = make_world(limits=PackLimits(copy_alone_bytes_min=500))
     world.put("logs", trail_key(1), document(1))
@@ -92,9 +92,9 @@ def test_nothing_has_happened_yet() -> None:
     assert any(f"about {sum(described['requests'].values()):,} requests" in line for line in lines)
 
 
-def test_kept_is_not_to_be_deleted() -> None:
-    """With originals that are kept, nobody reads that they will be deleted; what is packed already
-    is named with its pack, and is not packed again.
+def test_kept_originals_are_not_announced_as_deleted() -> None:
+    """With kept originals the page does not announce their deletion; a log object already packed is
+    named with its pack and not packed again.
     """
     world = make_world(keep_originals_days=30)
     for number in range(2):
@@ -116,10 +116,8 @@ def test_kept_is_not_to_be_deleted() -> None:
     assert f"2 log objects packed already in {settled[0]['key']}" in lines
 
 
-def test_what_goes_without_a_pack_cries_out() -> None:
-    """Log objects of other regions that would be deleted unpacked; elsewhere there is no such
-    line.
-    """
+def test_deletions_without_a_pack_are_highlighted() -> None:
+    """The line appears only where log objects of other regions would be deleted unpacked."""
     world = make_world(
         control_tower_bucket="logs",
         other_buckets=[],
@@ -135,9 +133,9 @@ def test_what_goes_without_a_pack_cries_out() -> None:
     assert line.strip().startswith("1 log object of other regions to be DELETED")
 
 
-def test_a_quiet_day_of_many_accounts_is_a_short_page() -> None:
-    """A row for each log type and bucket with two of its keys, the largest first; every group is
-    there where it is asked for.
+def test_a_quiet_day_of_many_accounts_fits_one_page() -> None:
+    """There is one row for each log type and bucket with two of its keys, the largest first; all
+    groups are listed on request.
     """
     world = make_world()
     for account in range(250):
@@ -163,8 +161,10 @@ def test_a_quiet_day_of_many_accounts_is_a_short_page() -> None:
         )
 
 
-def test_what_is_left_alone_and_why() -> None:
-    """By reason, with counts, keys, and what would declare them; and what else uses the bucket."""
+def test_unpacked_objects_are_explained() -> None:
+    """Reasons have counts, keys and declarations that would help; other uses of the bucket are
+    named.
+    """
     world = make_world(aggregation_regions="eu-west-1")
     for host in "abc":
         world.store.put("logs", f"app/{host}/2025-04-03.log", b"12345")
@@ -186,7 +186,7 @@ def test_what_is_left_alone_and_why() -> None:
 
 
 def test_a_main_bucket_without_logs_is_named() -> None:
-    """Nothing is found in it, and nothing is silent about it."""
+    """An empty result is stated, not passed over."""
     world = make_world(control_tower_bucket="logs", other_buckets=[])
     world.store.put("logs", "backups/x", b"?")
     lines = list(render_plan(plan(world)))
@@ -203,8 +203,10 @@ def test_a_main_bucket_without_logs_is_named() -> None:
         (200, 1, "DEEP_ARCHIVE", "Packs of these cost more than they save"),
     ],
 )
-def test_the_verdict(size: int, count: int, storage_class: str, verdict: str) -> None:
-    """Whether it pays, and what to do where it does not."""
+def test_the_verdict_says_whether_packing_pays(
+    size: int, count: int, storage_class: str, verdict: str
+) -> None:
+    """It says whether packing pays, and what to do where it does not."""
     world = make_world()
     for number in range(count):
         world.store.put("logs", flow_key(f"{number}.log"), b"x" * size)
@@ -216,8 +218,8 @@ def test_the_verdict(size: int, count: int, storage_class: str, verdict: str) ->
     assert len(never) == (count == 1)
 
 
-def test_nothing_to_pack() -> None:
-    """No groups, no packs, and no table of what they would cost; what was left alone is there."""
+def test_an_empty_plan_has_no_table() -> None:
+    """There are no groups, packs or table of costs; what was left alone is listed."""
     world = make_world()
     world.store.put("logs", "what/is/this", b"?")
     described = plan(world)
@@ -229,7 +231,7 @@ def test_nothing_to_pack() -> None:
 
 
 def test_an_inventory_is_named() -> None:
-    """What was not listed but read from an inventory is said to be."""
+    """An inventory read instead of a listing is named."""
     world = make_world()
     planned = plan_run(world.job(), Progress())
     planned.inventories = ["s3://inventories/one"]
@@ -240,8 +242,8 @@ def test_an_inventory_is_named() -> None:
     )
 
 
-def test_a_group_that_cannot_be_planned() -> None:
-    """It is named with the reason, and with what to do, once; the others are planned."""
+def test_a_group_that_cannot_be_planned_is_named() -> None:
+    """It is named with its reason and one advice; the others are planned."""
     world = make_world()
     for account in ("111111111111", "222222222222", "333333333333"):
         world.put("logs", trail_key(1, account=account), document(1))

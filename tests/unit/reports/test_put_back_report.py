@@ -28,7 +28,7 @@ AUDIT = ReturnAddress("audit", "case-7/")
 
 
 def packed(count: int) -> tuple[World, list[Wanted]]:
-    """So many access logs in a pack, and a CloudTrail log in another one."""
+    """A pack with this many access logs, and another with a CloudTrail log."""
     world = make_world()
     for number in range(count):
         world.put("logs", access_key(number), f"line {number}\n".encode())
@@ -45,8 +45,8 @@ def put(world: World, wanted: list[Wanted]) -> tuple[dict[str, Any], list[str]]:
     return described, list(render_put_back(described))
 
 
-def test_the_run_does_what_the_dry_run_says() -> None:
-    """As many originals and bytes, under the very keys that the plan names."""
+def test_the_run_writes_what_the_dry_run_showed() -> None:
+    """Originals, bytes and keys are those of the plan."""
     world, wanted = packed(3)
     planned = describe_put_back_plan(wanted, AUDIT, [], [])
     lines = list(render_put_back_plan(planned))
@@ -65,8 +65,8 @@ def test_the_run_does_what_the_dry_run_says() -> None:
     )
 
 
-def test_a_long_plan_is_cut_and_says_so() -> None:
-    """Twenty are named, and how many more there are; JSON names all."""
+def test_a_long_plan_is_cut_with_a_count() -> None:
+    """Twenty are named, then the number of the rest; JSON names all."""
     _, wanted = packed(24)
     planned = describe_put_back_plan(wanted, AUDIT, [], [])
     lines = list(render_put_back_plan(planned))
@@ -77,10 +77,8 @@ def test_a_long_plan_is_cut_and_says_so() -> None:
     assert not any("more" in line for line in render_put_back_plan(twenty))
 
 
-def test_a_warning_is_in_both() -> None:
-    """What is put back among the logs is packed again: whoever only tries, and whoever does it,
-    reads so.
-    """
+def test_the_warning_is_in_the_plan_and_in_the_result() -> None:
+    """An original put back among the logs is packed again: the dry run and the run both say so."""
     _, wanted = packed(1)
     planned = describe_put_back_plan(wanted, ReturnAddress(), [], [WARNING])
     done = describe_put_back(PutBackResult(), {}, [WARNING])
@@ -89,8 +87,8 @@ def test_a_warning_is_in_both() -> None:
     assert not [line for line in render_put_back(done) if "Warning" in line]  # it came before
 
 
-def test_what_was_there_is_not_written() -> None:
-    """A second time nothing is put back, and it says why."""
+def test_existing_originals_are_not_written() -> None:
+    """A second run puts nothing back, and says why."""
     world, wanted = packed(1)
     _, told = put(world, wanted)
     assert "there already" not in told[0]
@@ -101,10 +99,8 @@ def test_what_was_there_is_not_written() -> None:
     assert ", 1 was there already; 0 requests, $0" in next(render_put_back(one))
 
 
-def test_what_is_lost() -> None:
-    """A key that something else is under: it is named, with what to do, and is not counted as put
-    back.
-    """
+def test_a_conflicting_key_is_reported() -> None:
+    """A key that another object occupies is named with advice, and is not counted as put back."""
     world, wanted = packed(1)
     world.store.put("audit", f"case-7/{trail_key(1)}", b"something else")
     done, told = put(world, wanted)
@@ -115,8 +111,8 @@ def test_what_is_lost() -> None:
     assert told[3:] == [f"    {KeyTaken.advice}"]
 
 
-def test_a_search_with_gaps() -> None:
-    """A plan that may lack something says so, with what to do."""
+def test_an_incomplete_search_is_mentioned() -> None:
+    """A plan that may be incomplete says so, with what to do."""
     _, wanted = packed(1)
     gap = Failure.of("indexes", IncompleteSearch("1 was not searched"))
     planned = describe_put_back_plan(wanted, AUDIT, [gap], [])

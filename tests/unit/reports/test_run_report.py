@@ -32,13 +32,13 @@ DAY = date(2025, 4, 3)
 
 
 def describe(result: RunResult, measured: Measured = MEASURED) -> dict[str, Any]:
-    """As a program reads it."""
+    """The result as a program reads it."""
     described: dict[str, Any] = json.loads(json.dumps(describe_run(result, measured)))
     return described
 
 
 def rows_of(lines: Iterable[str]) -> dict[str, str]:
-    """What stands behind each label, with the lines below that have none."""
+    """The text after each label, joined with the unlabelled lines below it."""
     rows: dict[str, str] = {}
     label = ""
     for line in lines:
@@ -55,8 +55,8 @@ def read(result: RunResult) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def test_each_count_has_its_own_line() -> None:
-    """Packed, copied, deleted and retained: as many as there were, and none is counted as something
-    else.
+    """Packed, copied, deleted and retained each have their own number, and nothing is counted
+    twice.
     """
     world = make_world(limits=PackLimits(copy_alone_bytes_min=500))
     for number in range(9):
@@ -78,8 +78,8 @@ def test_each_count_has_its_own_line() -> None:
     assert described["groups"] == {"total": 2, "failed": 1}
 
 
-def test_changed_is_neither_packed_nor_deleted() -> None:
-    """What was replaced after it was listed is the next run's, and nothing failed."""
+def test_changed_objects_are_neither_packed_nor_deleted() -> None:
+    """An object replaced after it was listed is left to the next run, and is not a failure."""
     world = make_world(versioning=None)
     for number in range(3):
         world.put("logs", access_key(number), b"line\n")
@@ -100,8 +100,8 @@ def test_changed_is_neither_packed_nor_deleted() -> None:
     assert described["failures"] == []
 
 
-def test_kept_is_not_deleted() -> None:
-    """Originals that stay for now are said to be kept, until when, and nothing was deleted."""
+def test_kept_originals_are_not_counted_as_deleted() -> None:
+    """Kept originals are reported with their date, and nothing was deleted."""
     world = make_world(keep_originals_days=30)
     for number in range(2):
         world.put("logs", trail_key(number), document(number))
@@ -114,9 +114,9 @@ def test_kept_is_not_deleted() -> None:
     assert rows["packed"] == "0 log objects, 0 bytes, into 0 packs, 0 bytes"
 
 
-def test_discarded_is_not_packed() -> None:
-    """What is deleted without a pack stands on its own line, and not among the deleted, each of
-    which has a pack.
+def test_discarded_logs_are_not_counted_as_packed() -> None:
+    """Log objects deleted without a pack have their own line, apart from the deleted ones, which
+    all have a pack.
     """
     world = make_world(
         control_tower_bucket="logs",
@@ -135,8 +135,8 @@ def test_discarded_is_not_packed() -> None:
 
 
 def left_alone() -> World:
-    """One unknown key, two markers, three held ones, four frozen, five of another region, and six
-    that were deleted.
+    """One unknown key, two markers, three held, four frozen, five of another region and six
+    deleted.
     """
     world = make_world(
         aggregation_regions="eu-west-1",
@@ -159,8 +159,8 @@ def left_alone() -> World:
     return world
 
 
-def test_what_was_left_alone_by_its_reason() -> None:
-    """Each reason with its own count and words, and a sample of what is unknown."""
+def test_unpacked_objects_are_counted_by_reason() -> None:
+    """Each reason has its own count and words, with a sample of the unknown keys."""
     described, rows = read(left_alone().run())
     reasons = ("unknown", "no_log", "held", "frozen", "other_regions", "deleted_keys")
     assert [described["objects"][name] for name in reasons] == [1, 2, 3, 4, 5, 6]
@@ -178,7 +178,7 @@ def test_what_was_left_alone_by_its_reason() -> None:
 
 
 def test_a_main_bucket_without_logs_is_named() -> None:
-    """It may be the wrong one, and nothing else would say so."""
+    """It may be the wrong bucket, and no other line would say so."""
     world = make_world(control_tower_bucket="logs", other_buckets=[])
     _, rows = read(world.run())
     assert rows["nothing"].startswith("found in logs: there is no AWSLogs/")
@@ -187,8 +187,10 @@ def test_a_main_bucket_without_logs_is_named() -> None:
     assert "nothing" not in rows
 
 
-def test_the_declared_layouts_are_named() -> None:
-    """Those that were in force, in their order, in use or not; none without a declaration."""
+def test_declared_layouts_are_named() -> None:
+    """All layouts in force are named in their order, used or not; without a declaration there is no
+    line.
+    """
     rows = [
         {"name": "nginx", "pattern": "nginx/{host}/{YYYYMMDD}", "buckets": ["lo*"], "kind": "text"},
         {"name": "app", "pattern": "app/{*}", "date": "last-modified"},
@@ -202,7 +204,7 @@ def test_the_declared_layouts_are_named() -> None:
     assert (described["layouts"], "layouts" in lines) == ([], False)
 
 
-def test_many_layouts_have_an_end() -> None:
+def test_the_list_of_layouts_is_limited() -> None:
     """The page names ten of them."""
     rows = [{"name": f"app{n}", "pattern": f"app{n}/{{YYYYMMDD}}"} for n in range(12)]
     described, lines = read(make_world(layouts=rows).run())
@@ -211,8 +213,8 @@ def test_many_layouts_have_an_end() -> None:
     assert lines["layouts"].endswith(", app9, and 2 more")
 
 
-def test_samples_of_unknown_keys_have_an_end() -> None:
-    """A few of them are shown; JSON has more."""
+def test_samples_of_unknown_keys_are_limited() -> None:
+    """The page shows a few of them; JSON has more."""
     world = make_world()
     for number in range(9):
         world.store.put("logs", f"what/is/{number}", b"?")
@@ -222,7 +224,7 @@ def test_samples_of_unknown_keys_have_an_end() -> None:
     assert rows["left alone"].count("what/is/") == 5
 
 
-def test_nothing_is_said_of_nothing() -> None:
+def test_an_empty_run_has_no_extra_lines() -> None:
     """A run without logs has no lines for what did not happen."""
     described = describe(make_world().run(), Measured({}, 0.0, 1))
     lines = list(render_run(described))
@@ -232,8 +234,8 @@ def test_nothing_is_said_of_nothing() -> None:
     assert rows_of(lines)["cost"] == "$0 of requests"
 
 
-def test_one_is_one() -> None:
-    """A day, a group, a log object and an unfinished upload are not plural."""
+def test_counts_of_one_are_singular() -> None:
+    """One day, group, log object or unfinished upload is singular."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     world.store.create_multipart_upload("dest", "packs/a", options=WriteOptions())
@@ -249,8 +251,8 @@ def test_one_is_one() -> None:
     assert described["stale_uploads_aborted"] == 1
 
 
-def test_where_the_record_of_custody_is() -> None:
-    """Its place and its hash, which one keeps elsewhere; and the inventory that the run went by."""
+def test_the_place_of_the_custody_record_is_shown() -> None:
+    """Its place and its hash, to be kept elsewhere, are shown, and the inventory used."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     result = run_recorded(world, "first")
@@ -276,8 +278,8 @@ def test_where_the_record_of_custody_is() -> None:
         ),
     ],
 )
-def test_requests(requests: dict[str, int], text: str) -> None:
-    """The most frequent ones by name, and together with the others they are all."""
+def test_requests_are_summed_up(requests: dict[str, int], text: str) -> None:
+    """The most frequent ones are named; with the rest they add up to the total."""
     result = RunResult(DAY, DAY)
     described = describe(result, replace(MEASURED, requests=requests))
     assert described["requests"] == requests
@@ -296,15 +298,15 @@ def test_requests(requests: dict[str, int], text: str) -> None:
         ),
     ],
 )
-def test_a_comparison_only_where_it_says_something(ours: float, theirs: float, text: str) -> None:
-    """What another way would have cost is shown where it is much more."""
+def test_a_comparison_is_shown_only_if_useful(ours: float, theirs: float, text: str) -> None:
+    """Another way's cost is shown where it is much higher."""
     described = describe(RunResult(DAY, DAY))
     described["dollars"] = {"estimated": ours, "one_upload_per_object": theirs}
     assert rows_of(render_run(described))["cost"] == text
 
 
-def test_time_by_step() -> None:
-    """In the order of the steps, without those that nothing was spent on, in seconds."""
+def test_time_is_shown_for_each_step() -> None:
+    """Steps are in their order, in seconds, without those that took no time."""
     result = RunResult(DAY, DAY, seconds={"delete": 2.0, "combine": 1.0006, "list": 0.25})
     described = describe(result, Measured({}, 61.26, 123_400_000))
     assert described["seconds_by_step"] == {"combine": 1.001, "delete": 2.0, "list": 0.25}
@@ -314,9 +316,9 @@ def test_time_by_step() -> None:
     )
 
 
-def test_a_failure_is_on_the_page_and_in_the_result() -> None:
-    """What failed, where and why; that nothing else went; and the advice once, however many
-    groups it is for.
+def test_a_failure_is_shown_in_text_and_json() -> None:
+    """It says what failed, where and why, that nothing unverified was deleted, and the advice once
+    for all groups.
     """
     world = make_world()
     for account in ("111111111111", "222222222222"):
@@ -341,8 +343,10 @@ def test_a_failure_is_on_the_page_and_in_the_result() -> None:
     assert "Nothing failed." not in lines
 
 
-def test_a_thousand_failures_have_an_end() -> None:
-    """A run over a thousand accounts without a permission fills no terminal; JSON has all."""
+def test_a_thousand_failures_are_cut() -> None:
+    """A run over a thousand accounts without a permission does not fill the terminal; JSON
+    has all.
+    """
     result = RunResult(DAY, DAY)
     result.failures = [
         Failure.of(f"logs CloudTrail {number}", StoreError("no")) for number in range(1000)

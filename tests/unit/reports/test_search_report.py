@@ -14,7 +14,7 @@ from log_aggregator.steps.search.answers import Coverage
 
 
 def make_value(value: str = "role", /, **months: int) -> dict[str, Any]:
-    """`m2021_03=4`: four times in March of 2021."""
+    """`m2021_03=4` means four times in March 2021."""
     return {
         "asked": value,
         "value": value,
@@ -39,12 +39,12 @@ def render(*values: Mapping[str, Any], **more: Any) -> list[str]:
 
 
 def timeline(**months: int) -> list[tuple[str, int, int]]:
-    """Time, length of its bar, count."""
+    """Rows of time, length of bar and count."""
     rows = [line for line in render(make_value(**months)) if line.startswith("  2")]
     return [(row.split()[0], row.count("█"), int(row.split()[-1])) for row in rows]
 
 
-def test_months_without_any_are_in_the_timeline() -> None:
+def test_the_timeline_includes_empty_months() -> None:
     assert timeline(m2020_12=8, m2021_02=4) == [
         ("2020-12", 32, 8),
         ("2021-01", 0, 0),
@@ -52,7 +52,7 @@ def test_months_without_any_are_in_the_timeline() -> None:
     ]
 
 
-def test_a_long_time_is_shown_by_years() -> None:
+def test_a_long_timeline_is_by_year() -> None:
     assert timeline(m2019_05=3, m2019_06=1, m2021_06=2) == [
         ("2019", 32, 4),
         ("2020", 0, 0),
@@ -60,14 +60,14 @@ def test_a_long_time_is_shown_by_years() -> None:
     ]
 
 
-def test_many_values_are_a_line_each_the_most_frequent_first() -> None:
+def test_many_values_are_listed_by_frequency() -> None:
     lines = render(*(make_value(f"role-{number}", m2021_03=number) for number in range(1, 51)))
     assert lines[0].split()[:4] == ["role-50", "name", "50", "times"]
     assert lines[40] == "... and 10 more values; --json names all"
     assert len(lines) == 42
 
 
-def test_packs_are_told_by_class_and_by_what_can_be_read() -> None:
+def test_packs_are_counted_by_class_and_state() -> None:
     packs = [
         {"storage_class": "DEEP_ARCHIVE", "pack_bytes": 1_000, "state": state}
         for state in ("thawed", "thawing", "frozen")
@@ -82,7 +82,7 @@ def test_packs_are_told_by_class_and_by_what_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("reason", Unsearched)
-def test_every_reason_comes_with_an_example_and_what_helps(reason: Unsearched) -> None:
+def test_every_reason_has_an_example_and_a_remedy(reason: Unsearched) -> None:
     coverage = Coverage()
     coverage.add_unsearched("the-pack", reason)
     first, example, remedy = render_gaps(coverage)
@@ -91,7 +91,7 @@ def test_every_reason_comes_with_an_example_and_what_helps(reason: Unsearched) -
     assert remedy.strip()
 
 
-def test_a_table_that_cannot_be_read_is_named_with_what_helps() -> None:
+def test_an_unreadable_table_is_named_with_a_remedy() -> None:
     coverage = Coverage(failures=[Failure("s3://b/x.parquet", "BadTerms", "no table", "")] * 7)
     lines = list(render_gaps(coverage))
     assert lines[0] == "could not be read: s3://b/x.parquet: BadTerms: no table"
@@ -99,7 +99,7 @@ def test_a_table_that_cannot_be_read_is_named_with_what_helps() -> None:
     assert "index tables --rebuild" in lines[6]
 
 
-def test_what_helps_against_several_reasons_is_said_once() -> None:
+def test_shared_remedies_are_shown_once() -> None:
     coverage = Coverage()
     coverage.add_searched("one", 9, {Unsearched.UNPARSABLE: 2})
     coverage.add_unsearched("two", Unsearched.LOG_TYPE)

@@ -33,7 +33,7 @@ EXPIRES = datetime(2025, 4, 12, tzinfo=UTC)
 
 
 def archived() -> World:
-    """A pack of two log objects for each account, all of them frozen."""
+    """One pack per account with two log objects each, all frozen."""
     world = make_world(storage_class="DEEP_ARCHIVE")
     for account in ACCOUNTS:
         for number in range(2):
@@ -52,7 +52,7 @@ def describe(states: list[PackState], days: int = 7) -> dict[str, Any]:
 
 
 def rows(lines: Iterable[str], state: State) -> list[str]:
-    """Those of single packs, and last the total."""
+    """The lines of single packs, then the total."""
     return [line for line in lines if line.split()[0] == state.value]
 
 
@@ -61,8 +61,8 @@ def state_of(state: State, number: int = 1, storage_class: str = "GLACIER") -> P
     return PackState("dest", f"packs/{number:03}", 1000, storage_class, state, 2, expires)
 
 
-def test_each_pack_is_what_s3_says() -> None:
-    """One that is asked for is no longer frozen, and only what is frozen has a price."""
+def test_each_pack_has_the_state_reported_by_s3() -> None:
+    """A requested pack is no longer frozen, and only frozen packs have a price."""
     world = archived()
     states, failures = look(world)
     assert failures == []
@@ -84,8 +84,8 @@ def test_each_pack_is_what_s3_says() -> None:
     assert [pack["key"] for pack in described["packs"]] == [each.key for each in states]
 
 
-def test_a_copy_says_until_when() -> None:
-    """When the copy of a thawed pack goes; nothing of the kind of any other."""
+def test_a_thawed_pack_shows_its_expiry() -> None:
+    """Only a thawed pack's copy has an expiry."""
     described = describe([state_of(State.THAWED, 1), state_of(State.FROZEN, 2)])
     assert [bool(pack["expires"]) for pack in described["packs"]] == [True, False]
     lines = list(render_thaw(described))
@@ -94,8 +94,8 @@ def test_a_copy_says_until_when() -> None:
     assert not any("until" in line for line in rows(lines, State.FROZEN))
 
 
-def test_prices_only_of_what_is_frozen() -> None:
-    """Where nothing need be thawed there is no price list, and no total of what is not there."""
+def test_only_frozen_packs_have_a_price() -> None:
+    """If nothing needs thawing there is no price list, and there are no empty totals."""
     described = describe([state_of(State.READABLE, 1, "STANDARD"), state_of(State.THAWED, 2)])
     lines = list(render_thaw(described))
     assert not any("thawing" in line or "Bulk" in line for line in lines)
@@ -103,10 +103,8 @@ def test_prices_only_of_what_is_frozen() -> None:
     assert rows(lines, State.READABLE)[-1] == "readable  1 pack, 1.0 KB (STANDARD)"
 
 
-def test_a_price_for_each_tier() -> None:
-    """What it costs and takes; where a class does not know the tier, that, and no price. One day is
-    one day.
-    """
+def test_each_tier_has_a_price() -> None:
+    """Cost and duration are shown, or that the class lacks the tier. One day is singular."""
     described = describe([state_of(State.FROZEN, 1), state_of(State.FROZEN, 2, "DEEP_ARCHIVE")], 1)
     lines = list(render_thaw(described))
     at = next(at for at, line in enumerate(lines) if line.startswith("thawing"))
@@ -120,8 +118,8 @@ def test_a_price_for_each_tier() -> None:
     assert "(DEEP_ARCHIVE, GLACIER)" in rows(lines, State.FROZEN)[-1]
 
 
-def test_many_packs_are_cut_and_it_says_so() -> None:
-    """Twenty are shown; totals and JSON are of all."""
+def test_a_long_list_of_packs_is_cut_with_a_count() -> None:
+    """Twenty are shown; totals and JSON cover all."""
     described = describe([state_of(State.FROZEN, number) for number in range(25)])
     lines = list(render_thaw(described))
     assert sum("s3://" in line for line in lines) == 20
@@ -132,13 +130,13 @@ def test_many_packs_are_cut_and_it_says_so() -> None:
     assert not any("more;" in line for line in render_thaw(twenty))
 
 
-def test_nothing_was_started() -> None:
-    """Before anything is asked for, and where there is nothing to ask for, nothing is said."""
+def test_a_dry_run_reports_nothing_started() -> None:
+    """The report is empty before any request, and where none is needed."""
     assert list(render_outcome(describe([state_of(State.FROZEN)]), waited=False)) == []
 
 
-def test_what_was_started() -> None:
-    """Whoever does not wait reads how to go on; whoever waited reads what can be read."""
+def test_started_thaws_are_reported() -> None:
+    """Without a wait it says how to continue; after a wait, what can be read."""
     described = describe([state_of(State.FROZEN)]) | {"started": 1}
     (line,) = render_outcome(described, waited=False)
     assert line.startswith("1 restore started; the same command")
@@ -149,9 +147,9 @@ def test_what_was_started() -> None:
     ]
 
 
-def test_what_failed() -> None:
-    """Refused and vanished packs are named, each kind's advice once; they are not among what can be
-    read.
+def test_failed_packs_are_named() -> None:
+    """Refused and vanished packs are named, with one advice per kind; they do not count as
+    readable.
     """
     world = archived()
     states, _ = look(world)

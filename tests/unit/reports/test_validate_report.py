@@ -29,9 +29,9 @@ def finding(state: State, text: str = "", kind: Kind = Kind.LOG) -> Finding:
     return Finding(kind, state, "b", "k", text)
 
 
-def test_lines() -> None:
-    """A line for each file, as the AWS CLI writes them; what it has no words for is told apart from
-    what is invalid.
+def test_each_file_has_a_line_like_the_aws_clis() -> None:
+    """There is a line per file in the AWS CLI's format; findings without AWS wording are kept apart
+    from invalid files.
     """
     told = [
         finding(State.VALID, kind=Kind.DIGEST),
@@ -55,8 +55,8 @@ def test_lines() -> None:
     ]
 
 
-def test_summary() -> None:
-    """What was asked, what was found, and how many of each kind are what."""
+def test_the_summary_counts_each_kind() -> None:
+    """It gives the request, the range found, and the counts of each kind."""
     site = trails()
     site.put(site.log_keys[0], b"not a log")
     assert list(render_summary(describe(site, site.validate()))) == [
@@ -70,8 +70,10 @@ def test_summary() -> None:
     ]
 
 
-def test_a_summary_claims_no_range_that_has_holes() -> None:
-    """Fifteen digests in a row are gone: the range is told in two parts, and how many holes."""
+def test_a_summary_splits_the_range_at_holes() -> None:
+    """With fifteen digests in a row gone, the range is given in two parts with the number
+    of holes.
+    """
     site = trails()
     for key in site.digest_keys[3:18]:
         site.store.delete(BUCKET, key)
@@ -97,8 +99,8 @@ def test_many_ranges_are_counted() -> None:
     assert line.endswith(", 7 more ranges (--json lists all):")
 
 
-def test_nothing_found() -> None:
-    """No digests, and no valid ones, are told apart."""
+def test_missing_digests_and_invalid_ones_are_told_apart() -> None:
+    """Having no digests and having no valid ones are reported differently."""
     site = trails()
     site.validate()
     assert "No digests found" in list(render_summary(describe(site, Validation())))
@@ -109,7 +111,7 @@ def test_nothing_found() -> None:
 
 
 def test_every_field_is_documented() -> None:
-    """The JSON of a validation in which everything happens has exactly the fields of
+    """The JSON of a validation with every kind of finding has exactly the fields of
     docs/reference/json.md.
     """
     site = Trails(storage_class="GLACIER")
@@ -132,16 +134,14 @@ def test_every_field_is_documented() -> None:
     assert {found["trail"] for found in described["trails"]} == {SPEC.trail_name}
 
 
-def test_a_key_cannot_speak_to_the_terminal() -> None:
-    """Escape sequences in a key or in what is said of it are shown, not sent."""
+def test_a_key_cannot_send_escape_sequences_to_the_terminal() -> None:
+    """Escape sequences in a key or in messages about it are shown, not sent."""
     told = [Finding(Kind.LOG, state, "b", "\x1b]0;k", "\x1b]0;t") for state in State]
     assert "\x1b" not in "".join(render_findings(told))
 
 
-def test_valid_files_that_are_listed_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """--verbose --json of thousands of accounts does not fill the memory; what is left out is
-    counted.
-    """
+def test_the_list_of_valid_files_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--verbose --json of thousands of accounts stays within memory; omitted files are counted."""
     monkeypatch.setattr(sys.modules["log_aggregator.cli.validate_cloudtrail"], "FINDINGS_MAX", 3)
     watcher = Watcher(is_on=True, is_text=False)
     for _ in range(2):

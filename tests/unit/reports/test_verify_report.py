@@ -24,7 +24,7 @@ ACCOUNTS = ("111111111111", "222222222222", "333333333333", "444444444444")
 
 
 def packed(*accounts: str, members: int = 2) -> tuple[World, list[str]]:
-    """A pack for each account, in their order."""
+    """One pack per account, in their order."""
     world = make_world()
     for account in accounts:
         for number in range(members):
@@ -43,9 +43,9 @@ def check(world: World, denied: str = "nothing", sample: Sample | None = None) -
     return describe_verify(findings[::-1], Level.READ_BACK, sample)
 
 
-def test_only_what_was_seen_to_be_right_is_verified() -> None:
-    """Of four packs one is right, one is damaged, one is frozen, one is refused: one is verified,
-    one failed, and of two that is not said.
+def test_only_checked_packs_count_as_verified() -> None:
+    """Of a sound, a damaged, a frozen and a refused pack, one counts as verified, one as failed and
+    two as neither.
     """
     world, (sound, damaged, frozen, denied) = packed(*ACCOUNTS)
     data = world.store.get_object("dest", frozen).data
@@ -70,8 +70,8 @@ def test_only_what_was_seen_to_be_right_is_verified() -> None:
     assert f"{AccessDenied.advice.split('.')[0]}." in "\n".join(lines)
 
 
-def test_all_is_well() -> None:
-    """One line, with the sums of all packs, in their order; and none for what did not happen."""
+def test_a_good_result_is_one_line() -> None:
+    """One line has the sums of all packs, and no line is about what did not happen."""
     world, keys = packed(*ACCOUNTS)
     described = check(world)
     assert [pack["key"] for pack in described["packs"]] == keys
@@ -83,16 +83,16 @@ def test_all_is_well() -> None:
     assert [described[name] for name in ("adopted", "frozen", "failures", "unchecked")] == [[]] * 4
 
 
-def test_one_is_one() -> None:
-    """A member, too."""
+def test_counts_of_one_are_singular() -> None:
+    """One member is singular, too."""
     world, _ = packed("111111111111", members=1)
     assert next(render_verify(check(world), "")).startswith(
         "1 pack verified (read-back): 1 member,"
     )
 
 
-def test_a_frozen_pack_says_what_is_known_of_it() -> None:
-    """Whether its checksum was compared; the way out is told once, for all of them."""
+def test_a_frozen_pack_shows_what_is_known() -> None:
+    """It says whether the checksum was compared; the advice is given once for all."""
     frozen = [Frozen(PackPlace(TARGET, f"packs/{number}"), number > 0) for number in range(3)]
     described = describe_verify(frozen, Level.READ_BACK, None)
     assert [row["checksum_compared"] for row in described["frozen"]] == [False, True, True]
@@ -103,8 +103,8 @@ def test_a_frozen_pack_says_what_is_known_of_it() -> None:
     assert lines[5:] == [f"    {THAW}"]
 
 
-def test_adopted_aggregates_are_no_packs() -> None:
-    """What another tool made is counted apart."""
+def test_adopted_aggregates_are_counted_separately() -> None:
+    """Another tool's aggregates are counted separately."""
     world, _ = packed("111111111111")
     world.store.create_bucket("old")
     world.store.put("old", OLD, pack_gzip(b"old\n") * 3, with_checksum=True)
@@ -117,8 +117,8 @@ def test_adopted_aggregates_are_no_packs() -> None:
     assert second.startswith("1 adopted aggregate verified (read-back): 3 members, ")
 
 
-def test_a_sample_can_be_drawn_again() -> None:
-    """How many of how many, and the seed."""
+def test_a_sample_can_be_repeated() -> None:
+    """The sample's size, the total and the seed are shown."""
     world, _ = packed("111111111111")
     described = check(world, sample=Sample(2.5, 42, 4000, 100))
     assert described["sample"] == {"percent": 2.5, "seed": 42, "found": 4000, "chosen": 100}
@@ -127,8 +127,8 @@ def test_a_sample_can_be_drawn_again() -> None:
     assert second.startswith("1 pack verified")
 
 
-def test_packs_of_several_targets_have_an_order() -> None:
-    """Where each bucket keeps its own packs, those of several are verified at once."""
+def test_packs_of_several_targets_are_sorted() -> None:
+    """With packs in place, several buckets' packs are verified at the same time."""
     findings = [
         Frozen(PackPlace(Target(bucket, "aggregated/"), "aggregated/packs/a"), has_checksum=True)
         for bucket in ("two", "one")

@@ -29,10 +29,8 @@ from log_aggregator_lab.stores.faults import FaultyStore
 SIZES = [0, 500, 1023, 1024, 5000, 200_000, 3_000_000]
 
 
-def test_the_ways_are_those_of_the_model() -> None:
-    """Each figure is the model's, for the very sizes of the plan, and mixed sizes are not
-    averaged.
-    """
+def test_the_comparison_matches_the_model() -> None:
+    """Each figure is the model's for the plan's own sizes; mixed sizes are not averaged."""
     sizes, packs, requests = (
         Sizes.of(SIZES),
         Sizes.of([3_207_547]),
@@ -57,7 +55,7 @@ def test_the_ways_are_those_of_the_model() -> None:
 
 
 def test_the_table_fits_a_terminal() -> None:
-    """No line but that of the sizes is wider than 80 columns, also where sums are large."""
+    """No line except that of the sizes exceeds 80 columns, even with large sums."""
     sizes = Sizes()
     sizes.add(12_000, 5_000_000_000)
     described = describe_ways(
@@ -71,8 +69,8 @@ def test_the_table_fits_a_terminal() -> None:
     assert any("within" in line or "after" in line for line in lines)
 
 
-def test_a_plan_shows_it() -> None:
-    """The comparison stands at the end of a plan, and is left out where nothing is to be packed."""
+def test_a_plan_ends_with_the_comparison() -> None:
+    """The comparison ends the plan, and is left out where there is nothing to pack."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"flow\n" * 500))
@@ -91,9 +89,11 @@ def test_a_plan_shows_it() -> None:
     assert "Over" not in "\n".join(render_plan(again))
 
 
-def test_prices_of_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`--prices` and `--years` change the comparison and the estimate; a slip in the file is named
-    with it.
+def test_a_price_file_changes_the_comparison(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`--prices` and `--years` change the comparison and the estimate; an error in the file is
+    named with it.
     """
     world = make_world()
     world.put("logs", trail_key(1, day=DAY), document(1))

@@ -19,8 +19,10 @@ def look(keys: list[str], bucket: SourceBucket = BUCKET, pages_max: int = 60) ->
     return sample_bucket(store, bucket, ("packs/",), pages_max)
 
 
-def test_everything_is_sorted_out() -> None:
-    """What is known, what could be declared, what is kept and why; our own is not counted."""
+def test_every_key_is_sorted_by_its_use() -> None:
+    """Known keys, those that could be declared, those that are kept and why; our own are not
+    counted.
+    """
     sample = look([ACCESS_LOG, "app/2025-04-03.log", "x/2025-04-03/manifest.json", "x", "packs/y"])
     assert sample.is_whole
     assert sample.objects == 4
@@ -35,8 +37,8 @@ def test_everything_is_sorted_out() -> None:
     assert (again.known, again.suggestions) == ({"app": 1}, [])
 
 
-def test_every_folder_is_seen_with_few_pages() -> None:
-    """A folder of thousands of keys does not hide those behind it, on any level."""
+def test_every_folder_is_sampled_with_few_pages() -> None:
+    """A folder of thousands of keys does not hide later ones, on any level."""
     keys = [f"a/{name}/{n:04d}-2025-04-03.log" for name in "xy" for n in range(500)]
     keys += [f"b/2025/04/{day:02d}/{n}.json" for day in range(1, 31) for n in range(20)]
     keys += [f"c-{n:05d}.2025-04-03.txt" for n in range(500)]
@@ -51,8 +53,8 @@ def test_every_folder_is_seen_with_few_pages() -> None:
     }
 
 
-def test_pages_are_bounded() -> None:
-    """However large the bucket is."""
+def test_the_number_of_pages_is_limited() -> None:
+    """The limit holds however large the bucket is."""
     sample = look([f"{n:04d}/{m}/x" for n in range(50) for m in range(5)], pages_max=7)
     assert sample.pages == 7
     assert not sample.is_whole

@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 class Forwarding(ForwardingStore):
-    """Does what it is asked."""
+    """Passes every call on."""
 
     def _call(self, call: Call, run: Callable[[], T]) -> T:
         return run()
 
 
 class IgnoresEtags(Forwarding):
-    """Deletes the key's newest version whatever its ETag is, as moto and s3rver do."""
+    """Deletes the key's newest version whatever its ETag, as moto and s3rver do."""
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         store: Any = self.inner
@@ -38,7 +38,7 @@ class IgnoresEtags(Forwarding):
 
 
 class WritesOver(Forwarding):
-    """Knows no If-None-Match."""
+    """Ignores If-None-Match."""
 
     def put_object(self, bucket: str, key: str, data: Any, **_: Any) -> None:
         store: Any = self.inner
@@ -46,7 +46,7 @@ class WritesOver(Forwarding):
 
 
 class Refuses(Forwarding):
-    """Lets nobody delete."""
+    """Refuses every deletion."""
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         return [DeletionFailure(deletion, "AccessDenied") for deletion in deletions]
@@ -61,10 +61,10 @@ def two_groups(versioning: str | None) -> World:
 
 @pytest.mark.parametrize("kind", [IgnoresEtags, WritesOver, Refuses])
 @pytest.mark.parametrize("versioning", [None, "Suspended"])
-def test_where_it_is_ignored_nothing_is_deleted(
+def test_where_conditions_are_ignored_nothing_is_deleted(
     versioning: str | None, kind: type[ForwardingStore]
 ) -> None:
-    """All is packed, every original stays, and it is told once for all groups."""
+    """Everything is packed, every original stays, and this is reported once for all groups."""
     world = two_groups(versioning)
     result = world.run(kind(world.store))
     assert [(each.where, each.error) for each in result.failures] == [
@@ -76,14 +76,14 @@ def test_where_it_is_ignored_nothing_is_deleted(
     assert len(left_in_place(world)) == 2
 
 
-def test_with_versions_nothing_has_to_be_asked() -> None:
-    """A version id says which one goes."""
+def test_with_versions_no_condition_is_needed() -> None:
+    """A version id already says which version goes."""
     world = two_groups("Enabled")
     assert world.run(IgnoresEtags(world.store)).failures == []
     assert world.store.list_objects("dest", prefix="probes/").objects == ()
 
 
-def test_it_is_asked_once_in_a_run() -> None:
+def test_conditions_are_tested_once_per_run() -> None:
     """Four requests, and the canary stays for the next run."""
     world = two_groups(None)
     _, calls = world.run_faulty(lambda _number, _call: None)
@@ -100,8 +100,8 @@ def _is_canary(call: Call) -> bool:
     return any(key.startswith("probes/") for key in (call.key, *named))
 
 
-def test_keys_that_go_one_by_one_are_asked_for_themselves() -> None:
-    """XML cannot hold them, so another operation deletes them."""
+def test_keys_deleted_one_by_one_are_tested_separately() -> None:
+    """XML cannot hold these keys, so another operation deletes them and is tested separately."""
     store = MemoryStore()
     store.create_bucket("dest", versioning="Enabled")
     Conditions().check(store, DEST, WriteOptions(), ["plain", "odd\x07"])
@@ -111,8 +111,8 @@ def test_keys_that_go_one_by_one_are_asked_for_themselves() -> None:
     ]
 
 
-def test_no_answer_is_no_answer_for_ever() -> None:
-    """The next group asks again."""
+def test_a_missing_answer_is_not_remembered() -> None:
+    """Without an answer, the next group asks again."""
     store = MemoryStore()
     store.create_bucket("dest", versioning="Enabled")
     silent = FaultyStore(
@@ -124,8 +124,8 @@ def test_no_answer_is_no_answer_for_ever() -> None:
     conditions.check(silent, DEST, WriteOptions(), ["k"])
 
 
-def test_a_refused_write_is_told() -> None:
-    """The permission is missing: nothing was shown."""
+def test_a_refused_write_is_reported() -> None:
+    """The permission is missing, so nothing was shown."""
     store = MemoryStore()
     store.create_bucket("dest", versioning="Enabled")
     refusing = FaultyStore(

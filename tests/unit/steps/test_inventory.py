@@ -64,8 +64,10 @@ def written(world: World) -> dict[tuple[str, str], bytes]:
 
 @pytest.mark.parametrize("file_format", list(Format))
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_it_packs_what_a_listing_packs(scenario: Scenario, file_format: Format) -> None:
-    """The same packs, byte for byte, and the same originals gone."""
+def test_a_run_by_inventory_packs_the_same_as_by_listing(
+    scenario: Scenario, file_format: Format
+) -> None:
+    """The packs are the same, byte for byte, and the same originals are deleted."""
     listed, world = scenario.build(), scenario.build()
     expected = listed.run()
     locations = [
@@ -87,9 +89,9 @@ def test_it_packs_what_a_listing_packs(scenario: Scenario, file_format: Format) 
     )
 
 
-def test_what_only_a_listing_can_date_is_left_and_counted() -> None:
-    """Declared keys are packed by an inventory too, but for those whose date is LastModified, and
-    what nothing declares.
+def test_keys_dated_by_the_listing_are_left_and_counted() -> None:
+    """Declared keys are packed by an inventory too, except those dated by LastModified, and
+    undeclared ones.
     """
     dated, written_then = "nginx/web-1/access.log-20250403", "sessions/a.log"
     world = make_world(
@@ -115,7 +117,7 @@ def test_what_only_a_listing_can_date_is_left_and_counted() -> None:
     assert written_then not in {source.key for source in left_in_place(world)}
 
 
-def test_a_main_bucket_is_looked_at_where_a_listing_looks() -> None:
+def test_only_control_towers_places_in_a_main_bucket_are_packed() -> None:
     """Services that Control Tower does not write, other organisations and other places stay, and
     are reported.
     """
@@ -171,8 +173,10 @@ def test_a_main_bucket_is_looked_at_where_a_listing_looks() -> None:
         (trail_key(1).replace("/CloudTrail/", "/elasticloadbalancing/"), None, False),
     ],
 )
-def test_where_main_logs_are(key: str, organization_id: str | None, *, is_main: bool) -> None:
-    """As a listing finds accounts and services, in both layouts of an organisation."""
+def test_main_logs_are_recognised_in_both_layouts(
+    key: str, organization_id: str | None, *, is_main: bool
+) -> None:
+    """Accounts and services are found as by a listing, in both layouts of an organisation."""
     assert is_main_log(key, organization_id) is is_main
 
 
@@ -182,9 +186,9 @@ def fill(world: World, count: int = 20) -> None:
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", None])
-def test_what_has_gone_since_is_left_out(versioning: str | None) -> None:
-    """Log objects that expired since the inventory was made: the others are packed, and nothing is
-    said to have been lost.
+def test_objects_deleted_since_are_left_out(versioning: str | None) -> None:
+    """Log objects that expired after the inventory was made are not reported as lost; the others
+    are packed.
     """
     world = make_world(versioning=versioning)
     fill(world)
@@ -206,9 +210,9 @@ def test_what_has_gone_since_is_left_out(versioning: str | None) -> None:
     assert find_losses(world) == []
 
 
-def test_what_was_written_since_is_the_next_runs() -> None:
-    """A key that was written over: in a bucket without versions it is left, in one with versions
-    only the listed version goes.
+def test_objects_overwritten_since_are_left_for_the_next_run() -> None:
+    """An overwritten key is left in a bucket without versions; with versions, only the listed
+    version goes.
     """
     for versioning in (None, "Enabled"):
         world = make_world(versioning=versioning)
@@ -229,9 +233,9 @@ def test_what_was_written_since_is_the_next_runs() -> None:
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
-def test_what_was_packed_since_is_not_deleted_again(versioning: str | None) -> None:
-    """The nightly run came first: nothing is packed, verified, deleted or counted; one listing for
-    each region tells.
+def test_objects_packed_since_are_not_deleted_again(versioning: str | None) -> None:
+    """After the nightly run, nothing is packed, verified, deleted or counted; one listing per
+    Region shows that.
     """
     world = make_world(versioning=versioning)
     fill(world)
@@ -251,8 +255,8 @@ def test_what_was_packed_since_is_not_deleted_again(versioning: str | None) -> N
     )
 
 
-def test_a_killed_run_is_ended_by_the_same_inventory() -> None:
-    """What is packed and still there goes, what has gone is not counted again."""
+def test_a_killed_run_is_finished_by_the_same_inventory() -> None:
+    """Packed objects that still exist are deleted; those already gone are not counted again."""
     world = make_world(keep_originals_days=30)
     fill(world)
     location = take_inventory(world.store)
@@ -270,7 +274,7 @@ def test_a_killed_run_is_ended_by_the_same_inventory() -> None:
 
 
 def test_a_deleted_key_is_left_alone() -> None:
-    """The newest row of its key is a delete marker."""
+    """The newest row of such a key is a delete marker."""
     world = make_world()
     fill(world, 4)
     world.store.delete("logs", trail_key(1))
@@ -281,9 +285,7 @@ def test_a_deleted_key_is_left_alone() -> None:
 
 
 def test_other_regions_are_never_deleted_by_an_inventory() -> None:
-    """A run by listing deletes them, because the settings say so; an inventory may be wrong about
-    them by now.
-    """
+    """A run by listing deletes them as the settings say; an inventory may be outdated."""
     world = make_world(
         control_tower_bucket="logs",
         other_buckets=[],
@@ -299,9 +301,11 @@ def test_other_regions_are_never_deleted_by_an_inventory() -> None:
 
 
 @pytest.mark.parametrize("entries_max", [1, 10, 25, 1000])
-def test_what_does_not_fit_waits(entries_max: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than may be held: the earliest days first, then the inventory is read again, until all
-    is done, each log object once.
+def test_excess_objects_wait_for_another_reading(
+    entries_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond what can be held, the earliest days come first, then the inventory is read again,
+    until each log object is done once.
     """
     monkeypatch.setattr(inventory_module, "ENTRIES_MAX", entries_max)
     world = make_world()
@@ -320,7 +324,7 @@ def test_what_does_not_fit_waits(entries_max: int, monkeypatch: pytest.MonkeyPat
     assert find_losses(world) == []
 
 
-def test_nothing_is_touched_where_too_much_would_be() -> None:
+def test_the_limit_applies_to_an_inventory() -> None:
     """The limit holds for an inventory as well."""
     world = make_world(objects_max=10)
     fill(world)
@@ -329,8 +333,8 @@ def test_nothing_is_touched_where_too_much_would_be() -> None:
     assert len(left_in_place(world)) == 20
 
 
-def test_a_plan_by_an_inventory_is_what_the_run_does() -> None:
-    """And making it writes nothing."""
+def test_the_run_writes_what_the_plan_showed() -> None:
+    """Planning writes nothing."""
     world = make_world()
     fill(world)
     location = take_inventory(world.store)
@@ -347,9 +351,9 @@ def test_a_plan_by_an_inventory_is_what_the_run_does() -> None:
 # ---- Finding an inventory, and refusing one
 
 
-def test_the_newest_whole_inventory_is_taken() -> None:
-    """Under the folder of a configuration: not the one that S3 is still writing, and not what lies
-    beside it.
+def test_the_newest_complete_inventory_is_used() -> None:
+    """It is searched for in a configuration's folder, ignoring the one that S3 is still writing,
+    and other objects.
     """
     world = make_world()
     fill(world, 3)
@@ -370,7 +374,7 @@ def test_the_newest_whole_inventory_is_taken() -> None:
 
 
 def rewrite(world: World, location: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """Another manifest in place of an inventory's, with its checksum."""
+    """Replace an inventory's manifest, with its checksum."""
     key = location.removeprefix(f"s3://{DESTINATION}/")
     value = json.loads(world.store.get_object(DESTINATION, key).data)
     change(value)
@@ -383,8 +387,8 @@ def rewrite(world: World, location: str, change: Callable[[dict[str, Any]], None
     )
 
 
-def test_a_manifest_that_was_changed_is_refused() -> None:
-    """It is not what its checksum says."""
+def test_a_changed_manifest_is_refused() -> None:
+    """A changed manifest does not match its checksum."""
     world = make_world()
     fill(world, 3)
     location = take_inventory(world.store)
@@ -397,7 +401,7 @@ def test_a_manifest_that_was_changed_is_refused() -> None:
 @pytest.mark.parametrize("file_format", list(Format))
 @pytest.mark.parametrize("damage", ["gone", "cut", "flipped", "more", "other"])
 def test_a_damaged_file_stops_the_run_before_it_begins(file_format: Format, damage: str) -> None:
-    """One file of several: nothing is touched, and the error names it."""
+    """One damaged file of several: nothing is touched, and the error names it."""
     world = make_world()
     fill(world)
     location = take_inventory(world.store, format=file_format)
@@ -421,8 +425,8 @@ def test_a_damaged_file_stops_the_run_before_it_begins(file_format: Format, dama
     assert world.store.snapshot() == before
 
 
-def test_files_that_are_encrypted_with_kms() -> None:
-    """Their ETag is no MD5. The manifest's may be that of the bytes, or, for all that is known, the
+def test_files_encrypted_with_kms_are_checked() -> None:
+    """Their ETag is not an MD5. The manifest's checksum may be the MD5 of the bytes or possibly the
     ETag.
     """
     for quotes_etag in (False, True):
@@ -441,8 +445,8 @@ def test_files_that_are_encrypted_with_kms() -> None:
         assert left_in_place(world) == []
 
 
-def test_an_inventory_of_current_versions_will_not_do_for_versions() -> None:
-    """Older versions would stay behind, and nothing would tell them apart."""
+def test_an_inventory_of_current_versions_is_refused_for_versioned_buckets() -> None:
+    """Older versions would be left, and nothing would identify them."""
     world = make_world(versioning="Enabled")
     fill(world, 3)
     location = take_inventory(world.store, has_versions=False)
@@ -454,9 +458,9 @@ def test_an_inventory_of_current_versions_will_not_do_for_versions() -> None:
     assert left_in_place(plain) == []
 
 
-def test_buckets_are_those_of_the_settings() -> None:
-    """An inventory of a bucket that is not named is refused; so is a second one of the same, and
-    one that is older than the days.
+def test_an_inventory_must_match_the_settings() -> None:
+    """An inventory of an unnamed bucket is refused; so is a second one of the same bucket, and one
+    older than the days.
     """
     world = make_world(other_buckets=["logs", "more"])
     world.store.create_bucket("more")
@@ -485,16 +489,14 @@ def test_buckets_are_those_of_the_settings() -> None:
         "https://example.com/x",
     ],
 )
-def test_what_is_no_location(location: str) -> None:
+def test_an_invalid_location_is_refused(location: str) -> None:
     """The message says what is expected."""
     with pytest.raises(SettingsError, match=r"inventory .*: expected s3:"):
         find_inventory(MemoryStore(), location)
 
 
-def test_access_logs_and_flow_logs() -> None:
-    """Layouts without a stem, and with one, that were packed before: what is left of them is found
-    again.
-    """
+def test_access_logs_and_flow_logs_are_found_again() -> None:
+    """What is left of packed logs is found again, for layouts with and without a stem."""
     world = make_world(versioning=None, keep_originals_days=30)
     for number in range(10):
         world.put("logs", access_key(number), f"line {number}\n".encode())

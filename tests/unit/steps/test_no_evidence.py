@@ -54,7 +54,7 @@ CALLS_MAX = 500
 
 @dataclass(frozen=True)
 class Said:
-    """What a check said is wrong, and whether it said that all is well."""
+    """What a check called wrong, and whether it said that all is well."""
 
     wrong: list[str]
     is_well: bool
@@ -99,7 +99,7 @@ def check_life() -> tuple[ObjectStore, Check]:
 
 
 def check_packs(level: Level) -> tuple[ObjectStore, Check]:
-    """Packs, and an aggregate that was adopted."""
+    """Check packs and an adopted aggregate."""
     world = make_recorded()
     world.store.put("logs", "older.gz", pack_gzip(b"older\n"))
     (found,) = list_aggregates(world.store, world.targets[0], "logs", "older.gz")
@@ -117,7 +117,7 @@ def check_packs(level: Level) -> tuple[ObjectStore, Check]:
 
 
 def check_rebuilt() -> tuple[ObjectStore, Check]:
-    """An index is made anew, and its pack verified against it."""
+    """Rebuild an index, and verify its pack against it."""
     world = make_recorded()
     target = world.targets[0]
     pack, *_ = world.store.list_objects("dest", prefix="packs/").objects
@@ -162,9 +162,9 @@ def fail_at(failing: int, error: RequestFailed, number: int, _: Call) -> Fault |
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_what_s3_did_not_show_is_no_evidence(name: str) -> None:
-    """Whichever request of a check fails, and however: nothing is said to be damaged or missing,
-    and not that all is well. Either it is left open, or the error itself ends the check.
+def test_an_unanswered_check_is_not_evidence(name: str) -> None:
+    """Whichever request of a check fails, and however, nothing is called damaged or missing, nor is
+    all called well. Either it is left open, or the error ends the check.
     """
     store, check = CHECKS[name]()
     healthy = FaultyStore(store, lambda _number, _call: None)

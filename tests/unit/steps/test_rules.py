@@ -12,7 +12,7 @@ LAYOUTS = [{"name": "app", "pattern": "app/{YYYY}/{MM}/{DD}/{*}"}]
 
 
 def test_declarations_are_for_auxiliary_buckets() -> None:
-    """A free key in a bucket of Control Tower is unknown, whatever is declared for every bucket."""
+    """A free key in a Control Tower bucket is unknown, whatever is declared for every bucket."""
     rules = make_rules(
         control_tower_bucket="trail",
         other_buckets="logs",
@@ -23,8 +23,8 @@ def test_declarations_are_for_auxiliary_buckets() -> None:
     assert isinstance(rules.layouts_of("trail").read(FREE_KEY), Unknown)
 
 
-def test_a_bucket_is_held_besides_others() -> None:
-    """What the settings hold stays held."""
+def test_a_bucket_can_be_added_to_the_holds() -> None:
+    """Holds in the settings stay."""
     rules = make_rules(
         other_buckets="logs", destination_bucket="dest", holds={"buckets": ["legal"]}
     ).holding("work")

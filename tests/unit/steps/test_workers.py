@@ -23,8 +23,8 @@ def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
         yield made
 
 
-def test_results_come_in_order(workers: Workers) -> None:
-    """Whoever works, results stand in the order of their items."""
+def test_results_come_in_the_order_of_items(workers: Workers) -> None:
+    """Results come in the order of their items, whichever worker finishes first."""
     items = list(range(50))
 
     def slow(item: int) -> int:
@@ -39,7 +39,7 @@ def test_results_come_in_order(workers: Workers) -> None:
 
 
 def test_errors_are_raised_to_the_caller(workers: Workers) -> None:
-    """An error of one item comes out where its result would have."""
+    """The error of an item is raised in place of its result."""
 
     def fail(item: int) -> int:
         if item == 3:
@@ -52,9 +52,9 @@ def test_errors_are_raised_to_the_caller(workers: Workers) -> None:
         list(workers.each(fail, range(10)))
 
 
-def test_reading_ahead_is_bounded() -> None:
-    """No more bytes than allowed are read ahead of the caller, but one item always is, however
-    large.
+def test_reading_ahead_is_limited() -> None:
+    """No more bytes than allowed are read ahead of the caller, except that one item always is,
+    however large.
     """
     started: list[int] = []
 
@@ -70,8 +70,8 @@ def test_reading_ahead_is_bounded() -> None:
         assert list(results) == [4, 4, 4, 50, 4]
 
 
-def test_writes_under_way_are_bounded() -> None:
-    """A write waits to begin while as many as allowed are under way."""
+def test_parallel_writes_are_limited() -> None:
+    """A write waits to begin while the allowed number is under way."""
     under_way, most = [0], [0]
     lock = threading.Lock()
 
@@ -89,10 +89,8 @@ def test_writes_under_way_are_bounded() -> None:
     assert most[0] <= 2
 
 
-def test_told_to_stop() -> None:
-    """After an error of one item the others stop at their next look, and what was not begun never
-    is.
-    """
+def test_an_error_stops_the_other_items() -> None:
+    """After one item's error the others stop at their next check, and the rest never begins."""
     seen: list[int] = []
 
     def work(item: int) -> None:
@@ -111,8 +109,8 @@ def test_told_to_stop() -> None:
         pool.start_write(lambda: None)
 
 
-def test_a_pause_ends_when_the_run_is_stopped() -> None:
-    """Nobody who stops a run waits for a pause."""
+def test_a_stop_ends_a_pause() -> None:
+    """A stopped run does not wait for a pause."""
     with ThreadWorkers(readers=1, writers=1, groups=1) as workers:
         timer = threading.Timer(0.05, workers.stop)
         timer.start()
@@ -123,11 +121,11 @@ def test_a_pause_ends_when_the_run_is_stopped() -> None:
 
 
 class TestLeaving:
-    """After a ctrl-C nobody waits long for what hangs."""
+    """After a ctrl-C, no one waits long for a hanging call."""
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, Interrupted])
-    def test_what_hangs_is_left(self, error: type[BaseException]) -> None:
-        """Whichever the stop came as."""
+    def test_hanging_work_is_abandoned(self, error: type[BaseException]) -> None:
+        """Both kinds of stop leave a hanging call."""
         hanging = threading.Event()
 
         def work() -> None:
@@ -141,8 +139,8 @@ class TestLeaving:
             work()
         hanging.set()
 
-    def test_what_is_under_way_ends(self) -> None:
-        """Where it does so soon, nothing is left; what was not begun never is."""
+    def test_work_that_ends_soon_is_waited_for(self) -> None:
+        """If it ends soon, nothing is left; what was not begun never is."""
         begun = threading.Event()
         done: list[int] = []
 
@@ -161,16 +159,16 @@ class TestLeaving:
             with pytest.raises(Interrupted):
                 pool.start_write(partial(work, 2))
 
-    def test_it_says_whether_something_was_left(self) -> None:
-        """So that nobody takes for known what a thread may still do."""
+    def test_abandoned_work_is_reported(self) -> None:
+        """A thread may still be at work, so its outcome is not taken as known."""
         hanging = threading.Event()
         with ThreadWorkers(leave_seconds_max=0.05) as workers:
             workers.start_write(hanging.wait)
             assert not workers.end()
             hanging.set()
 
-    def test_another_error_waits(self) -> None:
-        """What is under way comes to its end, however long it takes."""
+    def test_other_errors_wait_for_running_work(self) -> None:
+        """Work under way is finished, however long it takes."""
         done: list[int] = []
 
         def write() -> None:

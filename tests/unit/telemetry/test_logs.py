@@ -25,7 +25,7 @@ SECRET = "AKIAEXAMPLE-in-a-log-line"
 
 @pytest.fixture(autouse=True)
 def logger() -> Iterator[logging.Logger]:
-    """The package's logger, put back afterwards as it was."""
+    """The package's logger, restored afterwards."""
     logger = logging.getLogger(logs.LOGGER_NAME)
     handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
     yield logger
@@ -39,8 +39,8 @@ def read_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.out.splitlines()]
 
 
-def test_nothing_harmful_is_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever reads logs on a terminal is not at their mercy; programs read the same values."""
+def test_a_line_contains_nothing_harmful(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines cannot harm a terminal; programs read the same values."""
     configure_logs()
     key = "a\x00\x1b[2J\x7f\x9b\u202e\u2028\U000e0041ü"
     log_info(key, key=key)
@@ -49,10 +49,8 @@ def test_nothing_harmful_is_in_a_line(capsys: pytest.CaptureFixture[str]) -> Non
     assert (json.loads(written)["message"], json.loads(written)["key"]) == (key, key)
 
 
-def test_a_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    """Time in UTC with milliseconds, level, message, fields; whatever is in the message, it is one
-    line.
-    """
+def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """Time in UTC with milliseconds, level, message, fields; one line, whatever the message."""
     configure_logs()
     before = datetime.now(UTC)
     log_info(
@@ -92,7 +90,7 @@ def test_a_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 def test_levels_have_lambdas_names(
     capsys: pytest.CaptureFixture[str], logger: logging.Logger
 ) -> None:
-    """Lambda filters by these names; Python's WARNING and CRITICAL are none of them."""
+    """Lambda filters by these names, which do not include Python's WARNING and CRITICAL."""
     configure_logs("DEBUG")
     logger.debug("a")
     log_info("b")
@@ -115,7 +113,7 @@ def test_levels_have_lambdas_names(
 def test_the_level_is_a_setting(
     capsys: pytest.CaptureFixture[str], logger: logging.Logger, level: str, written: str
 ) -> None:
-    """Only what is as grave as the level is written."""
+    """Only lines of at least this level are written."""
     configure_logs(level)
     logger.debug("a")
     log_info("b")
@@ -124,15 +122,15 @@ def test_the_level_is_a_setting(
     assert "".join(line["message"] for line in read_lines(capsys)) == written
 
 
-def test_an_unknown_level_is_a_wrong_setting() -> None:
-    """It is named, with what is allowed."""
+def test_an_unknown_level_is_refused() -> None:
+    """An unknown level is named, with the allowed ones."""
     with pytest.raises(SettingsError, match=r"log_level = 'LOUD': expected DEBUG, INFO"):
         configure_logs("LOUD")
 
 
-def test_configured_twice_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_configuring_twice_prints_once(capsys: pytest.CaptureFixture[str]) -> None:
     """A container that serves many invocations writes each line once, although Lambda's own handler
-    sits on the root logger.
+    is on the root logger.
     """
     root = logging.getLogger()
     lambdas = logging.StreamHandler(sys.stdout)
@@ -146,11 +144,11 @@ def test_configured_twice_printed_once(capsys: pytest.CaptureFixture[str]) -> No
     assert [line["message"] for line in read_lines(capsys)] == ["once"]
 
 
-def test_what_is_bound_is_in_every_line_inside(
+def test_bound_fields_are_in_every_line_inside(
     capsys: pytest.CaptureFixture[str], logger: logging.Logger
 ) -> None:
     """Bindings nest, inner ones win, the call's own fields win over both, and all end with their
-    block, also by an error.
+    block, even by an error.
     """
     configure_logs()
 
@@ -169,10 +167,10 @@ def test_what_is_bound_is_in_every_line_inside(
     assert found == [("r", "combine"), ("r", "mine"), ("r", "list"), (None, None)]
 
 
-def test_a_thread_begins_with_nothing_bound_unless_it_is_given(
+def test_a_thread_starts_with_nothing_bound(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Bindings are a thread's own, so that two groups at once do not get each other's; a copied
+    """Bindings belong to a thread, so that two simultaneous groups do not share them; a copied
     context takes them along.
     """
     configure_logs()
@@ -189,7 +187,7 @@ def test_a_thread_begins_with_nothing_bound_unless_it_is_given(
 
 
 def test_a_lines_own_fields_win(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody can disguise an error as something else, nor move it to another time."""
+    """No binding or field can disguise an error or change its time."""
     configure_logs()
     with bind(message="other", error="none"):
         log_error("real", AccessDenied("no"), level="INFO", timestamp="1970")
@@ -198,8 +196,8 @@ def test_a_lines_own_fields_win(capsys: pytest.CaptureFixture[str]) -> None:
     assert line["timestamp"] > "2025"
 
 
-def test_our_errors_tell_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    """Name, text and advice are fields; the traceback is one text, with what caused it."""
+def test_our_errors_are_logged_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    """Name, text and advice are fields; the traceback is one text, with its causes."""
     configure_logs()
 
     def read() -> None:
@@ -219,17 +217,17 @@ def test_our_errors_tell_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
         GroupFailed.advice,
     )
     assert line["group"] == "g"
-    assert line["traceback"].count("in test_our_errors_tell_what_to_do") == 2
+    assert line["traceback"].count("in test_our_errors_are_logged_with_advice") == 2
     assert line["traceback"].count("in read") == 1
     assert "GroupFailed: the group failed\ncaused by\n" in line["traceback"]
     assert line["traceback"].endswith("AccessDenied: GetObject s3://logs/key: AccessDenied")
 
 
-def test_the_text_of_other_errors_is_not_written(
+def test_the_text_of_other_errors_is_not_logged(
     capsys: pytest.CaptureFixture[str], logger: logging.Logger
 ) -> None:
-    """The text of an error that is not ours can quote the contents of a log; its name and place are
-    enough. So for its causes.
+    """The text of a foreign error can quote a log; its name and place are enough. The same goes for
+    its causes.
     """
     configure_logs()
     try:
@@ -248,7 +246,7 @@ def test_the_text_of_other_errors_is_not_written(
 
 
 class Lost:
-    """Fails where nobody can catch it: when it is freed."""
+    """Fails where nothing can catch it: when it is freed."""
 
     def __del__(self) -> None:
         raise ValueError(SECRET)
@@ -264,12 +262,12 @@ def end_a_thread() -> None:
 
 
 def fail_in_a_callback() -> None:
-    """libcurl's binding hands what a callback raises to `sys.excepthook`, and goes on."""
+    """libcurl's binding hands what a callback raises to `sys.excepthook`, and continues."""
     sys.excepthook(ValueError, ValueError(SECRET), None)
 
 
 @pytest.mark.parametrize("lose", [Lost, end_a_thread, fail_in_a_callback])
-def test_an_error_that_nobody_catches_is_logged_without_its_text(
+def test_an_uncaught_error_is_logged_without_its_text(
     lose: Callable[[], object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Python itself would print it to stderr."""
@@ -280,14 +278,14 @@ def test_an_error_that_nobody_catches_is_logged_without_its_text(
     assert (line["level"], line["error"]) == ("ERROR", "ValueError")
 
 
-def test_foreign_warnings_that_quote_headers_are_not_logged() -> None:
+def test_library_warnings_that_quote_headers_are_not_logged() -> None:
     """urllib3 warns of headers that it cannot parse, and quotes them."""
     configure_logs()
     assert not logging.getLogger("urllib3.connectionpool").isEnabledFor(logging.WARNING)
 
 
-def test_contents_are_counted_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """Bytes, and objects that may hold them, do not get into a line, however deep they lie."""
+def test_contents_are_counted_instead_of_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bytes, and objects that may hold them, do not get into a line, however deep they are."""
     configure_logs()
     data = SECRET.encode()
     log_info("read", data=data, more={"deep": [bytearray(data)]}, body=Body(data), keys={"b", "a"})
@@ -300,9 +298,9 @@ def test_contents_are_counted_not_shown(capsys: pytest.CaptureFixture[str]) -> N
     )
 
 
-def test_an_error_without_an_end_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    """A recursion, a chain of causes, a long text: the line stays far below what CloudWatch
-    takes.
+def test_an_endless_error_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """A recursion, a chain of causes or a long text: the line stays far below CloudWatch's
+    limit.
     """
     configure_logs()
 
@@ -334,9 +332,9 @@ def test_an_error_without_an_end_is_cut(capsys: pytest.CaptureFixture[str]) -> N
     assert recursive["traceback"].count(", in ") == 20
 
 
-def test_it_costs_a_cold_start_nothing_but_the_standard_library() -> None:
-    """Telemetry imports nothing that Python does not bring, and of this package only what imports
-    nothing either.
+def test_logging_imports_only_the_standard_library() -> None:
+    """Telemetry imports only the standard library, and only such modules of this package as import
+    nothing else.
     """
     program = (
         "import sys; import log_aggregator.telemetry.logs, log_aggregator.telemetry.metrics, "

@@ -30,7 +30,7 @@ IN_DIRECTIVE_MAX = 100
 
 
 def check_emf(line: str) -> dict[str, Any]:
-    """The rules of the specification, of its text and of its JSON schema. Returns the document."""
+    """Check the rules of the specification's text and JSON schema, and return the document."""
     assert "\n" not in line
     document: dict[str, Any] = json.loads(line, parse_constant=pytest.fail)
     assert set(document["_aws"]) == {"Timestamp", "CloudWatchMetrics"}
@@ -92,9 +92,9 @@ def test_the_whole_table_can_be_written_at_once() -> None:
     assert document["_aws"]["Timestamp"] == 1_743_728_407_123
 
 
-def test_the_table_is_sound() -> None:
-    """No name twice, a meaning for each, nothing that the format could not hold, no account or date
-    among the dimensions.
+def test_the_table_is_consistent() -> None:
+    """No duplicate names, a meaning for each, nothing that the format could not hold, no account or
+    date among the dimensions.
     """
     assert len({metric.name for metric in METRICS}) == len(METRICS) <= IN_DIRECTIVE_MAX
     assert all(metric.meaning.endswith(".") for metric in METRICS)
@@ -103,7 +103,7 @@ def test_the_table_is_sound() -> None:
 
 
 def test_a_metric_of_the_run_counts_for_all_and_for_its_stack() -> None:
-    """With a stack's name there are two sets, without one only the empty one, which the format
+    """With a stack's name there are two sets, without one only the empty set, which the format
     allows.
     """
     values = {"ObjectsListed": 4900, "RunSeconds": 61.25}
@@ -118,17 +118,17 @@ def test_a_metric_of_the_run_counts_for_all_and_for_its_stack() -> None:
     assert (without["ObjectsListed"], without["RunSeconds"]) == (4900, 61.25)
 
 
-def test_requests_have_their_operation() -> None:
-    """Every set of a metric with a dimension of its own has it."""
+def test_request_metrics_have_their_operation() -> None:
+    """Every set of a metric with its own dimension includes it."""
     document = check_emf(
         encode_metrics({"Requests": 5}, {"Stack": "prod", "Operation": "GetObject"}, {}, NOW)
     )
     assert find_sets(document, "Requests") == [["Operation"], ["Stack", "Operation"]]
 
 
-def test_a_group_is_found_by_account_but_not_counted_by_it() -> None:
-    """Account, date and run are members of the document and in no dimension set: each value of one
-    would be a metric to pay for.
+def test_account_and_date_are_not_dimensions() -> None:
+    """Account, date and run are members of the document and in no dimension set: each value would
+    be a metric to pay for.
     """
     properties = {
         "account": "111111111111",
@@ -182,10 +182,10 @@ def test_a_group_is_found_by_account_but_not_counted_by_it() -> None:
         ({"RunSeconds": 1}, {}, {"share": math.nan}, "JSON"),
     ],
 )
-def test_what_cannot_be_a_metric_is_refused(
+def test_an_invalid_metric_is_refused(
     values: Any, dimensions: Any, properties: Any, message: str
 ) -> None:
-    """CloudWatch drops what it does not like without a word, so a mistake must be heard of here."""
+    """CloudWatch silently drops what it rejects, so a mistake must be found earlier."""
     with pytest.raises(ValueError, match=message):
         encode_metrics(values, dimensions, properties, NOW)
 
@@ -194,17 +194,15 @@ def test_what_cannot_be_a_metric_is_refused(
     ("unit", "sets"), [("Dollars", ((),)), ("Count", ()), ("Count", (tuple(map(str, range(31))),))]
 )
 def test_a_row_checks_itself(unit: str, sets: Any) -> None:
-    """A unit that CloudWatch does not know, no dimension set at all, and one that is too large are
-    no rows.
-    """
+    """An unknown unit, no dimension set at all, or one that is too large is refused."""
     with pytest.raises(ValueError, match="x"):
         Metric("x", unit, "X.", sets)
 
 
-def test_it_is_written_as_one_line(
+def test_a_metric_is_written_as_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To stdout, with the stack's name out of the environment, and the time of now."""
+    """Metrics go to stdout, with the stack's name from the environment, and the present time."""
     monkeypatch.setenv("LOG_AGGREGATOR_STACK", "prod")
     write_metrics({"GroupObjects": 3}, dimensions=GROUP, properties={"account": "111111111111"})
     write_metrics({"RunSeconds": 2.5})

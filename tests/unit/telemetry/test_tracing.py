@@ -27,7 +27,7 @@ HEADER = b'{"format": "json", "version": 1}\n'
 
 
 class Daemon:
-    """Receives what is sent to it, on a free port of this machine."""
+    """Receives what is sent to it, on a free local port."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -36,7 +36,7 @@ class Daemon:
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
 
     def receive_raw(self) -> bytes:
-        """Whatever comes is what X-Ray takes."""
+        """Everything received must be valid for X-Ray."""
         raw = self._socket.recv(70_000)
         assert find_problems(raw) == []
         return raw
@@ -48,7 +48,7 @@ class Daemon:
         return received
 
     def is_quiet(self) -> bool:
-        """Nothing is waiting. Over loopback a datagram is there as soon as it was sent."""
+        """Whether nothing is waiting. Over loopback a datagram arrives as soon as it was sent."""
         readable, _, _ = select.select([self._socket], [], [], 0)
         return not readable
 
@@ -69,8 +69,8 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
 
 def test_a_span_is_a_subsegment_of_the_function(daemon: Daemon) -> None:
-    """All fields that an independent subsegment must have, with the times of what happened inside,
-    and the annotations.
+    """All fields that an independent subsegment must have, with the times of the enclosed work, and
+    the annotations.
     """
     before = time.time()
     with span(
@@ -112,8 +112,8 @@ def test_a_span_is_a_subsegment_of_the_function(daemon: Daemon) -> None:
     assert 0.01 <= received["end_time"] - received["start_time"] < time.time() - before
 
 
-def test_spans_nest(daemon: Daemon) -> None:
-    """The parent is the span around, for brothers too; afterwards it is the function again."""
+def test_spans_can_be_nested(daemon: Daemon) -> None:
+    """The parent is the enclosing span, for siblings too; afterwards it is the function again."""
     with span("outer"):
         with span("first"), span("innermost"):
             pass
@@ -134,7 +134,7 @@ def test_spans_nest(daemon: Daemon) -> None:
     assert len(names) == 6
 
 
-def test_a_thread_hangs_under_the_function_unless_it_is_given_the_context(daemon: Daemon) -> None:
+def test_a_thread_belongs_to_the_function_unless_given_a_context(daemon: Daemon) -> None:
     """Two threads never become each other's children; a copied context takes the parent along."""
 
     def work(name: str) -> None:
@@ -152,10 +152,10 @@ def test_a_thread_hangs_under_the_function_unless_it_is_given_the_context(daemon
     assert received["given"]["parent_id"] == received["outer"]["id"]
 
 
-def test_a_thread_of_an_earlier_invocation_has_the_trace_of_this_one(
+def test_a_thread_of_an_earlier_invocation_gets_the_current_trace(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container goes on living: a parent in another trace is no parent."""
+    """A container lives on: a parent in another trace does not count."""
     with span("earlier"):
         left_over = contextvars.copy_context()
     daemon.receive()
@@ -187,8 +187,10 @@ def test_each_invocation_has_its_own_trace(daemon: Daemon, monkeypatch: pytest.M
     assert seen == [True, True]
 
 
-def test_our_errors_are_told_with_their_text(daemon: Daemon) -> None:
-    """An error goes on, and each span that it leaves is marked with it; spans after it are not."""
+def test_our_errors_are_traced_with_their_text(daemon: Daemon) -> None:
+    """An error is passed on, and each span that it leaves is marked with it; later spans
+    are not.
+    """
     with pytest.raises(VerificationError), span("outer"), span("verify"):
         raise VerificationError("s3://logs/packs/x: 3 bytes are stored, 4 were written")
     with span("after"):
@@ -209,7 +211,7 @@ def test_our_errors_are_told_with_their_text(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError(f"bad: {SECRET}"), KeyboardInterrupt(SECRET)])
-def test_other_errors_are_told_by_name_and_place(daemon: Daemon, error: BaseException) -> None:
+def test_other_errors_are_traced_by_name_and_place(daemon: Daemon, error: BaseException) -> None:
     """Their text may quote the contents of a log."""
     with pytest.raises(type(error)), span("read"):
         raise error
@@ -238,10 +240,10 @@ def test_other_errors_are_told_by_name_and_place(daemon: Daemon, error: BaseExce
         "nonsense;;=;",
     ],
 )
-def test_what_is_not_sampled_is_not_sent(
+def test_an_unsampled_trace_is_not_sent(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, header: str
 ) -> None:
-    """Without a sampled trace nothing is sent, and errors go through all the same."""
+    """Without a sampled trace nothing is sent, and errors still pass."""
     monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
     with pytest.raises(GroupFailed), span("combine", bucket="logs"):
         raise GroupFailed("x")
@@ -261,10 +263,10 @@ def test_what_is_not_sampled_is_not_sent(
         "[::1]:2000",
     ],
 )
-def test_no_usable_daemon_is_no_tracing(
+def test_without_a_usable_daemon_there_is_no_tracing(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    """An address that is missing or not an address is not looked up, and harms nobody."""
+    """A missing or malformed address is not looked up, and does no harm."""
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
 
     def no_socket(*_: object) -> None:
@@ -279,7 +281,7 @@ def test_no_usable_daemon_is_no_tracing(
 def test_a_failing_network_does_not_fail_the_job(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    """The job ends as it would have without tracing: with its result, or with its own error."""
+    """The job ends as without tracing: with its result, or with its own error."""
 
     class NoRoom(socket.socket):
         def __init__(self, *arguments: Any) -> None:
@@ -298,8 +300,8 @@ def test_a_failing_network_does_not_fail_the_job(
         raise GroupFailed("the job's own")
 
 
-def test_a_daemon_that_is_gone_does_not_fail_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens on the port any more."""
+def test_a_missing_daemon_does_not_fail_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process listens on the port any more."""
     gone = Daemon()
     gone.close()
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", gone.address)
@@ -323,11 +325,11 @@ def test_a_daemon_that_is_gone_does_not_fail_the_job(monkeypatch: pytest.MonkeyP
         {f"a{number}": "x" for number in range(51)},
     ],
 )
-def test_annotations_that_x_ray_does_not_take_are_refused(
+def test_invalid_annotations_are_refused(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, header: str, annotations: Any
 ) -> None:
-    """Sampled or not: what is wrong only in one trace of twenty is not found before it is too
-    late.
+    """They are refused even if not sampled: a fault in one trace of twenty would be found
+    too late.
     """
     monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
     with pytest.raises(ValueError, match="annotation"), span("combine", **annotations):
@@ -335,8 +337,8 @@ def test_annotations_that_x_ray_does_not_take_are_refused(
     assert daemon.is_quiet()
 
 
-def test_texts_are_cut_and_names_cleaned(daemon: Daemon) -> None:
-    """X-Ray refuses longer ones, and other characters in names."""
+def test_texts_are_cut_and_names_are_cleaned(daemon: Daemon) -> None:
+    """X-Ray refuses longer texts, and other characters in names."""
     with pytest.raises(GroupFailed), span("a*b (c)\\\t\n" + "n" * 500, key="k" * 500):
         raise GroupFailed("m" * 50_000)
     received = daemon.receive()
@@ -346,9 +348,9 @@ def test_texts_are_cut_and_names_cleaned(daemon: Daemon) -> None:
     assert len(received["cause"]["exceptions"][0]["message"]) == 1_000
 
 
-def test_what_does_not_fit_into_a_datagram_goes_without_its_annotations(daemon: Daemon) -> None:
-    """At most 64 kB; the span itself, its place and its error are worth more than what it is
-    annotated with.
+def test_an_oversized_span_loses_its_annotations(daemon: Daemon) -> None:
+    """A datagram holds at most 64 kB; the span itself, its place and its error are worth more than
+    its annotations.
     """
     many = {f"a{number}": "\U0001f600" * 250 for number in range(40)}
     with pytest.raises(GroupFailed), span("combine", **many):
@@ -379,8 +381,8 @@ def test_what_does_not_fit_into_a_datagram_goes_without_its_annotations(daemon: 
     ],
     ids=str,
 )
-def test_the_schema_finds_what_x_ray_does_not_take(daemon: Daemon, wrong: dict[str, Any]) -> None:
-    """A subsegment of ours passes; with one field that is wrong or missing it does not."""
+def test_the_schema_finds_invalid_subsegments(daemon: Daemon, wrong: dict[str, Any]) -> None:
+    """A subsegment of ours passes; with one wrong or missing field it does not."""
     with span("combine", bucket="logs"):
         pass
     broken = {
@@ -392,8 +394,8 @@ def test_the_schema_finds_what_x_ray_does_not_take(daemon: Daemon, wrong: dict[s
 @pytest.mark.parametrize(
     "header", [b"", b'{"format": "json", "version": 2}\n', b'{"format": "json"}\n']
 )
-def test_the_daemon_wants_its_header(daemon: Daemon, header: bytes) -> None:
-    """One line of JSON before the document."""
+def test_the_daemon_gets_its_header(daemon: Daemon, header: bytes) -> None:
+    """The document comes after one line of JSON."""
     with span("combine"):
         pass
     document = daemon.receive_raw().removeprefix(HEADER)

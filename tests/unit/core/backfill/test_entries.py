@@ -35,7 +35,7 @@ PLAN = BackfillPlan("history", WINDOW, 7, ("a", "b"), datetime(2025, 5, 1, tzinf
 
 
 @given(kind=st.sampled_from(Kind), attempt=st.integers(1, 999_999), number=st.integers(1, 999_999))
-def test_a_key_says_which_entry_it_is(kind: Kind, attempt: int, number: int) -> None:
+def test_a_key_identifies_its_entry(kind: Kind, attempt: int, number: int) -> None:
     """parse(key(place)) == place, for every kind."""
     place = EntryPlace(WINDOW, attempt, kind, number if kind is Kind.BEAT else 0)
     assert parse_place(FOLDER, place.key(FOLDER)) == place
@@ -53,13 +53,13 @@ def test_a_key_says_which_entry_it_is(kind: Kind, attempt: int, number: int) -> 
         "windows/2025-04-01_2025-04-07/000001-done.json.bak",
     ],
 )
-def test_other_keys_are_none_of_ours(key: str) -> None:
-    """Whatever else lies there is passed over."""
+def test_other_keys_are_ignored(key: str) -> None:
+    """Other objects in the folder are ignored."""
     assert parse_place(FOLDER, f"{FOLDER}{key}") is None
 
 
-def test_an_entry_comes_back_as_it_was() -> None:
-    """decode(encode(entry)) == entry, and so for a plan."""
+def test_an_entry_survives_encoding() -> None:
+    """decode(encode(entry)) == entry, and likewise for a plan."""
     assert decode_entry(PLACE, encode_entry(ENTRY)) == ENTRY
     assert decode_plan("history", encode_plan(PLAN)) == PLAN
 
@@ -72,8 +72,8 @@ def test_an_entry_comes_back_as_it_was() -> None:
         EntryPlace(DateWindow(date(2025, 4, 1), date(2025, 4, 6)), 2, Kind.DONE),
     ],
 )
-def test_an_entry_is_believed_at_its_own_place_only(other: EntryPlace) -> None:
-    """Copied to another window, attempt or kind it says nothing."""
+def test_an_entry_counts_only_at_its_own_place(other: EntryPlace) -> None:
+    """An entry copied to another window, attempt or kind is a BadPack."""
     with pytest.raises(BadPack):
         decode_entry(other, encode_entry(ENTRY))
 
@@ -82,8 +82,8 @@ def test_an_entry_is_believed_at_its_own_place_only(other: EntryPlace) -> None:
     "change",
     [{"format": "x"}, {"version": 2}, {"worker": 7}, {"failures": [1]}, {"totals": {"objects": 1}}],
 )
-def test_what_is_no_entry_is_not_read(change: dict[str, object]) -> None:
-    """Another format, and what could not be shown."""
+def test_invalid_entries_are_not_read(change: dict[str, object]) -> None:
+    """Another format and invalid values are refused."""
     with pytest.raises(BadPack):
         decode_entry(PLACE, json.dumps(json.loads(encode_entry(ENTRY)) | change).encode())
 
@@ -92,14 +92,14 @@ def test_what_is_no_entry_is_not_read(change: dict[str, object]) -> None:
     "change",
     [{"name": "other"}, {"window_days": 0}, {"first_date": "2025-05-01"}, {"sources": [1]}],
 )
-def test_a_plan_is_that_of_its_name(change: dict[str, object]) -> None:
-    """And one that makes sense."""
+def test_a_plan_must_match_its_name(change: dict[str, object]) -> None:
+    """A plan must match its name and make sense."""
     with pytest.raises(BadPack):
         decode_plan("history", json.dumps(json.loads(encode_plan(PLAN)) | change).encode())
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "x" * 101, "a b", "ä"])
-def test_a_name_is_one_part_of_a_key(name: str) -> None:
-    """Anything else is refused before it is used."""
+def test_a_name_must_be_one_part_of_a_key(name: str) -> None:
+    """Any other name is refused before it is used."""
     with pytest.raises(SettingsError, match="--name"):
         check_name(name)

@@ -18,7 +18,7 @@ PLAN = BackfillPlan("history", RANGE, 7, ("logs",), NOW)
 
 
 def take_all(states: list[State], order: Order, deadlines: dict[DateWindow, date]) -> list[int]:
-    """In which order one worker takes them."""
+    """The order in which one worker takes the windows."""
     windows = tuple(
         WindowState(window, state, heard=NOW - timedelta(hours=1))
         for window, state in zip(WINDOWS, states, strict=True)
@@ -30,8 +30,8 @@ def take_all(states: list[State], order: Order, deadlines: dict[DateWindow, date
     return [WINDOWS.index(window) for window in tried]
 
 
-def test_oldest_or_newest_first() -> None:
-    """As asked for; what is done, and what others work on, is not taken."""
+def test_windows_are_taken_oldest_or_newest_first() -> None:
+    """The requested order is kept; done windows and other workers' windows are not taken."""
     free = [State.TO_DO] * 4
     assert take_all(free, Order.OLDEST, {}) == [0, 1, 2, 3]
     assert take_all(free, Order.NEWEST, {}) == [3, 2, 1, 0]
@@ -39,8 +39,10 @@ def test_oldest_or_newest_first() -> None:
     assert take_all(some, Order.NEWEST, {}) == [3, 0]
 
 
-def test_what_has_failed_is_tried_again_after_the_rest() -> None:
-    """Unless it failed since this worker began: then another one has just tried it."""
+def test_failed_windows_are_retried_last() -> None:
+    """A window that failed since this worker began is not taken: another worker has just
+    tried it.
+    """
     states = [State.FAILED, State.TO_DO, State.TO_DO, State.DONE]
     assert take_all(states, Order.OLDEST, {}) == [1, 2, 0]
     later = NOW + timedelta(seconds=1)
@@ -50,8 +52,10 @@ def test_what_has_failed_is_tried_again_after_the_rest() -> None:
 
 
 @pytest.mark.parametrize("order", Order)
-def test_what_is_deleted_soon_goes_first(order: Order) -> None:
-    """The soonest before all; oldest first, whatever was asked for, where two go on one day."""
+def test_windows_deleted_soon_come_first(order: Order) -> None:
+    """The earliest expiry precedes all; for equal expiry the oldest window comes first, whatever
+    the order.
+    """
     deadlines = {WINDOWS[2]: date(2025, 6, 9), WINDOWS[1]: date(2025, 6, 2)}
     rest = [0, 3] if order is Order.OLDEST else [3, 0]
     assert take_all([State.TO_DO] * 4, order, deadlines) == [1, 2, *rest]
@@ -70,18 +74,18 @@ def test_what_is_deleted_soon_goes_first(order: Order) -> None:
         (date(2026, 3, 1), {}),
     ],
 )
-def test_a_deadline_is_that_of_the_first_log_objects(
+def test_a_deadline_follows_the_oldest_log_objects(
     today: date, expected: dict[int, date | int]
 ) -> None:
-    """By a rule of 365 days: what is far off is not urgent, and what is long gone neither; 0 stands
-    for today.
-    """
+    """With a rule of 365 days neither distant nor long past deadlines count; 0 stands for today."""
     found = find_deadlines(WINDOWS, [365], today)
     assert found == {WINDOWS[at]: day or today for at, day in expected.items()}
 
 
-def test_the_first_of_several_rules_counts() -> None:
-    """A day on which all goes is one of them; a rule that is over takes no other one away."""
+def test_the_earliest_of_several_rules_counts() -> None:
+    """The earliest of several rules counts, including one with a fixed date; a rule already over
+    does not hide the others.
+    """
     today = date(2025, 6, 1)
     found = find_deadlines(WINDOWS, [3, 160, date(2025, 6, 20)], today)
     assert found == {

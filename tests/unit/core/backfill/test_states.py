@@ -54,22 +54,22 @@ def seen(
         ([seen(Kind.CLAIM, 9), seen(Kind.CLAIM, 8, 2), seen(Kind.DONE, 1, 1)], State.DONE),
     ],
 )
-def test_a_window_is_what_its_newest_attempt_says(entries: list[Seen], expected: State) -> None:
-    """Unless any attempt has done it: whoever came in later, or failed later, changes nothing."""
+def test_the_newest_attempt_decides_a_windows_state(entries: list[Seen], expected: State) -> None:
+    """Once any attempt is done the window is done, whichever attempt came or failed later."""
     assert judge_window(FIRST, entries, NOW).state is expected
     assert judge_window(FIRST, reversed(entries), NOW).state is expected
 
 
-def test_an_end_that_cannot_be_read_is_none() -> None:
-    """Nobody can end a window by an object of that name alone."""
+def test_an_unreadable_end_is_ignored() -> None:
+    """An object with an end's name alone cannot end a window."""
     claim = seen(Kind.CLAIM, 1)
     forged = Seen(EntryPlace(FIRST, 1, Kind.DONE), NOW)
     assert judge_window(FIRST, [claim, forged], NOW).state is State.UNDER_WAY
     assert judge_window(FIRST, [forged], NOW).state is State.TO_DO
 
 
-def test_totals_are_those_of_all_attempts() -> None:
-    """Each by the last that it said; a killed one by its last beat."""
+def test_totals_add_up_all_attempts() -> None:
+    """Totals add up each attempt's last report; a killed attempt's is its last beat."""
     state = judge_window(
         FIRST,
         [
@@ -85,9 +85,9 @@ def test_totals_are_those_of_all_attempts() -> None:
     assert state.current.objects == 20
 
 
-def test_rate_and_time_left_are_those_of_the_workers_there_are() -> None:
-    """A window took 100 minutes; one is under way since 40, and one is to do: 160 minutes of work
-    for one worker, which has packed 2,400 log objects in 20 minutes.
+def test_rate_and_remaining_time_follow_the_active_workers() -> None:
+    """One window took 100 minutes, one has run for 40 and one is to do: 160 minutes of work for one
+    worker, which has packed 2,400 log objects in 20 minutes.
     """
     beat = seen(Kind.BEAT, 20, 1, window=SECOND, number=1, totals=Totals(objects=2_400))
     done = seen(Kind.DONE, 500, totals=Totals(objects=9, seconds=6_000))
@@ -102,14 +102,14 @@ def test_rate_and_time_left_are_those_of_the_workers_there_are() -> None:
     assert not state.is_over
 
 
-def test_entries_of_other_windows_count_for_nothing() -> None:
-    """Only those that the plan is cut into are there."""
+def test_entries_of_other_windows_are_ignored() -> None:
+    """Only the windows of the plan exist."""
     other = DateWindow(FIRST.first, FIRST.first)
     state = judge(PLAN, [seen(Kind.DONE, 1, window=other)], NOW)
     assert [each.window for each in state.windows] == [FIRST, SECOND, THIRD]
     assert state.count(State.TO_DO) == 3
 
 
-def test_a_beat_misses_several_times_before_a_claim_expires() -> None:
-    """Or a worker that is alive would lose its window now and then."""
+def test_a_claim_outlives_several_missed_beats() -> None:
+    """Otherwise a live worker would lose its window now and then."""
     assert timedelta(seconds=4 * BEAT_SECONDS) < EXPIRY

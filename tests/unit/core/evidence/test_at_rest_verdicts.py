@@ -35,13 +35,13 @@ def verdict(*rows: HashRow, known: KnownHashes | None = KNOWN, task: HashTask = 
     return pack
 
 
-def test_the_very_bytes_are_good() -> None:
+def test_a_matching_hash_is_good() -> None:
     assert verdict(ROW) == PackAtRest(
         "packs/a", 6, Algorithm.SHA256, Verdict.GOOD, "", checksum=BASE64
     )
 
 
-def test_where_no_sha256_is_known_the_crc_counts() -> None:
+def test_without_a_sha256_the_crc_is_compared() -> None:
     task = replace(TASK, algorithm=Algorithm.CRC64NVME)
     row = replace(ROW, algorithm="CRC64NVME", checksum=encode_crc64nvme(crc64nvme(DATA)))
     known = KnownHashes(crc64nvme(DATA))
@@ -51,15 +51,15 @@ def test_where_no_sha256_is_known_the_crc_counts() -> None:
     assert verdict(wrong, task=task, known=known).verdict is Verdict.DAMAGED
 
 
-def test_other_bytes_are_damage() -> None:
+def test_a_different_hash_is_damage() -> None:
     found = verdict(replace(ROW, checksum=OTHER))
     assert (found.verdict, found.checksum) == (Verdict.DAMAGED, OTHER)
     assert OTHER in found.reason
     assert BASE64 in found.reason
 
 
-def test_every_claim_must_hold() -> None:
-    """Where the index and a custody record say different hashes, one of them was changed."""
+def test_every_recorded_hash_must_match() -> None:
+    """If the index and a custody record have different hashes, one of them was changed."""
     known = replace(KNOWN, sha256=(*KNOWN.sha256, ("custody record 3", "ab" * 32)))
     found = verdict(ROW, known=known)
     assert found.verdict is Verdict.DAMAGED
@@ -93,14 +93,14 @@ def test_every_claim_must_hold() -> None:
         "short",
     ],
 )
-def test_a_row_that_shows_nothing_is_never_good(change: dict[str, str], reason: str) -> None:
-    """Nor is it damage: S3 said nothing of the bytes."""
+def test_a_row_without_evidence_is_unproven(change: dict[str, str], reason: str) -> None:
+    """Nor does it mean damage: S3 said nothing about the bytes."""
     found = verdict(replace(ROW, **change))
     assert found.verdict is Verdict.UNPROVEN
     assert reason in found.reason
 
 
-def test_no_row_and_two_rows_show_nothing() -> None:
+def test_missing_and_duplicate_rows_are_unproven() -> None:
     assert "the job is Failed" in verdict().reason
     assert verdict().verdict is Verdict.UNPROVEN
     assert verdict(ROW, ROW).verdict is Verdict.UNPROVEN
@@ -112,21 +112,21 @@ def test_no_row_and_two_rows_show_nothing() -> None:
     [{"key": "packs/b"}, {"bucket": "other"}, {"version_id": "v2"}, {"version_id": None}],
     ids=["key", "bucket", "version", "no-version"],
 )
-def test_a_row_about_something_else_is_counted_and_shows_nothing(change: dict[str, str]) -> None:
-    """A version other than the one that was looked at, for one."""
+def test_a_row_about_another_object_is_counted_and_proves_nothing(change: dict[str, str]) -> None:
+    """One example is a version other than the one checked."""
     (pack,), foreign = judge("dest", [TASK], {"packs/a": KNOWN}, [replace(ROW, **change)], "why")
     assert (pack.verdict, foreign) == (Verdict.UNPROVEN, 1)
     check = AtRestCheck("c", (), 0.0, (), foreign_rows=foreign)
     assert not check.is_good
 
 
-def test_what_is_not_known_any_more_shows_nothing() -> None:
-    """The index was lost, or its SHA-256, while S3 was hashing."""
+def test_without_a_known_hash_nothing_is_proven() -> None:
+    """The index or its SHA-256 was lost while S3 was hashing."""
     assert verdict(ROW, known=None).verdict is Verdict.UNPROVEN
     assert verdict(ROW, known=KnownHashes(crc64nvme(DATA))).verdict is Verdict.UNPROVEN
 
 
-def test_a_check_is_good_only_where_every_pack_is() -> None:
+def test_a_check_is_good_only_if_every_pack_is() -> None:
     good, bad = verdict(ROW), verdict(replace(ROW, checksum=OTHER))
     assert AtRestCheck("c", (), 0.0, (good,)).is_good
     assert AtRestCheck("c", (), 0.0, (good, bad)).good_bytes == 6

@@ -58,7 +58,9 @@ def make_row(*values: str) -> list[str]:
 
 
 def test_keys_are_url_encoded() -> None:
-    """As S3 wants them, so that no comma and no quotation mark of a key is one of the file."""
+    """S3 wants this encoding, and it keeps a key's commas and quotation marks out of the CSV
+    syntax.
+    """
     assert encode_manifest("dest", [TASK]) == (
         b"dest,packs/logs/x/all/2025/04/03/a%20b%2C%22%C3%BC%2B%25.gz,v1\n"
     )
@@ -67,7 +69,7 @@ def test_keys_are_url_encoded() -> None:
     assert manifest_fields([PLAIN]) == ["Bucket", "Key"]
 
 
-def test_versions_stand_in_all_rows_or_in_none() -> None:
+def test_all_rows_have_versions_or_none_do() -> None:
     with pytest.raises(ValueError, match="expected a version id"):
         encode_manifest("dest", [TASK, PLAIN])
 
@@ -78,7 +80,7 @@ def test_versions_stand_in_all_rows_or_in_none() -> None:
     ids=["plain", "encoded"],
 )
 def test_a_row_is_read(spell: Callable[[str], str]) -> None:
-    """The columns are those of reports that S3 wrote."""
+    """The columns are those of reports written by S3."""
     (row,) = parse_rows(*make_file(make_row(spell(KEY), "v1")), [TASK])
     assert (row.bucket, row.key, row.version_id, row.failure) == ("dest", KEY, "v1", "")
     assert (row.algorithm, row.type) == ("SHA256", "FULL_OBJECT")
@@ -86,27 +88,27 @@ def test_a_row_is_read(spell: Callable[[str], str]) -> None:
 
 
 @pytest.mark.parametrize("version", ["", "null"], ids=["empty", "null"])
-def test_without_versions_there_is_none(version: str) -> None:
+def test_a_bucket_without_versions_has_no_version_id(version: str) -> None:
     (row,) = parse_rows(*make_file(make_row("packs/a", version)), [PLAIN])
     assert row.version_id is None
 
 
-def test_a_failed_task_says_why_and_nothing_else() -> None:
-    """Whatever its message says: a hash of a task that failed is none."""
+def test_a_failed_task_has_a_reason_and_no_hash() -> None:
+    """A failed task's hash is ignored, whatever its message says."""
     row = ["dest", "packs/a", "", "failed", "404", "NoSuchKey", json.dumps(MESSAGE)]
     (found,) = parse_rows(*make_file(row), [PLAIN])
     assert found.failure.startswith("404: NoSuchKey: ")
     assert (found.checksum, found.algorithm) == ("", "")
 
 
-def test_a_message_that_cannot_be_read_has_no_hash() -> None:
+def test_an_unreadable_message_has_no_hash() -> None:
     for message in ("", "no JSON", "[]", "3"):
         row = [*make_row("packs/a", "")[:-1], message]
         (found,) = parse_rows(*make_file(row), [PLAIN])
         assert (found.failure, found.checksum) == ("", "")
 
 
-def test_a_head_line_is_no_row() -> None:
+def test_a_header_line_is_skipped() -> None:
     names = [
         *("Bucket", "Key", "VersionId", "TaskStatus"),
         *("ErrorCode", "HTTPStatusCode", "ResultMessage"),
@@ -114,7 +116,7 @@ def test_a_head_line_is_no_row() -> None:
     assert len(list(parse_rows(*make_file(names, make_row("packs/a", "")), [PLAIN]))) == 1
 
 
-def test_a_file_that_is_not_what_the_report_says_is_not_read() -> None:
+def test_a_changed_report_file_is_refused() -> None:
     data, file = make_file(make_row("packs/a", ""))
     with pytest.raises(BadPack, match="MD5"):
         list(parse_rows(data + b"\n", file, [PLAIN]))
@@ -143,7 +145,7 @@ INSIDE = {"Bucket": "dest", "MD5Checksum": "", "Key": f"{PREFIX}x.csv"}
     ],
     ids=["empty", "nothing", "format", "other-folder", "other-bucket", "twice"],
 )
-def test_a_report_leads_nowhere_else(data: bytes) -> None:
-    """Whoever can write to the target must not be able to bring a report of his own."""
+def test_a_report_cannot_point_elsewhere(data: bytes) -> None:
+    """Anyone who can write to the target must not be able to plant a report."""
     with pytest.raises(BadPack):
         parse_report(data, "dest", PREFIX)

@@ -17,7 +17,7 @@ from log_aggregator.core.evidence.calendar import (
 NAME = RowName("CloudTrail", "111111111111")
 
 
-def test_a_calendar_counts_the_days_of_all_rows() -> None:
+def test_a_calendar_counts_days_of_all_rows() -> None:
     rows = (
         Row(NAME, bytes([DayState.PACKED, DayState.BOTH, DayState.PACKED])),
         Row(RowName("Config", "111111111111"), bytes([DayState.UNKNOWN] * 3)),
@@ -29,14 +29,14 @@ def test_a_calendar_counts_the_days_of_all_rows() -> None:
     assert calendar.is_complete
 
 
-def test_a_calendar_with_a_gap_that_is_not_listed_is_not_complete() -> None:
+def test_a_calendar_with_an_unlisted_gap_is_incomplete() -> None:
     day = date(2026, 3, 1)
     gap = Gap(GapKind.MISSING, NAME, day, named=12, missing=12)
     assert not Calendar(day, day, By.ACCOUNT, (), gaps=(gap,)).is_complete
     assert not Calendar(day, day, By.ACCOUNT, (), unlisted=1).is_complete
 
 
-def test_what_is_worse_wins() -> None:
+def test_the_worse_state_wins() -> None:
     assert max(DayState.PACKED, DayState.ORIGINALS, DayState.MISSING) is DayState.MISSING
     assert [state for state in DayState if state.is_bad] == [DayState.HOLE, DayState.MISSING]
     assert [state.name for state in DayState if state.is_there] == [

@@ -12,7 +12,7 @@ from log_aggregator.core.evidence.draws import iter_places
 
 
 @given(st.integers(), st.lists(st.integers(0, 6), max_size=6))
-def test_every_place_is_drawn_once_in_the_end(seed: int, places: list[int]) -> None:
+def test_every_place_is_drawn_exactly_once(seed: int, places: list[int]) -> None:
     drawn = list(iter_places(seed, places))
     assert sorted(drawn) == [(pack, n) for pack, count in enumerate(places) for n in range(count)]
     assert list(iter_places(seed, places)) == drawn
@@ -23,9 +23,9 @@ def test_another_seed_draws_another_sample() -> None:
     assert first != second
 
 
-def test_members_not_packs_are_drawn_alike() -> None:
-    """A pack of 900 members is hit nine times as often as one of 100, and within a pack no place
-    more than others. With these fixed seeds; the bounds are six standard deviations wide.
+def test_members_are_drawn_evenly() -> None:
+    """A pack of 900 members is hit nine times as often as one of 100, evenly over its members.
+    Seeds are fixed; the bounds are six standard deviations wide.
     """
     hits, halves, draws = Counter[int](), Counter[bool](), 2_000
     for seed in range(draws):
@@ -36,9 +36,9 @@ def test_members_not_packs_are_drawn_alike() -> None:
     assert abs(halves[True] - draws / 2) < 135
 
 
-def test_places_without_a_member_change_no_chance() -> None:
-    """Two packs of 10 and 30 members, of which 100 places each are drawn from: what hits a member
-    hits the second one three times as often. Six standard deviations, fixed seeds.
+def test_places_without_a_member_do_not_bias_the_draw() -> None:
+    """Of packs with 10 and 30 members, each drawn from 100 places, hits go to the second three
+    times as often. Six standard deviations, fixed seeds.
     """
     members = (10, 30)
     hits = Counter(

@@ -37,7 +37,7 @@ def hours_of(spans: list[Span]) -> set[int]:
 
 
 @given(SPANS, SPANS)
-def test_spans_are_sets_of_hours(first: list[Span], second: list[Span]) -> None:
+def test_spans_behave_like_sets_of_hours(first: list[Span], second: list[Span]) -> None:
     """Joined, subtracted and clipped spans hold exactly the hours that sets of hours would."""
     joined = join_spans(first)
     assert hours_of(joined) == hours_of(first)
@@ -48,14 +48,14 @@ def test_spans_are_sets_of_hours(first: list[Span], second: list[Span]) -> None:
 
 @given(st.sets(st.integers(0, 47)))
 def test_holes_are_exactly_the_hours_without_a_digest(present: set[int]) -> None:
-    """Whichever digests are left, in whatever order they come."""
+    """This holds for any digests left, in any order."""
     hours = TrailHours()
     for hour in sorted(present, key=lambda hour: hour * 7 % 48):
         hours.valid.add(*span(hour, hour + 1))
     assert hours_of(hours.find_holes(span(0, 48))) == set(range(48)) - present
 
 
-def test_many_spans_are_kept_as_few() -> None:
+def test_many_spans_are_merged_into_few() -> None:
     spans = Spans()
     for hour in reversed(range(1000)):
         spans.add(*span(hour, hour + 1))
@@ -63,7 +63,7 @@ def test_many_spans_are_kept_as_few() -> None:
     assert spans.joined == [span(0, 1000)]
 
 
-def test_the_hours_of_an_invalid_digest_are_a_hole_and_those_of_an_unread_one_are_not() -> None:
+def test_an_invalid_digest_leaves_a_hole_and_an_unread_one_does_not() -> None:
     hours = TrailHours()
     hours.valid.add(*span(0, 5))
     hours.invalid.add(*span(5, 6))
@@ -73,8 +73,10 @@ def test_the_hours_of_an_invalid_digest_are_a_hole_and_those_of_an_unread_one_ar
     assert hours.find_unproven(span(0, 24)) == [span(5, 7)]
 
 
-def test_nothing_is_due_before_a_digest_that_began() -> None:
-    """At first, and where logging was switched on again; not before what was there then."""
+def test_nothing_is_expected_before_the_first_digest() -> None:
+    """No digest is due before the first, or while logging was off; the latter applies only if a
+    later digest began a new chain.
+    """
     hours = TrailHours()
     hours.valid.add(*span(3, 5))
     hours.valid.add(*span(9, 24))
@@ -85,8 +87,8 @@ def test_nothing_is_due_before_a_digest_that_began() -> None:
     assert hours.find_holes(span(0, 24)) == [span(5, 9)]
 
 
-def test_another_trail_covers_what_is_before_and_after_and_not_what_is_between() -> None:
-    """One trail took the place of another; but two trails do not log the same."""
+def test_another_trail_fills_only_the_hours_before_and_after() -> None:
+    """A new trail may replace an old one, but two trails do not log the same events."""
     old, new = TrailHours(), TrailHours()
     old.valid.add(*span(0, 4))
     old.valid.add(*span(6, 12))

@@ -29,12 +29,12 @@ DAYS = st.lists(st.booleans(), min_size=12, max_size=12).map(bytes)
     ],
     ids=["nothing", "originals", "packed", "archived", "both", "lost"],
 )
-def test_states(seen: Seen, state: DayState) -> None:
+def test_each_combination_has_a_state(seen: Seen, state: DayState) -> None:
     assert state_of(seen) is state
     assert states_of(bytearray([seen])) == bytes([state])
 
 
-def test_marks_are_of_the_window_and_can_be_merged() -> None:
+def test_marks_outside_the_window_are_ignored() -> None:
     first, second = Marks(DateWindow(FIRST, LAST)), Marks(DateWindow(FIRST, LAST))
     first.mark(NAME, FIRST, Seen.ORIGINAL)
     first.mark(NAME, date(2026, 2, 26), Seen.ORIGINAL)
@@ -47,9 +47,9 @@ def test_marks_are_of_the_window_and_can_be_merged() -> None:
 
 
 @given(DAYS, DAYS, st.integers(0, 14))
-def test_no_due_day_goes_unasked(logs: bytes, digests: bytes, due: int) -> None:
-    """Every day that is due and lacks logs or digests is asked about in exactly one way, unless
-    nothing is known of the trail.
+def test_every_expected_day_is_looked_up(logs: bytes, digests: bytes, due: int) -> None:
+    """Every due day without logs or digests is asked about in exactly one way, unless nothing is
+    known of the trail.
     """
     plan = plan_trail(logs, digests, due)
     asked = [*plan.holes, *plan.silent, *plan.early]

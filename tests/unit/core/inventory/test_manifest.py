@@ -60,8 +60,8 @@ def manifest(**changes: Any) -> bytes:
     ).encode()
 
 
-def test_a_manifest_of_csv() -> None:
-    """What it says of itself and of its files."""
+def test_a_csv_manifest_is_read() -> None:
+    """It describes itself and its files."""
     found = parse_manifest(manifest())
     assert (found.source_bucket, found.bucket) == (
         "example-source-bucket",
@@ -77,15 +77,15 @@ def test_a_manifest_of_csv() -> None:
     assert found.size_bytes == 2147483647
 
 
-def test_a_manifest_of_parquet() -> None:
-    """The columns have other names there; each of them is known."""
+def test_a_parquet_manifest_is_read() -> None:
+    """Parquet's columns have other names, and each is known."""
     found = parse_manifest(manifest(fileFormat="Parquet", fileSchema=PARQUET_SCHEMA))
     assert found.columns[:9] == ("bucket", *(found.name_of(column) for column in Column))
     assert found.has_versions
 
 
-def test_an_inventory_of_current_versions() -> None:
-    """It will do for a bucket that never had versions, and for no other."""
+def test_an_inventory_of_current_versions_needs_a_bucket_without_versions() -> None:
+    """It is enough only for a bucket that never had versions."""
     schema = "Bucket, Key, Size, LastModifiedDate, ETag, StorageClass"
     found = parse_manifest(manifest(fileSchema=schema))
     assert not found.has_versions
@@ -119,8 +119,8 @@ def test_an_inventory_of_current_versions() -> None:
         ({"files": {"key": "a"}}, "not the manifest"),
     ],
 )
-def test_what_is_refused(changes: dict[str, Any], said: str) -> None:
-    """With a text that says what is wrong."""
+def test_unsuitable_manifests_are_refused(changes: dict[str, Any], said: str) -> None:
+    """The message says what is wrong."""
     with pytest.raises(BadInventory, match=said):
         parse_manifest(manifest(**changes))
 
@@ -141,15 +141,15 @@ def test_what_is_refused(changes: dict[str, Any], said: str) -> None:
     ],
     ids=str,
 )
-def test_what_is_refused_is_not_quoted(changes: dict[str, Any]) -> None:
-    """It may be no manifest, but a log that lies in its place."""
+def test_a_refused_manifest_is_not_quoted(changes: dict[str, Any]) -> None:
+    """The refused file may be a log in a manifest's place."""
     with pytest.raises(BadInventory) as refused:
         parse_manifest(manifest(**changes))
     assert SECRET not in str(refused.value)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
-def test_what_is_no_manifest(data: bytes) -> None:
-    """Whatever lies under that name."""
+def test_other_files_are_refused(data: bytes) -> None:
+    """Any other content under that name is refused."""
     with pytest.raises(BadInventory):
         parse_manifest(data)

@@ -84,7 +84,7 @@ def read(manifest: Manifest, data: bytes, versioning: str | None) -> Iterator[En
 
 
 def write(found: list[Entry], **options: Any) -> tuple[Manifest, list[bytes]]:
-    """The manifest, and the files that it names."""
+    """Returns the manifest and the files that it names."""
     kept: dict[str, bytes] = {}
     location = write_inventory(
         found, InventorySpec("logs", "inventories", **options), kept.__setitem__
@@ -99,8 +99,8 @@ def write(found: list[Entry], **options: Any) -> tuple[Manifest, list[bytes]]:
 @pytest.mark.parametrize("file_format", list(Format))
 @pytest.mark.parametrize("is_versioned", [True, False])
 def test_rows_come_back(file_format: Format, *, is_versioned: bool) -> None:
-    """Every key that S3 allows, with all its versions and markers, and nothing that an inventory
-    says is lost on the way.
+    """Every key that S3 allows comes back with all its versions and markers, and no field of an
+    inventory is lost.
     """
     wanted = entries(is_versioned=is_versioned)
     manifest, files = write(wanted, format=file_format, has_versions=is_versioned, rows_per_file=5)
@@ -113,7 +113,7 @@ def test_rows_come_back(file_format: Format, *, is_versioned: bool) -> None:
     assert sorted(found, key=repr) == sorted(wanted, key=repr)
 
 
-def test_all_versions_of_a_bucket_that_has_none() -> None:
+def test_without_versioning_the_version_id_is_empty() -> None:
     """S3 leaves the version id empty there as well; the objects have none."""
     wanted = entries(is_versioned=False)
     manifest, (data,) = write(wanted, has_versions=True)
@@ -153,7 +153,7 @@ GOOD = (
     ids=range(13),
 )
 def test_a_bad_row_is_an_error(row: str, versioning: str | None) -> None:
-    """Nothing is left out quietly."""
+    """No bad row is left out silently."""
     manifest, _ = write(entries(is_versioned=True))
     with pytest.raises(BadInventory) as refused:
         list(read(manifest, csv_of(GOOD if versioning else row, row), versioning))
@@ -167,22 +167,22 @@ def test_a_bad_row_is_an_error(row: str, versioning: str | None) -> None:
     ids=range(4),
 )
 def test_a_damaged_file_is_an_error(data: bytes) -> None:
-    """One that is not gzip, is cut short, or is no text."""
+    """A file that is not gzip, is cut short or is not text is an error."""
     manifest, _ = write(entries(is_versioned=True))
     with pytest.raises(BadInventory):
         list(read(manifest, data, "Enabled"))
 
 
-def test_several_gzip_members_are_one_file() -> None:
-    """gzip allows it."""
+def test_several_gzip_members_count_as_one_file() -> None:
+    """gzip allows several members."""
     manifest, _ = write(entries(is_versioned=True))
     assert len(list(read(manifest, csv_of(GOOD) + csv_of(GOOD, GOOD), "Enabled"))) == 3
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_damaged_parquet_is_an_error(seed: int) -> None:
-    """Cut short or with bytes changed: an error, or the same rows where what was hit means
-    nothing.
+    """A file cut short or with changed bytes gives an error, or the same rows where the change has
+    no meaning.
     """
     random, wanted = Random(seed), entries(is_versioned=True)
     manifest, (data,) = write(wanted, format=Format.PARQUET)
@@ -200,9 +200,9 @@ def test_damaged_parquet_is_an_error(seed: int) -> None:
 
 @pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd"])
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
-def test_parquet_of_another_writer(compression: str, version: str) -> None:
-    """Whichever of Parquet's ways S3 takes: pages of both versions, dictionaries, row groups,
-    compression.
+def test_parquet_of_other_writers_is_read(compression: str, version: str) -> None:
+    """Every form of Parquet that S3 may write is read: both page versions, dictionaries, row
+    groups, compression.
     """
     wanted = entries(is_versioned=True) * 100
     manifest, _ = write(wanted, format=Format.PARQUET)

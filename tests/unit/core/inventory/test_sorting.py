@@ -45,8 +45,8 @@ def order(found: Sequence[Dated]) -> list[tuple[date, str]]:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_it_sorts(seed: int) -> None:
-    """By day, then by key, whatever the number of runs; nothing is lost or doubled."""
+def test_rows_are_sorted_by_day_and_key(seed: int) -> None:
+    """Rows come by day, then key, for any number of runs; none is lost or doubled."""
     random = Random(seed)
     given, sorter = rows(random, random.randrange(1, 300)), EntrySorter(random.choice([1, 7, 1000]))
     for start in range(0, len(given), 10):
@@ -58,8 +58,8 @@ def test_it_sorts(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_later_days_are_forgotten(seed: int) -> None:
-    """Out of the runs as well as out of what is still open."""
+def test_later_days_are_dropped(seed: int) -> None:
+    """They are dropped from the runs and from the open buffer."""
     random = Random(seed)
     given, sorter = rows(random, 200), EntrySorter(random.choice([1, 30, 1000]))
     last = FIRST + timedelta(days=random.randrange(5))
@@ -70,9 +70,9 @@ def test_later_days_are_forgotten(seed: int) -> None:
     assert sum(sorter.days.values()) == len(kept)
 
 
-def test_keys_are_whole() -> None:
-    """All versions and markers of a key, the newest first; the same row twice counts once; the
-    order is that of UTF-8.
+def test_keys_keep_all_their_versions() -> None:
+    """All versions and markers of a key come together, the newest first; duplicate rows count once;
+    the order is that of UTF-8.
     """
     old = LogObject("logs", "a", "1", "e", 1, NOW - timedelta(days=2), is_latest=False)
     new = LogObject("logs", "a", "2", "e", 1, NOW, is_latest=True)
@@ -83,15 +83,15 @@ def test_keys_are_whole() -> None:
     assert (second.key, second.versions, second.markers) == ("é", (other,), ())
 
 
-def test_runs_may_come_from_elsewhere() -> None:
-    """As objects in S3, made by several functions."""
+def test_runs_may_be_made_elsewhere() -> None:
+    """Runs may be objects in S3, made by several functions."""
     given = rows(Random(1), 90)
     found = list(merge_runs("logs", [encode_run(given[start::3]) for start in range(3)]))
     assert order(found) == sorted(order(given))
 
 
-def test_it_takes_little_memory() -> None:
-    """A row takes less than 150 bytes while it waits."""
+def test_sorting_takes_little_memory() -> None:
+    """A waiting row takes less than 150 bytes."""
     random, sorter = Random(1), EntrySorter(1_000)
 
     def some(start: int) -> list[Dated]:

@@ -28,23 +28,23 @@ def key_of(entry: dict[str, Any]) -> str:
     return str(entry["key"])
 
 
-def test_the_corpus_is_there() -> None:
-    """217 keys; most of them are packed, and of these most without a declaration."""
+def test_the_corpus_is_complete() -> None:
+    """Of its 217 keys most are packed, and most of these without a declaration."""
     certain = [entry for entry in PACKED if isinstance(parse_key(entry["key"]), Dated)]
     assert (len(KEYS), len(PACKED), len(certain)) == (217, 145, 91)
 
 
 @pytest.mark.parametrize("entry", LEFT, ids=key_of)
-def test_what_must_stay_is_never_packed(entry: dict[str, Any]) -> None:
-    """Tables, inventories, query results, exports, backups, and what has no date."""
+def test_other_objects_are_never_packed(entry: dict[str, Any]) -> None:
+    """This covers tables, inventories, query results, exports, backups and undated keys."""
     parsed = parse_key(entry["key"])
     assert not isinstance(parsed, Dated)
     assert parsed.reason
 
 
 @pytest.mark.parametrize("entry", PACKED, ids=key_of)
-def test_a_log_says_what_is_right(entry: dict[str, Any]) -> None:
-    """By its head or name, as a fact; by what a search finds, as a hint."""
+def test_a_log_is_read_correctly(entry: dict[str, Any]) -> None:
+    """A head or name gives facts; a search gives hints."""
     parsed = parse_key(entry["key"])
     said = parsed.facts if isinstance(parsed, Dated) else hint_of(entry["key"])
     assert str(said.date) == entry["expected_date"]

@@ -28,7 +28,7 @@ def layouts_of(*patterns: str, **more: str) -> BucketLayouts:
 
 
 def test_a_declared_key_is_a_log() -> None:
-    """Its log type is the declaration's name, and its facts are what the fields say."""
+    """Its log type is the declaration's name, and its facts come from the fields."""
     layouts = layouts_of("app/{account}/{region}/{YYYY}/{MM}/{DD}/{hour}/{**}")
     key = "app/123456789012/eu-west-1/2025/04/03/10/x.log.gz"
     parsed = layouts.read(key)
@@ -40,15 +40,15 @@ def test_a_declared_key_is_a_log() -> None:
     assert isinstance(Layouts().of("logs").read(key), Unknown)
 
 
-def test_the_first_that_matches_counts() -> None:
-    """In the order of the settings."""
+def test_the_first_matching_declaration_wins() -> None:
+    """The order is that of the settings."""
     parsed = layouts_of("a/{YYYYMMDD}/{*}", "{**}/{YYYYMMDD}/{*}").read("a/20250403/x")
     assert isinstance(parsed, Dated)
     assert parsed.layout == "own0"
 
 
-def test_heads_and_names_win() -> None:
-    """A wide declaration takes no key that is certain already: accounts would mix."""
+def test_built_in_layouts_win_over_declarations() -> None:
+    """A wide declaration takes no key that is already certain, because accounts would mix."""
     layouts = layouts_of("{**}/{YYYY}/{MM}/{DD}/{**}")
     key = "x/AWSLogs/123456789012/vpcflowlogs/us-east-1/2025/04/03/x.log.gz"
     parsed = layouts.read(key)
@@ -69,8 +69,8 @@ def test_heads_and_names_win() -> None:
     assert isinstance(bad, Unknown)
 
 
-def test_a_declaration_settles_dates_that_disagree() -> None:
-    """It says which of them counts."""
+def test_a_declaration_resolves_conflicting_dates() -> None:
+    """The declaration says which date counts."""
     key = "fn-2024-01-01/2025/04/03/10/s-1-2025-04-03-10-11-12-0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
     assert isinstance(layouts_of().read(key), Unknown)
     parsed = layouts_of("fn-{*}/{YYYY}/{MM}/{DD}/{hour}/{*}").read(key)
@@ -100,13 +100,15 @@ def test_a_declaration_settles_dates_that_disagree() -> None:
         ("{YYYY-MM-DD}/{**}", "2025-04-03/", False),
     ],
 )
-def test_no_log_unless_the_very_thing_is_named(pattern: str, key: str, is_log: bool) -> None:
-    """A wildcard does not make a log of a manifest, a table's file or a temporary one."""
+def test_a_wildcard_does_not_match_other_objects(pattern: str, key: str, is_log: bool) -> None:
+    """A wildcard does not turn a manifest, a table's file or a temporary file into a log."""
     assert isinstance(layouts_of(pattern).read(key), Dated if is_log else NoLog)
 
 
-def test_by_last_modified() -> None:
-    """The day on which the newest version was written, in UTC; a key alone does not tell it."""
+def test_a_key_can_be_dated_by_last_modified() -> None:
+    """The date is the UTC day on which the newest version was written; a key alone does not give
+    it.
+    """
     layouts = layouts_of("exports/{**}", date="last-modified")
     assert isinstance(layouts.read("exports/a/000000.gz"), Unknown)
     written = datetime(2025, 4, 3, 23, 59, tzinfo=UTC)
@@ -120,9 +122,9 @@ def test_by_last_modified() -> None:
     assert layouts.position("exports/a/2025/04/03/x") is None
 
 
-def test_what_begins_as_declared_keys_do() -> None:
-    """An access log in a folder that a declaration dates otherwise is left: the skip-scan jumps
-    over that folder.
+def test_a_log_that_looks_declared_is_left() -> None:
+    """An access log in a folder that a declaration dates differently is left alone, because the
+    skip-scan jumps over that folder.
     """
     layouts = layouts_of("app/{YYYYMMDD}/x.log")
     name = "2025-04-03-10-11-12-0123456789ABCDEF"
@@ -138,8 +140,10 @@ def test_what_begins_as_declared_keys_do() -> None:
         assert isinstance(wide.read(headed), Dated)
 
 
-def test_where_declared_keys_are_jumped_over() -> None:
-    """By the date that the pattern names, compact ones too, unless another key could hide there."""
+def test_which_declared_keys_are_skipped() -> None:
+    """The scan jumps by the pattern's date, even a compact one, unless another key could hide
+    there.
+    """
     position = layouts_of("cf/{YYYYMMDD}/{*}.log.gz").position("cf/20250403/x.log.gz")
     assert position is not None
     assert (position.stem, position.whole_stem) == ("cf/", True)
@@ -149,8 +153,8 @@ def test_where_declared_keys_are_jumped_over() -> None:
     assert both.position("cf/20250403/x.log.gz") is not None
 
 
-def test_buckets() -> None:
-    """Names or globs; none means every bucket."""
+def test_a_declaration_can_name_buckets() -> None:
+    """Buckets are names or globs; without any, every bucket counts."""
     row = {"name": "own", "pattern": "{YYYYMMDD}", "buckets": ["app-logs-*", "other"]}
     declared = read_declarations([row])
     assert [bool(declared.of(name).declared) for name in ("app-logs-1", "other", "others")] == [
@@ -184,16 +188,16 @@ ROW: dict[str, Any] = {"name": "own", "pattern": "x/{YYYYMMDD}"}
         ([ROW | {"name": f"n{number}"} for number in range(201)], "at most 200"),
     ],
 )
-def test_a_wrong_declaration_gets_one_line(rows: Any, message: str) -> None:
-    """It names the declaration, the value, and what is expected."""
+def test_a_wrong_declaration_is_explained_in_one_line(rows: Any, message: str) -> None:
+    """It names the declaration, the value and what is expected."""
     with pytest.raises(PatternError) as raised:
         read_declarations(rows)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_a_declaration_comes_back() -> None:
-    """As plain values, and as TOML."""
+def test_a_declaration_survives_encoding() -> None:
+    """It comes back as plain values and as TOML."""
     import tomllib  # noqa: PLC0415
 
     rows = [
@@ -217,8 +221,8 @@ def test_a_declaration_comes_back() -> None:
         (["{**}/x.log"], "a/2025/01/01/x", "a/2025/01/02/x.log"),
     ],
 )
-def test_nothing_wanted_is_jumped_over(patterns: list[str], last_key: str, wanted: str) -> None:
-    """Where another layout, or another way to read this one, may hide a key of the day."""
+def test_no_wanted_key_is_skipped(patterns: list[str], last_key: str, wanted: str) -> None:
+    """The scan does not jump where another layout or reading may hide a key of the day."""
     by_time = {} if "DD}" in patterns[0] else {"date": "last-modified"}
     layouts = layouts_of(*patterns, **by_time)
     assert last_key < wanted

@@ -17,8 +17,8 @@ LAYOUTS = read_declarations(
 ).of("any")
 
 
-def test_a_built_in_layout() -> None:
-    """Its facts, as they are."""
+def test_a_built_in_layout_is_explained() -> None:
+    """The facts are the key's own."""
     key = "AWSLogs/123456789012/Config/global/2025/4/3/x.json.gz"
     assert explain_key(key, LAYOUTS) == Explanation(
         key,
@@ -34,15 +34,15 @@ def test_a_built_in_layout() -> None:
     )
 
 
-def test_a_declared_layout() -> None:
-    """By its name, which is the log type too."""
+def test_a_declared_layout_is_explained() -> None:
+    """Its name is also the log type."""
     found = explain_key("app/123456789012/eu-west-1/2025-04-03/x.parquet.log", LAYOUTS)
     assert (found.action, found.certainty, found.layout) == ("pack", "declared", "own")
     assert (found.log_type, found.account, found.region) == ("own", "123456789012", "eu-west-1")
 
 
-def test_one_that_is_dated_by_the_listing() -> None:
-    """It is packed, and its key tells no date."""
+def test_a_key_dated_by_the_listing_is_explained() -> None:
+    """It is packed although its key has no date."""
     found = explain_key("exports/2024-01-01/000000.gz", LAYOUTS)
     assert (found.action, found.date, found.certainty) == ("pack", None, "declared")
     assert "LastModified" in found.reason
@@ -59,8 +59,8 @@ def test_one_that_is_dated_by_the_listing() -> None:
         ("AWSLogs/1/x", "none", "does not look"),
     ],
 )
-def test_what_is_left(key: str, certainty: str, reason: str) -> None:
-    """Why, and what would change it."""
+def test_an_unpacked_key_is_explained(key: str, certainty: str, reason: str) -> None:
+    """The explanation gives the reason and what would change it."""
     found = explain_key(key, LAYOUTS)
     assert (found.action, found.layout, found.certainty) == ("leave", None, certainty)
     assert reason in found.reason

@@ -29,8 +29,8 @@ from log_aggregator.core.layouts.hints import find_dates, hint_of
         ("2025/04/03/app-20250403.log", ["YYYY/MM/DD", "YYYYMMDD"]),
     ],
 )
-def test_dates_in_every_usual_writing(key: str, writings: list[str]) -> None:
-    """Each once, as patterns write them."""
+def test_dates_in_every_usual_form_are_found(key: str, writings: list[str]) -> None:
+    """Each date is found once, in the notation of patterns."""
     found = list(find_dates(key))
     assert [each.writing for each in found] == writings
     assert {each.date for each in found} == {date(2025, 4, 3)}
@@ -52,13 +52,13 @@ def test_dates_in_every_usual_writing(key: str, writings: list[str]) -> None:
         "v2.2025.1",
     ],
 )
-def test_what_is_no_date(key: str) -> None:
-    """Days first, parts of identifiers, days that are none."""
+def test_other_numbers_are_not_dates(key: str) -> None:
+    """Days before months, parts of identifiers and impossible days are not dates."""
     assert list(find_dates(key)) == []
 
 
-def test_dates_that_disagree() -> None:
-    """Those that most others are near to win, then folders, then what stands last."""
+def test_conflicting_dates_are_resolved() -> None:
+    """The date closest to most others wins, then a folder's, then the last."""
     assert hint_of("release-2024-12-01/logs/2025/04/03/app.log").date == date(2025, 4, 3)
     assert hint_of("2025/04/03/app-2024-12-01.log").date == date(2025, 4, 3)
     assert hint_of("a-2024-12-01/b-2025-04-03/c-20250403").date == date(2025, 4, 3)
@@ -78,6 +78,6 @@ def test_dates_that_disagree() -> None:
         ("logs/1234567890123/x", None),
     ],
 )
-def test_accounts(key: str, account: str | None) -> None:
-    """Twelve digits that are a time are none."""
+def test_accounts_are_told_from_times(key: str, account: str | None) -> None:
+    """Twelve digits that form a time are not an account."""
     assert hint_of(key).account == account

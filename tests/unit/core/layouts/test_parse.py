@@ -20,9 +20,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = tomllib.loads(
 
 
 @pytest.mark.parametrize("example", EXAMPLES["dated"], ids=lambda example: example["key"])
-def test_a_key_tells_its_facts(example: dict[str, Any]) -> None:
-    """Row, log type, date, account, region, hour and content kind of a documented key are what the
-    example says.
+def test_a_key_is_parsed_into_its_facts(example: dict[str, Any]) -> None:
+    """A documented key's row, log type, date, account, region, hour and content kind match the
+    example.
     """
     parsed = parse_key(example["key"])
     assert isinstance(parsed, Dated), parsed
@@ -52,30 +52,28 @@ def test_the_position_is_where_the_date_is(example: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES["unknown"], ids=lambda example: example["why"])
-def test_what_carries_no_certain_date_is_unknown(example: dict[str, Any]) -> None:
-    """A key without a date, with an invalid or with an ambiguous one is left alone, with a
-    reason.
-    """
+def test_a_key_without_a_certain_date_is_unknown(example: dict[str, Any]) -> None:
+    """A key with no date, an invalid one or an ambiguous one is left alone, with a reason."""
     parsed = parse_key(example["key"])
     assert isinstance(parsed, Unknown), parsed
     assert parsed.reason
 
 
 @pytest.mark.parametrize("example", EXAMPLES["no_log"], ids=lambda example: example["key"])
-def test_what_is_no_log_is_never_packed(example: dict[str, Any]) -> None:
-    """Probe files, folders, tables, data written over in place and packs are no logs, although some
-    of them carry a date.
+def test_objects_that_are_not_logs_are_never_packed(example: dict[str, Any]) -> None:
+    """Probe files, folders, tables, data overwritten in place and packs are not logs, although some
+    carry a date.
     """
     assert isinstance(parse_key(example["key"]), NoLog)
 
 
 def test_every_row_has_an_example() -> None:
-    """No row of the table is without an example, and no example names a row that is not there."""
+    """Every row of the table has an example, and every example names an existing row."""
     assert {row.name for row in LAYOUTS} == {example["layout"] for example in EXAMPLES["dated"]}
     assert len({row.name for row in LAYOUTS}) == len(LAYOUTS)
 
 
-def test_rows_with_a_head_fix_the_place_of_the_date() -> None:
+def test_rows_with_a_head_fix_the_position_of_the_date() -> None:
     """A row that names every segment up to the date lets the skip-scan jump over all years of its
     stem.
     """
@@ -89,9 +87,9 @@ def test_rows_with_a_head_fix_the_place_of_the_date() -> None:
         assert row.head is Head.AWSLOGS
 
 
-def test_nothing_jumps_from_a_compact_date_without_a_head() -> None:
-    """Between two compact dates may sort an account id, so a compact date in front claims
-    nothing.
+def test_a_compact_date_without_a_head_allows_no_skip() -> None:
+    """An account id may sort between two compact dates, so a compact date without a head gives no
+    position.
     """
     parsed = parse_key("20250401/2025-04-03-10-11-12-0123456789ABCDEF")
     assert isinstance(parsed, Dated)
@@ -100,10 +98,8 @@ def test_nothing_jumps_from_a_compact_date_without_a_head() -> None:
     assert parse_key("x/20250401.log").position is None
 
 
-def test_a_bad_date_behind_a_head_keeps_the_position() -> None:
-    """The stem of a row with a head is known even if the date is not valid, so that such keys can
-    be jumped over.
-    """
+def test_an_invalid_date_after_a_head_keeps_the_position() -> None:
+    """A head's stem is known even if the date is invalid, so these keys can be jumped over."""
     parsed = parse_key("AWSLogs/123456789012/vpcflowlogs/us-east-1/2025/13/01/x.log.gz")
     assert isinstance(parsed, Unknown)
     assert parsed.position is not None
@@ -112,7 +108,7 @@ def test_a_bad_date_behind_a_head_keeps_the_position() -> None:
 
 
 def test_a_grammar_with_a_head_ends_in_its_separator() -> None:
-    """An unpadded "2025/4/3/" does not begin "2025/4/30/": whole days are jumped over."""
+    """An unpadded "2025/4/3/" is not a prefix of "2025/4/30/": whole days are jumped over."""
     config = parse_key("AWSLogs/123456789012/Config/us-east-1/2025/4/3/ConfigHistory/x.json.gz")
     assert isinstance(config, Dated)
     assert config.position is not None
@@ -144,16 +140,16 @@ def test_a_grammar_with_a_head_ends_in_its_separator() -> None:
         ("x.zst.20250403", "binary"),
     ],
 )
-def test_the_last_suffix_tells_the_kind(name: str, kind: str) -> None:
-    """Dates and numbers behind a dot are no suffix. Only what is known to be binary is kept from
-    the gzip packs, which can carry anything.
+def test_the_last_suffix_decides_the_kind(name: str, kind: str) -> None:
+    """Dates and numbers after a dot are not suffixes. Only content known to be binary is kept out
+    of the gzip packs, which can carry anything.
     """
     assert content_kind(f"some.zip/2025.parquet/{name}", is_document=False) == kind
 
 
 @pytest.mark.parametrize("service", ["..", ".", "-", "a b", "é", "a:b"])
-def test_a_log_type_is_one_safe_segment_of_a_key(service: str) -> None:
-    """A service name that could not stand in a pack's key becomes `Other`."""
+def test_a_log_type_is_a_safe_part_of_a_key(service: str) -> None:
+    """A service name that cannot be part of a pack's key becomes `Other`."""
     parsed = parse_key(f"AWSLogs/123456789012/{service}/2025/04/03/x.log")
     assert isinstance(parsed, Dated)
     assert parsed.facts.log_type == "Other"

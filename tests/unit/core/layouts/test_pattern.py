@@ -36,15 +36,15 @@ DAY = date(2025, 4, 3)
         ("{YYYY-MM-DD}\n{*}", "2025-04-03\n\U0001f600"),
     ],
 )
-def test_what_matches(pattern: str, key: str) -> None:
-    """Dates in every usual writing; plain text stands for itself."""
+def test_which_keys_match_a_pattern(pattern: str, key: str) -> None:
+    """Dates match in every usual notation, and plain text matches itself."""
     found = parse_pattern(pattern).match(key)
     assert found is not None
     assert found.date == DAY
 
 
-def test_account_region_and_hour() -> None:
-    """The fields that are facts."""
+def test_account_region_and_hour_are_read() -> None:
+    """These fields become facts."""
     pattern = parse_pattern("{account}/{region}/{YYYY}/{MM}/{DD}/{hour}/{**}")
     found = pattern.match("123456789012/eu-west-1/2025/04/03/10/x")
     assert found is not None
@@ -66,21 +66,21 @@ def test_account_region_and_hour() -> None:
         "nginx/web1/access.log-٢٠٢٥٠٤٠٣",
     ],
 )
-def test_whole_keys_are_matched(key: str) -> None:
-    """Nothing may stand in front or behind, and a wildcard ends at a slash."""
+def test_only_whole_keys_match(key: str) -> None:
+    """Nothing may precede or follow the match, and a wildcard ends at a slash."""
     assert parse_pattern("nginx/{host}/access.log-{YYYYMMDD}").match(key) is None
 
 
 @pytest.mark.parametrize("key", ["app-20250231.log", "app-20251301.log", "app-19990101.log"])
-def test_a_day_that_is_none(key: str) -> None:
-    """It matches, without a date."""
+def test_an_invalid_day_has_no_date(key: str) -> None:
+    """An impossible day matches, but gives no date."""
     found = parse_pattern("app-{YYYYMMDD}.log").match(key)
     assert found is not None
     assert found.date is None
 
 
-def test_dates_of_one_key_agree() -> None:
-    """A second date may be of the day before or behind, and no other."""
+def test_dates_in_one_key_must_agree() -> None:
+    """A second date must be of the same day or an adjacent one."""
     pattern = parse_pattern("{YYYY}/{MM}/{DD}/app-{YYYY}-{MM}-{DD}.log")
     assert pattern.match("2024/12/31/app-2025-01-01.log") is not None
     with pytest.raises(PatternError, match="disagree"):
@@ -89,8 +89,8 @@ def test_dates_of_one_key_agree() -> None:
         parse_pattern("{YYYY}-{MM}/{YYYY-MM-DD}").match("2025-03/2025-04-03")
 
 
-def test_two_ways_to_read() -> None:
-    """A wildcard that could end in two places, with different dates, tells no date."""
+def test_an_ambiguous_match_has_no_date() -> None:
+    """A wildcard that could end in two places with different dates gives no date."""
     pattern = parse_pattern("{*}-{YYYYMMDD}{*}")
     with pytest.raises(PatternError, match="two ways"):
         pattern.match("a-20250403-20250404")
@@ -119,7 +119,7 @@ def test_two_ways_to_read() -> None:
         ("{account}/{account}/{YYYYMMDD}", "is there twice"),
     ],
 )
-def test_a_wrong_pattern_gets_one_line(pattern: str, message: str) -> None:
+def test_a_wrong_pattern_is_explained_in_one_line(pattern: str, message: str) -> None:
     """It says what is wrong and what is expected."""
     with pytest.raises(PatternError) as raised:
         parse_pattern(pattern)
@@ -127,8 +127,8 @@ def test_a_wrong_pattern_gets_one_line(pattern: str, message: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_a_day_is_spelled_as_the_pattern_reads_it() -> None:
-    """Padded and not; braces of the text stay braces."""
+def test_a_day_is_written_as_the_pattern_reads_it() -> None:
+    """The day is padded or not, as in the pattern; literal braces stay."""
     writing = parse_pattern("{YYYY}/{M}/{DD}").writing
     assert writing is not None
     assert writing.spell(DAY) == {"2025/4/03", "2025/04/03"}
@@ -150,10 +150,12 @@ def test_a_day_is_spelled_as_the_pattern_reads_it() -> None:
         ("a{*}", "a", True, False),
     ],
 )
-def test_where_a_beginning_leads(
+def test_where_a_prefix_leads(
     pattern: str, beginning: str, begins: bool, dates_there: bool
 ) -> None:
-    """Whether all matching keys that begin so have their date next: the skip-scan rests on it."""
+    """The skip-scan relies on knowing whether all matching keys with this beginning have their date
+    next.
+    """
     parsed = parse_pattern(pattern)
     assert parsed.begins(beginning) == begins
     assert parsed.dates_at(beginning) == dates_there
@@ -168,14 +170,14 @@ def test_where_a_beginning_leads(
         ("{**}{YYYYMMDD}{**}-{*}-x", "20250403-" * 100),
     ],
 )
-def test_a_strange_key_is_refused(pattern: str, key: str) -> None:
-    """One that a regular expression would read for years is unknown, and named as that."""
+def test_a_key_that_takes_too_long_to_match_is_refused(pattern: str, key: str) -> None:
+    """A key that would take a regular expression years is unknown, with that reason."""
     with pytest.raises(PatternError, match="too many ways"):
         parse_pattern(pattern).match(key)
 
 
-def test_an_ordinary_key_is_not_strange() -> None:
-    """However many wildcards a pattern has."""
+def test_an_ordinary_key_is_matched() -> None:
+    """The number of wildcards in a pattern does not matter."""
     pattern = parse_pattern("/".join(["{*}-{*}"] * 5) + "/{YYYY}/{MM}/{DD}/{**}")
     found = pattern.match("/".join(["a-b"] * 5) + "/2025/04/03/" + "c/d-e/" * 20)
     assert found is not None

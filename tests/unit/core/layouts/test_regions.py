@@ -29,20 +29,20 @@ eu-west-1-backup-2 us-north-east-1 kafka-north-1 ap-east-one
 
 
 @pytest.mark.parametrize("name", REGIONS.split())
-def test_a_region(name: str) -> None:
-    """Of every partition, also those that have no opt-in page."""
+def test_regions_are_recognised(name: str) -> None:
+    """Regions of every partition count, also those without an opt-in page."""
     assert is_region(name)
     assert parent_region(name) == name
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_a_zone(name: str) -> None:
-    """A local or a wavelength zone belongs to its Region."""
+def test_a_zone_belongs_to_its_region(name: str) -> None:
+    """A local or wavelength zone belongs to its Region."""
     assert is_region(name)
     assert parent_region(name) == ZONES[name]
 
 
 @pytest.mark.parametrize("name", DECOYS.split())
-def test_what_is_none(name: str) -> None:
-    """Names of servers, clusters and folders."""
+def test_other_names_are_not_regions(name: str) -> None:
+    """Names of servers, clusters and folders are not Regions."""
     assert not is_region(name)

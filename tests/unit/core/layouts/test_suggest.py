@@ -44,8 +44,8 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("entry", FREE, ids=lambda entry: entry["key"])
-def test_a_free_log_can_be_declared(entry: dict[str, Any]) -> None:
-    """By the pattern that is proposed for it, it says what is right."""
+def test_a_suggested_declaration_reads_the_log_correctly(entry: dict[str, Any]) -> None:
+    """The pattern proposed for it gives the right facts."""
     key = entry["key"]
     pattern = BY_HAND.get(key) or suggest_pattern(key)
     assert (key in BY_HAND) == (suggest_pattern(key) is None)
@@ -64,8 +64,8 @@ def test_a_free_log_can_be_declared(entry: dict[str, Any]) -> None:
     [entry for entry in KEYS if entry["expected_action"] == "leave"],
     ids=lambda e: e["key"],
 )
-def test_nothing_that_must_stay_is_proposed(entry: dict[str, Any]) -> None:
-    """Neither what is no log, nor what has no date that can be relied on."""
+def test_objects_that_must_stay_get_no_suggestion(entry: dict[str, Any]) -> None:
+    """Nothing is proposed for a key that is not a log or has no reliable date."""
     assert suggest_pattern(entry["key"]) is None
 
 
@@ -83,8 +83,8 @@ def test_nothing_that_must_stay_is_proposed(entry: dict[str, Any]) -> None:
         ("AWSLogs/123456789012/CloudTrail/us-east-1/2025/04/03/x.json.gz", None),
     ],
 )
-def test_what_a_key_generalises_to(key: str, pattern: str | None) -> None:
-    """Dates, accounts and Regions become fields, and what differs becomes {*}."""
+def test_a_key_is_generalised_to_fields(key: str, pattern: str | None) -> None:
+    """Dates, accounts and Regions become fields, and differing parts become {*}."""
     assert suggest_pattern(key) == pattern
 
 
@@ -92,9 +92,9 @@ def log_object(key: str) -> LogObject:
     return LogObject("logs", key, None, "e", 10, datetime(2025, 4, 4, tzinfo=UTC))
 
 
-def test_many_keys_become_few_declarations() -> None:
-    """Hosts are one, months with one digit and two are one, names differ, and every declaration
-    reads all its keys.
+def test_many_keys_get_few_declarations() -> None:
+    """Hosts share one declaration, and so do one- and two-digit months; names differ, and every
+    declaration reads all its keys.
     """
     keys = [f"web/{host}/access-2025-04-{day:02d}.log" for host in "abcdef" for day in (1, 2, 3)]
     keys += [f"dev/2025/{month}/3/x.log" for month in (4, 10)]

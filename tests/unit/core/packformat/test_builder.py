@@ -44,7 +44,7 @@ def make_plan(
 def build(
     objects: dict[str, bytes], pack_format: PackFormat = PackFormat.GZIP
 ) -> tuple[bytes, Index]:
-    """A pack of small members: its content, and its index."""
+    """A pack of small members: its content and its index."""
     plan = make_plan(objects, pack_format)
     builder = make_builder(plan)
     pieces = [
@@ -70,9 +70,9 @@ def encodings(index: Index) -> list[Encoding]:
     return [member.encoding for member in index.members]
 
 
-def test_raw() -> None:
-    """Whole gzip lies in the pack as it is; what lacks a newline gets one, in a member of its own,
-    outside of the original's extent.
+def test_gzip_is_stored_as_it_is() -> None:
+    """Whole gzip is stored unchanged; if its last newline is missing, one is added as a separate
+    member outside the original's extent.
     """
     content, index = build({"a.gz": DOCUMENT, "b.gz": gzip.compress(b"x\n", mtime=0)})
     assert content == DOCUMENT + NEWLINE + gzip.compress(b"x\n", mtime=0)
@@ -83,8 +83,10 @@ def test_raw() -> None:
     assert encodings(index) == [Encoding.RAW, Encoding.RAW]
 
 
-def test_block() -> None:
-    """Texts share a gzip block; one without a final newline gets it there, but not back."""
+def test_texts_share_a_block() -> None:
+    """Texts share a gzip block; a missing final newline is added there, but not to the extracted
+    text.
+    """
     content, index = build({"a": b"one", "b": b"", "c": b"two\n"})
     assert gzip.decompress(content) == b"one\ntwo\n"
     assert encodings(index) == [Encoding.BLOCK] * 3
@@ -92,17 +94,15 @@ def test_block() -> None:
     assert len({(member.offset, member.length_bytes) for member in index.members}) == 1
 
 
-def test_blocks_end() -> None:
-    """A block is closed once it holds a mebibyte, so that one original needs no more than that to
-    be inflated.
-    """
+def test_blocks_are_limited_in_size() -> None:
+    """A block is closed at one mebibyte, so that reading one original inflates no more."""
     text = b"x" * (TEXT_BLOCK_BYTES // 2) + b"\n"
     _, index = build(dict.fromkeys("abcde", text))
     assert len({member.offset for member in index.members}) == 3
 
 
-def test_sealed() -> None:
-    """Damaged gzip and binary data are invisible to readers of the pack, and come back."""
+def test_damaged_and_binary_data_is_sealed() -> None:
+    """Damaged gzip and binary data are invisible to readers of the pack, and can be extracted."""
     damaged, binary = DOCUMENT[:-1], bytes(3 * EXTRA_PIECE_BYTES_MAX)
     content, index = build({"a.gz": damaged, "b.log": binary, "c.log": b"text\n"})
     assert gzip.decompress(content) == b"text\n"
@@ -123,15 +123,15 @@ def stream(key: str, pieces: list[bytes]) -> tuple[bytes, Index]:
     return content, index
 
 
-def test_streamed_text() -> None:
-    """Large text is one gzip block, written while it is read, and gets its final newline."""
+def test_large_text_is_streamed_into_one_block() -> None:
+    """Large text is one gzip block, written while it is read, with its final newline."""
     content, index = stream("a.log", [b"one\n" * 100, b"two"])
     assert gzip.decompress(content) == b"one\n" * 100 + b"two\n"
     assert encodings(index) == [Encoding.BLOCK]
 
 
-def test_streamed_binary() -> None:
-    """Large binary data is sealed, also where its pieces are no multiple of an extra field."""
+def test_large_binary_data_is_streamed_and_sealed() -> None:
+    """Large binary data is sealed, even if its pieces are not multiples of an extra field."""
     content, index = stream(
         "a.log.gz", [b"\x00" * (EXTRA_PIECE_BYTES_MAX + 1), b"\x00" * 5, b"end"]
     )
@@ -141,7 +141,7 @@ def test_streamed_binary() -> None:
 
 
 def add_copied(builder: PackBuilder, source: LogObject, data: bytes, bridge: int) -> bytes:
-    """As the writer does it: `bridge` bytes are read and appended, the others are copied by S3."""
+    """As in the writer, `bridge` bytes are read and appended, and S3 copies the rest."""
     opening = builder.begin_copied(source)
     whole = RunningChecksum()
     whole.take(data[:bridge])
@@ -156,9 +156,9 @@ def add_copied(builder: PackBuilder, source: LogObject, data: bytes, bridge: int
 
 @pytest.mark.parametrize("bridge", [0, 5])
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
-def test_copied(pack_format: PackFormat, bridge: int) -> None:
-    """A member that S3 copies has its place, its checksum and its headers in the index, with a
-    bridge in front and without.
+def test_a_copied_member_is_in_the_index(pack_format: PackFormat, bridge: int) -> None:
+    """A member that S3 copies has its place, checksum and headers in the index, with and without a
+    bridge.
     """
     plan = make_plan(
         {"a.gz": DOCUMENT, "b.gz": DOCUMENT}, pack_format, document_keys=frozenset({"b.gz"})
@@ -183,12 +183,12 @@ def test_copied(pack_format: PackFormat, bridge: int) -> None:
 
 
 def test_copied_lines_get_no_newline() -> None:
-    """Only a key whose layout promises a document gets a newline unread."""
+    """Only a key whose layout promises a document gets a newline without being read."""
     plan = make_plan({"b.gz": DOCUMENT})
     assert add_copied(make_builder(plan), plan.sources[0], DOCUMENT, 0) == DOCUMENT
 
 
-def test_copy_pack() -> None:
+def test_a_pack_of_format_copy_is_the_original() -> None:
     """A pack of format copy is the original and nothing else."""
     plan = make_plan({"a": DOCUMENT}, PackFormat.COPY)
     builder = make_builder(plan)
@@ -201,8 +201,8 @@ def test_copy_pack() -> None:
 
 
 @pytest.mark.parametrize("head", [b"text", b"\x00", b"", b"PAR1"])
-def test_only_gzip_may_be_copied_into_gzip(head: bytes) -> None:
-    """What does not begin as gzip would end the reading of the pack, so it is streamed."""
+def test_only_gzip_is_copied_into_a_gzip_pack(head: bytes) -> None:
+    """Anything that does not begin as gzip would end the reading of the pack, so it is streamed."""
     builder = make_builder(make_plan({"a": b"x"}))
     assert not builder.copies(make_source("a", b"x"), head)
     assert builder.copies(make_source("a", b"x"), b"\x1f\x8b\x08")
@@ -210,8 +210,8 @@ def test_only_gzip_may_be_copied_into_gzip(head: bytes) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 70_000])
 @pytest.mark.parametrize("key", ["a", "a/" * 60 + "b", "k" * 300, "日本/é.parquet", "a b:c::d"])
-def test_tar(key: str, size: int) -> None:
-    """Every key and every size is an entry of its own that tarfile reads."""
+def test_a_tar_pack_has_an_entry_for_each_key(key: str, size: int) -> None:
+    """tarfile reads every key and every size as its own entry."""
     objects = {key: bytes(range(256)) * 300, "z": b"behind"}
     objects[key] = objects[key][:size]
     content, _ = build(objects, PackFormat.TAR)
@@ -221,14 +221,14 @@ def test_tar(key: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("pack_format", list(PackFormat))
-def test_an_index_of_other_members_is_refused(pack_format: PackFormat) -> None:
-    """A builder that was not given what was planned makes no index."""
+def test_an_index_needs_the_planned_members(pack_format: PackFormat) -> None:
+    """A builder that was not given the planned members makes no index."""
     with pytest.raises(ValueError, match="not the sources"):
         make_builder(make_plan({"a": b"x"}, pack_format)).index("test")
 
 
-def test_same_members_same_bytes() -> None:
-    """Nothing of the machine, the time or the run is in a pack."""
+def test_the_same_members_give_the_same_bytes() -> None:
+    """A pack does not depend on the machine, the time or the run."""
     objects = {"a.gz": DOCUMENT, "b": b"text", "c.gz": b"\x1f\x8bdamaged"}
     assert build(objects) == build(objects)
     assert build(objects, PackFormat.TAR) == build(objects, PackFormat.TAR)

@@ -92,16 +92,18 @@ BIG = gzip.compress(bytes(range(256)) * 2000, compresslevel=0)
         ),
     ],
 )
-def test_inspect(data: bytes, *, promises_gzip: bool, expected: Contents) -> None:
-    """Only whole gzip may be concatenated, only text goes into a block, and everything else is
+def test_contents_are_recognised_by_their_bytes(
+    data: bytes, *, promises_gzip: bool, expected: Contents
+) -> None:
+    """Only whole gzip is concatenated, only text goes into a block, and everything else is
     sealed.
     """
     assert inspect(data, promises_gzip=promises_gzip) == expected
 
 
 @pytest.mark.parametrize("cut", range(len(WHOLE)))
-def test_every_cut_of_gzip_is_damaged(cut: int) -> None:
-    """No beginning of a gzip file counts as whole, at whatever byte it ends."""
+def test_truncated_gzip_is_damaged(cut: int) -> None:
+    """A gzip file cut at any byte is not whole."""
     shape = inspect(WHOLE[:cut], promises_gzip=True).shape
     assert shape is (Shape.SEALED if cut >= 2 else Shape.TEXT)
 
@@ -118,6 +120,6 @@ def test_every_cut_of_gzip_is_damaged(cut: int) -> None:
         pytest.param(b"text", None, id="no gzip"),
     ],
 )
-def test_what_is_little_is_kept_inflated(data: bytes, inflated: bytes | None) -> None:
-    """So that nobody has to inflate it a second time; anything else takes no memory."""
+def test_small_contents_are_kept_inflated(data: bytes, inflated: bytes | None) -> None:
+    """A second inflation is thereby avoided; larger originals take no memory."""
     assert inspect(data, promises_gzip=True).inflated == inflated

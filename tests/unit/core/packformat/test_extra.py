@@ -31,9 +31,9 @@ SIZES = (
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_pieces_come_back_and_inflate_to_nothing(size: int) -> None:
-    """Bytes of any length come back from their pieces; a reader that inflates sees none of them;
-    each piece adds the same few bytes.
+def test_pieces_come_back_and_are_invisible_when_inflated(size: int) -> None:
+    """Bytes of any length come back from their pieces; an inflating reader sees none of them; each
+    piece adds the same few bytes.
     """
     data = (bytes(range(256)) * (size // 256 + 1))[:size]
     encoded = b"".join(encode_pieces(SEALED_PIECE, data))
@@ -43,22 +43,22 @@ def test_pieces_come_back_and_inflate_to_nothing(size: int) -> None:
     assert len(encoded) == size + count * OVERHEAD_BYTES
 
 
-def test_newline_is_one_newline() -> None:
+def test_the_newline_member_holds_one_newline() -> None:
     """The tiny member that ends a document holds one newline, in 23 bytes at most."""
     assert gzip.decompress(NEWLINE) == b"\n"
     assert len(NEWLINE) <= 23
 
 
-def test_a_field_has_an_upper_limit() -> None:
-    """No extra field is longer than readers take."""
+def test_extra_fields_are_limited() -> None:
+    """No extra field is longer than readers accept."""
     with pytest.raises(ValueError, match="at most"):
         encode_extra(INDEX_PIECE, bytes(EXTRA_PIECE_BYTES_MAX + 1))
 
 
 @pytest.mark.parametrize("position", range(OVERHEAD_BYTES + 3))
-def test_damage_to_the_frame_is_seen(position: int) -> None:
-    """A changed byte outside the payload is a BadPack; inside, it is the payload that comes back
-    changed, for its checksum to find.
+def test_damage_to_the_frame_is_found(position: int) -> None:
+    """A changed byte outside the payload is a BadPack; a changed payload is left to its
+    checksum.
     """
     encoded = bytearray(encode_extra(INDEX_PIECE, b"abc"))
     encoded[position] ^= 1
@@ -71,7 +71,7 @@ def test_damage_to_the_frame_is_seen(position: int) -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, OVERHEAD_BYTES + 3))
-def test_a_cut_is_seen(cut: int) -> None:
+def test_truncated_pieces_are_found(cut: int) -> None:
     """Pieces that end early are a BadPack."""
     with pytest.raises(BadPack):
         decode_pieces(INDEX_PIECE, encode_extra(INDEX_PIECE, b"abc")[:cut])

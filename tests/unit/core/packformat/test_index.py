@@ -55,13 +55,13 @@ INDEX = Index(
 )
 
 
-def test_every_field_comes_back() -> None:
-    """Decoding gives back the very index, whatever is set in it and whatever is not."""
+def test_every_field_of_an_index_comes_back() -> None:
+    """Decoding gives back the same index, whichever fields are set."""
     assert decode_index(encode_index(INDEX)) == INDEX
 
 
-def test_same_index_same_bytes() -> None:
-    """Neither the time nor the order of metadata shows in the bytes."""
+def test_the_same_index_gives_the_same_bytes() -> None:
+    """The bytes depend neither on the time nor on the order of metadata."""
     other = replace(
         INDEX,
         members=(
@@ -73,9 +73,9 @@ def test_same_index_same_bytes() -> None:
     assert encode_index(other) == encode_index(INDEX)
 
 
-def test_one_line_for_each_member() -> None:
-    """The inflated index is JSON, line by line: one for the pack, one for each member, also where a
-    key holds line ends.
+def test_an_index_has_one_line_per_member() -> None:
+    """The inflated index is JSON lines, one for the pack and one per member, even where a key has
+    line breaks.
     """
     lines = gzip.decompress(encode_index(INDEX)).decode().split("\n")
     assert lines.pop() == ""
@@ -90,7 +90,7 @@ def test_one_line_for_each_member() -> None:
 
 @pytest.mark.parametrize("position", range(len(encode_index(INDEX))))
 def test_a_changed_byte_never_gives_another_index(position: int) -> None:
-    """Whichever byte of a stored index is changed, it is a BadPack or decodes to what it was."""
+    """A stored index with any byte changed is a BadPack or decodes to the same index."""
     data = encode_index(INDEX)
     for bit in (1, 0x80):
         damaged = data[:position] + bytes([data[position] ^ bit]) + data[position + 1 :]
@@ -100,8 +100,8 @@ def test_a_changed_byte_never_gives_another_index(position: int) -> None:
             continue
 
 
-def test_every_cut_is_a_bad_pack() -> None:
-    """An index that was cut short, at whatever byte, is a BadPack."""
+def test_a_truncated_index_is_a_bad_pack() -> None:
+    """An index cut short at any byte is a BadPack."""
     data = encode_index(INDEX)
     for cut in range(len(data)):
         with pytest.raises(BadPack):
@@ -140,7 +140,7 @@ def edit(changes: dict[str, Any], line: int) -> bytes:
     ],
 )
 def test_wrong_values_are_a_bad_pack(changes: dict[str, Any], line: int) -> None:
-    """What is whole gzip and JSON and still no index of this format is a BadPack, not a crash."""
+    """Valid gzip and JSON that is not an index of this format is a BadPack, not a crash."""
     with pytest.raises(BadPack):
         decode_index(edit(changes, line))
 
@@ -156,7 +156,7 @@ def test_wrong_values_are_a_bad_pack(changes: dict[str, Any], line: int) -> None
         gzip.compress(b"\xff\xff", mtime=0),
     ],
 )
-def test_what_is_no_index_at_all_is_a_bad_pack(data: bytes) -> None:
-    """Anything else is a BadPack too."""
+def test_anything_else_is_a_bad_pack(data: bytes) -> None:
+    """Any other bytes are a BadPack, too."""
     with pytest.raises(BadPack):
         decode_index(data)

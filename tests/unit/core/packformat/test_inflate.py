@@ -45,9 +45,9 @@ DAMAGED = Contents(Shape.SEALED, flags=("damaged-gzip",))
         pytest.param(gzip.compress(NOISE[:5000] + bytes(10 * MIB)), id="noise first"),
     ],
 )
-def test_a_bomb_is_sealed_and_costs_little(data: bytes) -> None:
-    """No more than the limit and one byte is inflated, a piece at a time, however the bomb is
-    made; what its end is like is not looked at.
+def test_a_bomb_is_sealed_cheaply(data: bytes) -> None:
+    """At most the limit and one byte is inflated, in pieces, however the bomb is made; its end is
+    not checked.
     """
     with bombs_from(LIMIT_BYTES), counted_inflating() as inflated:
         assert inspect(data, promises_gzip=True) == BOMB
@@ -72,8 +72,8 @@ def inflated_by(data: bytes) -> int:
         pytest.param(gzip.compress(b"a\n" * KIB), Contents(Shape.GZIP), id="far, but not large"),
     ],
 )
-def test_what_is_no_bomb(data: bytes, expected: Contents) -> None:
-    """Both must be exceeded, the size and the ratio, before anything else is wrong."""
+def test_a_bomb_exceeds_both_size_and_ratio(data: bytes, expected: Contents) -> None:
+    """It is a bomb only if both size and ratio are exceeded before any other error."""
     with bombs_from(LIMIT_BYTES, ratio_min=100):
         assert inspect(data, promises_gzip=True) == expected
 
@@ -81,7 +81,7 @@ def test_what_is_no_bomb(data: bytes, expected: Contents) -> None:
 @pytest.mark.parametrize("members", [1, 2, 7])
 @pytest.mark.parametrize("limit_bytes", [300_000, 1_000_000])
 def test_the_limit_is_exact(members: int, limit_bytes: int) -> None:
-    """What inflates to the limit is whole; one byte more is a bomb."""
+    """Content that inflates to the limit is whole; one byte more is a bomb."""
     for beyond, expected in ((0, Shape.GZIP), (1, Shape.SEALED)):
         sizes = [1000] * (members - 1)
         sizes.append(limit_bytes + beyond - sum(sizes))
@@ -95,8 +95,8 @@ def test_the_limit_is_exact(members: int, limit_bytes: int) -> None:
     [(0, GIB), (1, GIB), (MIB, GIB), (16 * MIB, 1600 * MIB), (GIB, 100 * GIB)],
 )
 def test_the_limit_grows_with_the_object(size_bytes: int, expected: int) -> None:
-    """At least what an honest small log may do, and for large ones a multiple of what was paid
-    for; deflate's own 1,032 times are never reached.
+    """The limit is at least that of a plausible small log, and for large ones a multiple of the
+    stored size, always below deflate's 1,032.
     """
     assert inflated_bytes_max(size_bytes) == expected
     assert (BOMB_BYTES_MIN, BOMB_RATIO_MIN) == (GIB, 100)
@@ -110,11 +110,11 @@ def test_the_limit_grows_with_the_object(size_bytes: int, expected: int) -> None
     piece=st.integers(1, 400),
     slice_bytes=st.integers(1, 100),
 )
-def test_pieces_do_not_matter(
+def test_the_size_of_pieces_does_not_matter(
     limit_bytes: int, beyond: int, behind: int, damage: str, piece: int, slice_bytes: int
 ) -> None:
-    """Damaged is what is damaged up to the limit, a bomb what goes beyond it: a pack's bytes are
-    the same every time, however much is inflated at a time.
+    """Damage within the limit is damage, and anything beyond it is a bomb: a pack's bytes do not
+    depend on the piece size.
     """
     first = gzip.compress(b"ab" * (limit_bytes + beyond), mtime=0)
     first = {
@@ -139,8 +139,8 @@ def test_pieces_do_not_matter(
 @given(
     texts=st.lists(st.binary(max_size=50), min_size=1, max_size=5), limit_bytes=st.integers(0, 300)
 )
-def test_all_or_a_bomb(texts: list[bytes], limit_bytes: int) -> None:
-    """Either everything comes out, or, one byte after the limit, GzipBomb."""
+def test_everything_is_inflated_or_it_is_a_bomb(texts: list[bytes], limit_bytes: int) -> None:
+    """Either everything is inflated, or one byte after the limit raises GzipBomb."""
     whole = b"".join(texts)
     pieces = cut_slices(b"".join(gzip.compress(text) for text in texts))
     if len(whole) <= limit_bytes:
@@ -150,8 +150,8 @@ def test_all_or_a_bomb(texts: list[bytes], limit_bytes: int) -> None:
             list(inflate_members(pieces, limit_bytes))
 
 
-def test_damage_is_still_told() -> None:
-    """The limit hides neither a cut nor damage in front of it."""
+def test_damage_is_still_reported() -> None:
+    """The limit hides neither a cut nor earlier damage."""
     zipped = gzip.compress(b"text" * 9)
     with pytest.raises(EOFError):
         list(inflate_members([zipped[:-1]], 100))

@@ -28,7 +28,7 @@ def member_of(data: bytes, level: int = 6) -> bytes:
 
 
 def with_name(data: bytes) -> bytes:
-    """With a file's name and a time in its header, as gzip(1) writes them."""
+    """A gzip member with a file's name and a time in its header, as gzip(1) writes them."""
     plain = gzip.compress(data, mtime=1_700_000_000)
     return plain[:3] + b"\x08" + plain[4:10] + b"name.log\x00" + plain[10:]
 
@@ -51,9 +51,9 @@ PARTS = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(PARTS, st.integers(0, 40), st.sampled_from([1, 2, 17, 4096, 65_536, 1_000_000]))
-def test_every_member_is_found_where_it_lies(parts: list[bytes], padding: int, size: int) -> None:
-    """Offset, length and SHA-256 of every gzip member, however the bytes come in pieces, zero bytes
-    behind them or not.
+def test_every_gzip_member_is_found(parts: list[bytes], padding: int, size: int) -> None:
+    """Offset, length and SHA-256 of every gzip member are found for any piece size, with or without
+    zero bytes after them.
     """
     if size < 17:
         parts = [part for part in parts if len(part) < 2_000] or [member_of(b"")]
@@ -97,16 +97,16 @@ ONE, TWO = member_of(b"one" * 100), member_of(NOISE[:1000])
         (ONE + zlib.compress(b"zlib, not gzip"), f"the data at byte {len(ONE)} is not gzip"),
     ],
 )
-def test_anything_else_is_refused_with_its_place(data: bytes, message: str, size: int) -> None:
-    """Plain text, another format, a damaged member, a member that is cut short: the message says
-    what begins at which byte.
+def test_anything_else_is_refused_with_its_offset(data: bytes, message: str, size: int) -> None:
+    """Plain text, another format, and a damaged or cut member are refused; the message says what
+    begins at which byte.
     """
     with pytest.raises(BadPack, match=message):
         list(split_gzip(cut(data, size)))
 
 
-def test_what_is_before_the_damage_is_given() -> None:
-    """Nothing is read ahead: whoever wants them has the whole members before it."""
+def test_members_before_the_damage_are_returned() -> None:
+    """Members are yielded before anything later is read."""
     members = split_gzip([ONE + b"x"])
     assert next(members).length_bytes == len(ONE)
     with pytest.raises(BadPack):
@@ -115,7 +115,7 @@ def test_what_is_before_the_damage_is_given() -> None:
 
 @pytest.mark.parametrize("size", [1, 64, 1_000_000])
 def test_a_bomb_is_refused(size: int) -> None:
-    """It is not inflated to its end. A member beside it, or many, are none."""
+    """It is not inflated to its end. Honest members next to it, even many, are accepted."""
     honest = member_of(NOISE[:1000]) * 40
     with mock.patch.object(inflate, "BOMB_BYTES_MIN", 10_000):
         assert len(list(split_gzip(cut(honest, size)))) == 40
@@ -123,7 +123,7 @@ def test_a_bomb_is_refused(size: int) -> None:
             list(split_gzip(cut(honest + member_of(bytes(1_000_000), 9) + honest, size)))
 
 
-def test_what_inflates_a_thousandfold_takes_no_memory() -> None:
+def test_highly_compressed_data_takes_little_memory() -> None:
     """64 MiB out of 64 KiB are inflated 256 KiB at a time."""
     data = member_of(bytes(64 * 1024 * 1024), 9)
     tracemalloc.start()

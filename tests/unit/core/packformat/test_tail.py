@@ -30,7 +30,7 @@ def noise(size: int) -> bytes:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("pack_format", BOTH)
-def test_the_index_comes_back_from_the_tail(pack_format: PackFormat, size: int) -> None:
+def test_the_index_is_found_from_the_tail(pack_format: PackFormat, size: int) -> None:
     """An index of any length comes back, and the locator in the last bytes says where it begins."""
     data = noise(size)
     tail = encode_tail(pack_format, data, 12_345)
@@ -40,16 +40,14 @@ def test_the_index_comes_back_from_the_tail(pack_format: PackFormat, size: int) 
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_gzip_tail_inflates_to_nothing(size: int) -> None:
+def test_a_gzip_tail_is_invisible_when_inflated(size: int) -> None:
     """Readers of the inflated pack never see the tail."""
     assert gzip.decompress(encode_tail(PackFormat.GZIP, noise(size), 1)) == b""
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_tar_tail_is_a_whole_entry_and_the_end(size: int) -> None:
-    """The tail alone is a tar file whose only entry is a whole number of blocks and inflates to the
-    index.
-    """
+def test_a_tar_tail_is_a_complete_entry(size: int) -> None:
+    """The tail alone is a tar file whose only entry has whole blocks and inflates to the index."""
     index = gzip.compress(noise(size), mtime=0)
     tail = encode_tail(PackFormat.TAR, index, 0)
     assert len(tail) % 512 == 0
@@ -60,15 +58,15 @@ def test_a_tar_tail_is_a_whole_entry_and_the_end(size: int) -> None:
         assert gzip.decompress(entry.read()) == noise(size)
 
 
-def test_a_copy_has_no_tail() -> None:
-    """An object that is copied alone stays what it was."""
+def test_a_copied_object_has_no_tail() -> None:
+    """An object copied alone stays unchanged."""
     assert encode_tail(PackFormat.COPY, b"index", 5) == b""
 
 
 @pytest.mark.parametrize("pack_format", BOTH)
-def test_any_damage_is_seen_or_does_no_harm(pack_format: PackFormat) -> None:
-    """Whichever byte of a tail is changed or cut off: the index comes back as it was, or it is a
-    BadPack; never another index.
+def test_damage_to_a_tail_is_found_or_harmless(pack_format: PackFormat) -> None:
+    """A tail with any byte changed or cut off gives the same index or a BadPack, never another
+    index.
     """
     data = noise(300)
     tail = encode_tail(pack_format, data, 7)

@@ -44,8 +44,8 @@ def member_of(data: bytes, encoding: Encoding = Encoding.RAW, inner_offset: int 
     ],
 )
 def test_every_encoding_comes_back(encoding: Encoding, stored: bytes, inner_offset: int) -> None:
-    """Whatever the encoding, the member's own bytes come back; one changed or missing byte is an
-    error, never another original.
+    """Every encoding gives back the member's own bytes; a changed or missing byte is an error,
+    never another original.
     """
     member = member_of(b"the line\n", encoding, inner_offset)
     assert unpack_member(member, stored) == b"the line\n"
@@ -73,9 +73,9 @@ def test_pieces_may_end_anywhere(size: int) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 5])
-def test_what_stands_behind_a_block_is_refused(cut: int) -> None:
-    """An extent that is longer than its block is not what its index says, whether the rest comes in
-    the same piece or the next one.
+def test_bytes_after_a_block_are_refused(cut: int) -> None:
+    """An extent longer than its block contradicts its index, whether the rest is in the same piece
+    or the next.
     """
     longer = BLOCK + b"rest"
     for pieces in ([longer], [BLOCK, b"rest"], [longer[:cut], longer[cut:]]):
@@ -84,15 +84,15 @@ def test_what_stands_behind_a_block_is_refused(cut: int) -> None:
 
 
 def test_highly_compressed_text_comes_back() -> None:
-    """A block that inflates a thousandfold is handed on piece by piece and comes back whole."""
+    """A block that inflates a thousandfold passes in pieces and comes back whole."""
     data = bytes(5_000_000)
     assert unpack_member(member_of(data, Encoding.BLOCK), gzip.compress(data)) == data
     pieces = list(decode_stored(Encoding.BLOCK, [gzip.compress(data)]))
     assert max(map(len, pieces)) <= 1024 * 1024
 
 
-def test_checks() -> None:
-    """Length, SHA-256 and CRC64NVME are each enough to refuse."""
+def test_each_check_alone_finds_damage() -> None:
+    """A mismatch in length, SHA-256 or CRC64NVME alone is enough to refuse."""
     member = member_of(b"data")
     for wrong in (
         replace(member, size_bytes=3, sha256=hashlib.sha256(b"dat").hexdigest(), crc64nvme=0),

@@ -56,8 +56,8 @@ def write(rows: list[Row], *, piece_rows: int = 100) -> tuple[Directory, bytes]:
     return directory, bytes(data)
 
 
-def test_others_read_the_same_rows(tmp_path: Path) -> None:
-    """DuckDB and Arrow go by the footer, which is ours."""
+def test_other_programs_read_the_same_rows(tmp_path: Path) -> None:
+    """DuckDB and Arrow rely on the footer, which is ours."""
     rows = make_rows(1_050)
     _, data = write(rows)
     path = tmp_path / "table.parquet"
@@ -85,7 +85,7 @@ def test_others_read_the_same_rows(tmp_path: Path) -> None:
     assert one == [(sum(row[0] == rows[500][0] for row in rows),)]
 
 
-def test_each_piece_alone_has_its_rows() -> None:
+def test_each_piece_can_be_read_alone() -> None:
     rows = make_rows(1_050)
     directory, data = write(rows)
     names = ShortNames.of(PACKS)
@@ -100,8 +100,8 @@ def test_each_piece_alone_has_its_rows() -> None:
     assert len(directory.pieces) == 11
 
 
-def test_pieces_are_chosen_by_the_values_of_the_field() -> None:
-    """No piece that holds a wanted row is passed over, and few others are read."""
+def test_only_pieces_with_wanted_values_are_read() -> None:
+    """No piece with a wanted row is skipped, and few others are read."""
     rows = make_rows(1_050)
     directory, data = write(rows)
     for row in rows[::37]:
@@ -117,7 +117,7 @@ def test_pieces_are_chosen_by_the_values_of_the_field() -> None:
         assert len(list(directory.find_pieces(spans))) <= 2
 
 
-def test_a_damaged_piece_is_told() -> None:
+def test_a_damaged_piece_is_found() -> None:
     directory, data = write(make_rows(100))
     piece = directory.pieces[0]
     damaged = bytearray(data[piece.offset : piece.offset + piece.length_bytes])
@@ -126,7 +126,7 @@ def test_a_damaged_piece_is_told() -> None:
         list(decode_piece(bytes(damaged), piece, [EVERYTHING]))
 
 
-def test_the_directory_comes_back_from_the_end_of_the_file() -> None:
+def test_the_directory_is_read_from_the_end_of_the_file() -> None:
     packs = [
         Covered(PACKS[0], 10),
         Covered(PACKS[1], 5, {Unsearched.UNPARSABLE: 2}),
@@ -145,15 +145,15 @@ def test_the_directory_comes_back_from_the_end_of_the_file() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 4, 8, 20, 400])
-def test_an_end_that_is_cut_or_damaged_is_told(cut: int) -> None:
+def test_a_damaged_end_is_found(cut: int) -> None:
     _, data = write(make_rows(100))
     for damaged in (data[:-cut], data[-cut:] + b"PAR1", b"PAR1", b""):
         with pytest.raises(BadTerms):
             decode_directory(damaged)
 
 
-def test_a_count_of_packs_that_is_wrong_is_told() -> None:
-    """A list that lost a line is no list of what was searched."""
+def test_a_wrong_count_of_packs_is_found() -> None:
+    """A list that lost a line does not show what was searched."""
     packs = [Covered(PACKS[0], 1), Covered(PACKS[1], 1)]
     whole = encode_directory(Directory.of("CloudTrail", "2021-03", packs))
     lines = zlib.decompress(whole[:-12]).splitlines(keepends=True)
@@ -164,7 +164,7 @@ def test_a_count_of_packs_that_is_wrong_is_told() -> None:
         decode_directory(short + len(short).to_bytes(4, "little") + whole[-8:] + end)
 
 
-def test_names_are_long_enough_to_tell_packs_apart() -> None:
+def test_short_names_still_identify_packs() -> None:
     alike = [f"logs/CloudTrail/1/2021/03/01/a-{'0' * 20}{number:012x}.gz" for number in range(3)]
     names = ShortNames.of([*alike, "logs/CloudTrail/1/2021/03/01/without-an-id.gz"])
     assert len(names.pack_of) == 4
@@ -172,7 +172,7 @@ def test_names_are_long_enough_to_tell_packs_apart() -> None:
 
 
 @pytest.mark.parametrize("run_rows_max", [7, 100, 10_000])
-def test_rows_come_out_sorted_whatever_the_runs(run_rows_max: int) -> None:
+def test_rows_come_out_sorted(run_rows_max: int) -> None:
     rows = make_rows(2_000)
     shuffled = rows.copy()
     random.Random(3).shuffle(shuffled)
@@ -182,8 +182,8 @@ def test_rows_come_out_sorted_whatever_the_runs(run_rows_max: int) -> None:
     assert [row for some in sorter.merge() for row in some] == rows
 
 
-def test_a_footer_is_written_again_as_it_was() -> None:
-    """What the protocol's reader does not know of it, it does not change."""
+def test_a_footer_survives_rewriting() -> None:
+    """Our reader keeps the fields of the protocol that it does not know."""
     out = io.BytesIO()
     table = pyarrow.table({"a": [1, 2, None], "b": ["x", "y", "z"], "c": [True, False, None]})
     pyarrow.parquet.write_table(table, out, compression="snappy")

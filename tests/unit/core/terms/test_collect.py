@@ -50,8 +50,8 @@ def test_a_term_has_its_count_times_and_members() -> None:
     assert head == TermsHead("packs/a", 3, {})
 
 
-def test_a_role_is_found_wherever_any_of_its_sessions_called() -> None:
-    """Callers are counted as a whole; what several share is added up."""
+def test_a_role_is_found_in_all_its_sessions() -> None:
+    """Callers are counted as a whole, and their sessions are added up."""
     collector = Collector("CloudTrail")
     for place, session in enumerate("aabb"):
         arn = f"arn:aws:sts::1:assumed-role/role/{session}"
@@ -64,7 +64,7 @@ def test_a_role_is_found_wherever_any_of_its_sessions_called() -> None:
     assert seen[Term(Field.SESSION, "b")].members == (2, 3)
 
 
-def test_what_cannot_be_read_is_unsearched_and_the_rest_is_kept() -> None:
+def test_unreadable_members_are_unsearched_and_the_rest_is_kept() -> None:
     collector = Collector("CloudTrail")
     collector.add(0, b"no JSON")
     collector.add(1, log(event(sourceIPAddress=["odd"]), event(errorCode="AccessDenied")))
@@ -87,7 +87,7 @@ def test_an_empty_log_was_searched() -> None:
     assert finish(collector) == (TermsHead("packs/a", 1, {}), {})
 
 
-def test_a_log_with_too_many_terms_is_unsearched_and_others_are_not(
+def test_a_log_with_too_many_terms_is_unsearched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tally, "MEMBER_TERMS_MAX", 10)
@@ -100,10 +100,10 @@ def test_a_log_with_too_many_terms_is_unsearched_and_others_are_not(
     assert seen[Term(Field.ERROR, "accessdenied")].members == (1,)
 
 
-def test_a_pack_takes_so_many_terms_and_says_which_logs_it_did_not_take(
+def test_a_pack_names_the_logs_whose_terms_did_not_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What was frozen by then is found, and nothing is half of a term."""
+    """Terms frozen by then are found, and no term is half counted."""
     monkeypatch.setattr(tally, "WEIGHT_MAX", 2_000)
     monkeypatch.setattr(tally, "FROZEN_BYTES_MAX", 1_000)
     collector = Collector("CloudTrail")
@@ -118,7 +118,7 @@ def test_a_pack_takes_so_many_terms_and_says_which_logs_it_did_not_take(
 
 
 def test_memory_does_not_grow_with_the_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The values alone would take half of it, and all that is counted for them 2 MB."""
+    """The values alone would take half the limit, and their counts 2 MB."""
     monkeypatch.setattr(tally, "WEIGHT_MAX", 200_000)
     collector = Collector("CloudTrail")
     tracemalloc.start()
@@ -135,11 +135,11 @@ def test_memory_does_not_grow_with_the_terms(monkeypatch: pytest.MonkeyPatch) ->
     assert len(seen) == 4_000
 
 
-def test_who_is_being_counted_while_older_terms_are_frozen_counts_on(
+def test_callers_keep_their_count_when_memory_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A log of one busy caller among many: wherever in it memory is full, none of its calls are
-    lost.
+    """No call of one busy caller among many in a log is lost, wherever in the log memory is
+    full.
     """
 
     def call(number: int) -> dict[str, object]:
@@ -155,7 +155,7 @@ def test_who_is_being_counted_while_older_terms_are_frozen_counts_on(
         assert seen[Term(Field.PRINCIPAL, "busy")].count == 30, weight
 
 
-def test_long_values_are_cut_as_those_that_users_type_are() -> None:
+def test_long_values_are_cut_like_typed_values() -> None:
     collector = Collector("CloudTrail")
     collector.add(0, log(event(userIdentity={"arn": "a" * 5_000}), event(errorCode="b" * 513)))
     collector.add(1, log(event(userIdentity={"arn": "a" * 5_000})))
@@ -165,7 +165,7 @@ def test_long_values_are_cut_as_those_that_users_type_are() -> None:
     assert Term(Field.ERROR, "b" * 512) in seen
 
 
-def test_a_time_is_not_lost_to_an_event_without_one() -> None:
+def test_an_event_without_a_time_does_not_erase_times() -> None:
     for events in ((event(5), {"errorCode": "a"}), ({"errorCode": "a"}, event(5, errorCode="a"))):
         collector = Collector("CloudTrail")
         collector.add(0, log(*events))

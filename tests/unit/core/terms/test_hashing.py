@@ -15,13 +15,15 @@ TEXT = "00112233445566778899aabbccddeeff"
 KEY = parse_search_key("KEY", f" {TEXT}\n")
 
 
-def test_a_hash_is_an_hmac_of_field_and_value() -> None:
-    """As docs/how-to/choose-what-search-keeps.md says it, so that anybody can compute it."""
+def test_a_hash_is_the_documented_hmac() -> None:
+    """The hash is documented in docs/how-to/choose-what-search-keeps.md, so anyone can
+    compute it.
+    """
     whole = hmac.new(TEXT.encode(), b"address\x00192.0.2.1", hashlib.sha256).hexdigest()
     assert KEY.hash(Term(Field.ADDRESS, "192.0.2.1")) == Term(Field.ADDRESS, whole[:32])
 
 
-def test_hashes_tell_fields_keys_and_values_apart() -> None:
+def test_hashes_differ_by_field_key_and_value() -> None:
     other = SearchKey(b"another")
     terms = [Term(Field.NAME, "a"), Term(Field.HOST, "a"), Term(Field.NAME, "b")]
     hashes = {key.hash(term).value for key in (KEY, other) for term in terms}
@@ -29,14 +31,14 @@ def test_hashes_tell_fields_keys_and_values_apart() -> None:
     assert KEY.hash(Term(Field.NAME, "a\udc80")) != KEY.hash(Term(Field.NAME, "a"))
 
 
-def test_a_key_is_known_by_its_id_and_never_shown() -> None:
+def test_a_key_has_an_id_and_is_never_shown() -> None:
     assert (len(KEY.id), KEY.id == SearchKey(b"another").id) == (8, False)
     assert KEY.id not in hashlib.sha256(TEXT.encode()).hexdigest()
     assert TEXT not in repr(KEY)
 
 
 @pytest.mark.parametrize("text", ["", "short", "a" * 64, "ab" * 40])
-def test_a_poor_key_is_refused_and_not_quoted(text: str) -> None:
+def test_a_weak_key_is_refused_and_not_quoted(text: str) -> None:
     with pytest.raises(SettingsError, match="KEY: expected a random text of 32 characters") as told:
         parse_search_key("KEY", text)
     assert not text or text not in str(told.value)

@@ -58,7 +58,7 @@ CROWDED: list[tuple[str, Filled]] = [
 
 @pytest.mark.parametrize(("log_type", "make"), CROWDED)
 def test_a_crowded_log_is_unsearched_and_takes_little_memory(log_type: str, make: Filled) -> None:
-    """Decoded, these are 30 to 100 times as large."""
+    """Decoded, these logs are 30 to 100 times as large."""
     data = make(LARGE)
     tracemalloc.start()
     try:
@@ -71,8 +71,8 @@ def test_a_crowded_log_is_unsearched_and_takes_little_memory(log_type: str, make
 
 
 @pytest.mark.parametrize(("log_type", "make"), [CROWDED[0], CROWDED[3], CROWDED[6], CROWDED[-2]])
-def test_a_small_crowded_log_takes_no_more(log_type: str, make: Filled) -> None:
-    """It is decoded at once. Logs up to four times as large are."""
+def test_a_small_crowded_log_takes_little_memory(log_type: str, make: Filled) -> None:
+    """It is decoded in one go, as are logs up to four times its size."""
     data = make(30 * KIB)
     tracemalloc.start()
     try:
@@ -83,8 +83,8 @@ def test_a_small_crowded_log_takes_no_more(log_type: str, make: Filled) -> None:
     assert peak < 5 * MIB
 
 
-def test_what_is_remembered_between_logs_is_bounded() -> None:
-    """Long keys and long times, as many as a cache would keep."""
+def test_memory_kept_between_logs_is_limited() -> None:
+    """The test uses long keys and long times, more than a cache may keep."""
     text = "x" * 10_000
     before = len(parameters._KINDS)
     tracemalloc.start()
@@ -106,8 +106,8 @@ def test_what_is_remembered_between_logs_is_bounded() -> None:
     assert len(parameters._KINDS) - before < 10
 
 
-def test_a_large_log_is_read_event_by_event() -> None:
-    """One crowded event among many costs this event alone, and is told."""
+def test_a_large_log_is_read_by_event() -> None:
+    """One crowded event among many loses only this event, and is reported."""
     event = {"errorCode": "AccessDenied", "requestParameters": {"value": "x" * 2_000}}
     crowded = {"errorCode": "Other", "requestParameters": [[]] * 300_000}
     logs = {"Records": [*[event] * 1_200, crowded, event]}
@@ -124,7 +124,7 @@ HEADED = b"srcaddr dstaddr\n10.0.0.1 10.0.0.2\n"
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 @pytest.mark.parametrize("log_type", ["CloudTrail", "Config", "vpcflowlogs", "WAFLogs"])
 def test_other_encodings_are_unsearched(log_type: str, encoding: str) -> None:
-    """A mark of byte order would hide the first column of flow logs."""
+    """A byte order mark would hide the first column of flow logs."""
     texts = {
         "CloudTrail": '{"Records":[]}',
         "Config": '{"configurationItems":[]}',
@@ -148,7 +148,7 @@ ODD = (
 
 
 @pytest.mark.parametrize("log_type", ROWS)
-def test_odd_values_anywhere_raise_nothing(log_type: str) -> None:
+def test_odd_values_raise_no_error(log_type: str) -> None:
     collector = Collector(log_type)
     documents = [b'{"Records":[%s]}', b'{"configurationItems":[%s]}', b"srcaddr start\n%s 1\n"]
     events = [b"%s", b'{"eventTime":%s}', b'{"requestParameters":{"name":[%s]}}', b'{"type":%s}']

@@ -24,11 +24,11 @@ from log_aggregator.core.terms.normalise import is_address, normalise, term_of
         (Field.RESOURCE, "x" * 600, "x" * 512),
     ],
 )
-def test_values_are_written_in_one_way(field: Field, value: str, normal: str) -> None:
+def test_values_are_normalised(field: Field, value: str, normal: str) -> None:
     assert normalise(field, value) == normal
 
 
-def test_a_service_in_place_of_an_address_is_a_host() -> None:
+def test_a_service_in_an_address_field_is_a_host() -> None:
     assert term_of(Field.ADDRESS, "AWS Internal") == Term(Field.HOST, "aws internal")
     assert term_of(Field.ADDRESS, "192.0.2.1") == Term(Field.ADDRESS, "192.0.2.1")
 
@@ -36,5 +36,5 @@ def test_a_service_in_place_of_an_address_is_a_host() -> None:
 @pytest.mark.parametrize(
     "text", ["192.0.2.256", "192.0.2", "192.0.2.01", "1:2", "", "a", "1.2.3.4\n"]
 )
-def test_what_is_no_address(text: str) -> None:
+def test_other_texts_are_not_addresses(text: str) -> None:
     assert not is_address(text)

@@ -24,11 +24,11 @@ def read(data: bytes) -> tuple[TermsHead, list[Sighting]]:
     return head, list(sightings)
 
 
-def test_what_is_encoded_is_decoded() -> None:
+def test_terms_survive_encoding() -> None:
     assert read(encode_terms(HEAD, iter(SIGHTINGS))) == (HEAD, SIGHTINGS)
 
 
-def test_many_terms_go_into_several_lines() -> None:
+def test_many_terms_are_split_over_several_lines() -> None:
     many = [
         Sighting(Term(Field.NAME, f"name-{number:05}"), 1, number, number, (number % 500,))
         for number in range(9_000)
@@ -38,7 +38,7 @@ def test_many_terms_go_into_several_lines() -> None:
     assert len(lzma.decompress(data).splitlines()) == 5
 
 
-def test_terms_that_are_cut_short_are_refused() -> None:
+def test_truncated_terms_are_refused() -> None:
     lines = lzma.decompress(encode_terms(HEAD, SIGHTINGS)).splitlines(keepends=True)
     for kept in (lines[:1], lines[:-1], [*lines[:1], *lines[2:]], [*lines, lines[-1]]):
         with pytest.raises(BadTerms):
@@ -65,7 +65,7 @@ def test_terms_that_are_cut_short_are_refused() -> None:
         (b'"unparsable":2', b'"unheard_of":2'),
     ],
 )
-def test_what_cannot_be_is_refused(old: bytes, new: bytes) -> None:
+def test_impossible_terms_are_refused(old: bytes, new: bytes) -> None:
     text = lzma.decompress(encode_terms(HEAD, SIGHTINGS))
     assert old in text
     with pytest.raises(BadTerms):

@@ -36,7 +36,7 @@ ASSUMED = "arn:aws:sts::111111111111:assumed-role/deploy/alice"
 ROLE = "arn:aws:iam::111111111111:role/deploy"
 
 
-def test_cloudtrail() -> None:
+def test_cloudtrail_is_read() -> None:
     event = {
         "userIdentity": {
             "type": "AssumedRole",
@@ -95,8 +95,8 @@ def test_cloudtrail() -> None:
     )
 
 
-def test_a_caller_without_an_arn_is_known_by_its_principal_id() -> None:
-    """As one of another account, or a service."""
+def test_a_caller_without_an_arn_gets_its_principal_id() -> None:
+    """This applies to a caller of another account or a service."""
     other = {"type": "AWSAccount", "principalId": "AROAEXAMPLE:alice", "accountId": "2"}
     service = {"type": "AWSService", "invokedBy": "ec2.amazonaws.com"}
     found, unsearched, _ = read(
@@ -106,9 +106,9 @@ def test_a_caller_without_an_arn_is_known_by_its_principal_id() -> None:
     assert unsearched == []
 
 
-def test_the_people_behind_a_session_are_principals() -> None:
-    """A user of IAM Identity Center has neither ARN nor principal id; a chain of roles has the
-    identity that it began with.
+def test_identities_behind_a_session_are_found() -> None:
+    """An IAM Identity Center user has neither ARN nor principal id; chained roles keep the identity
+    they began with.
     """
     center = {
         "type": "IdentityCenterUser",
@@ -126,7 +126,7 @@ def test_the_people_behind_a_session_are_principals() -> None:
     assert unsearched == []
 
 
-def test_web_identities_and_sign_ins() -> None:
+def test_web_identities_and_sign_ins_are_read() -> None:
     web = {
         "type": "WebIdentityUser",
         "principalId": "accounts.google.com:audience.apps:user-1",
@@ -154,8 +154,8 @@ def test_web_identities_and_sign_ins() -> None:
     assert unsearched == []
 
 
-def test_events_of_services() -> None:
-    """Nobody calls, and AWS itself is where they come from."""
+def test_events_of_services_are_read() -> None:
+    """They have no caller, and their source is AWS itself."""
     event = {
         "userIdentity": {"accountId": "1", "invokedBy": "AWS Internal"},
         "eventSource": "kms.amazonaws.com",
@@ -182,7 +182,7 @@ def test_events_without_a_time_are_found() -> None:
     assert times == {None}
 
 
-def test_insights() -> None:
+def test_insights_are_read() -> None:
     details = {
         "eventSource": "ec2.amazonaws.com",
         "eventName": "RunInstances",
@@ -224,8 +224,8 @@ ITEM = {
         {"configurationItemDiff": {}, "configurationItem": ITEM},
     ],
 )
-def test_config(document: object) -> None:
-    """History and snapshots, and a notification that was too large for SNS."""
+def test_config_is_read(document: object) -> None:
+    """History, snapshots, and a notification too large for SNS are read."""
     arn = "arn:aws:ec2:eu-west-1:111111111111:vpc/vpc-1"
     assert read("Config", json.dumps(document)) == (
         {"resource": {"vpc-1", arn, "i-1"}, "name": {"main", "web"}},
@@ -234,7 +234,7 @@ def test_config(document: object) -> None:
     )
 
 
-def test_flow_logs_of_any_format() -> None:
+def test_flow_logs_of_any_format_are_read() -> None:
     text = (
         "instance-id pkt-dstaddr srcaddr dstaddr interface-id end\n"
         "i-1 10.0.0.3 10.0.0.1 10.0.0.2 eni-1 1775044800\n"
@@ -300,7 +300,7 @@ CONNECTION = (
         (CONNECTION, "203.0.113.1", set()),
     ],
 )
-def test_load_balancers(line: str, address: str, hosts: set[str]) -> None:
+def test_load_balancer_logs_are_read(line: str, address: str, hosts: set[str]) -> None:
     found, unsearched, _ = read("elasticloadbalancing", line)
     assert unsearched == []
     assert found["address"] == {address}
@@ -309,14 +309,14 @@ def test_load_balancers(line: str, address: str, hosts: set[str]) -> None:
     )
 
 
-def test_quotation_marks_that_move_the_words_make_a_line_unread() -> None:
-    """What would be taken for a host then is none."""
+def test_misleading_quotation_marks_make_a_line_unsearched() -> None:
+    """Otherwise a wrong word would be taken for a host."""
     found, unsearched, _ = read("elasticloadbalancing", ALB.replace("curl/7.46.0", 'a" b"c'))
     assert unsearched == [Unsearched.UNPARSABLE]
     assert found == {}
 
 
-def test_cloudfront_reads_its_columns_where_the_header_says() -> None:
+def test_cloudfront_is_read_by_its_header() -> None:
     text = (
         "#Version: 1.0\n#Fields: date time c-ip cs(Host) x-host-header\n"
         "2019-12-04\t21:02:31\t192.0.2.100\td111111abcdef8.cloudfront.net\twww.example.com\n"
@@ -333,7 +333,7 @@ def test_cloudfront_reads_its_columns_where_the_header_says() -> None:
 @pytest.mark.parametrize(
     "moment", [{"date": "2024-11-14", "time": "22:06:20"}, {"timestamp": "1731621980"}]
 )
-def test_cloudfront_as_json(moment: dict[str, str]) -> None:
+def test_cloudfront_json_is_read(moment: dict[str, str]) -> None:
     line = {
         **moment,
         "c-ip": "192.0.2.100",
@@ -364,7 +364,7 @@ S3_LINE = (
         S3_LINE.replace('"GET /amzn-s3-demo-bucket1?versioning HTTP/1.1"', "-"),
     ],
 )
-def test_s3_access_logs(line: str) -> None:
+def test_s3_access_logs_are_read(line: str) -> None:
     assert read("S3AccessLogs", line) == (
         {
             "principal": {OWNER},
@@ -378,14 +378,14 @@ def test_s3_access_logs(line: str) -> None:
     )
 
 
-def test_older_s3_access_logs_end_before_the_host() -> None:
+def test_older_s3_access_logs_have_no_host() -> None:
     found, unsearched, _ = read("S3AccessLogs", S3_LINE.partition(" s9lz")[0] + "\n")
     assert unsearched == []
     assert "host" not in found
 
 
-def test_waf() -> None:
-    """The rules that matched, within rule groups too; and none that did not."""
+def test_waf_logs_are_read() -> None:
+    """Matching rules are found, also within rule groups; rules that did not match are not."""
     group = {
         "ruleGroupId": "AWS#AWSManagedRulesCommonRuleSet",
         "terminatingRule": {"ruleId": "SizeRestrictions_BODY", "action": "BLOCK"},
@@ -416,7 +416,7 @@ def test_waf() -> None:
     )
 
 
-def test_resolver_queries() -> None:
+def test_resolver_queries_are_read() -> None:
     line = {
         "query_timestamp": "2020-02-20T19:00:00Z",
         "query_name": "Evil.example.com.",
@@ -431,7 +431,7 @@ def test_resolver_queries() -> None:
     }
 
 
-def test_findings() -> None:
+def test_findings_are_read() -> None:
     bucket = {
         "arn": "arn:aws:s3:::b",
         "name": "b",
@@ -500,7 +500,7 @@ NONSENSE = ("nonsense", "\0\0", '{"a":1}', "[" * 100_000, '"' * 99)
 
 
 @pytest.mark.parametrize("log_type", ROWS)
-def test_what_can_be_read_of_a_damaged_log_is_kept_and_it_is_unsearched(log_type: str) -> None:
+def test_a_damaged_log_is_partly_read_and_unsearched(log_type: str) -> None:
     text = PARTLY.get(log_type, PARTLY["CloudTrail"])
     found, unsearched, _ = read(log_type, text)
     assert unsearched == [Unsearched.UNPARSABLE]
@@ -508,14 +508,14 @@ def test_what_can_be_read_of_a_damaged_log_is_kept_and_it_is_unsearched(log_type
 
 
 @pytest.mark.parametrize("log_type", sorted(set(ROWS) - JSON_LINES))
-def test_what_is_no_log_is_unsearched(log_type: str) -> None:
+def test_other_contents_are_unsearched(log_type: str) -> None:
     for text in NONSENSE:
         if log_type == "CloudFront" and text.startswith("{"):
             continue  # its JSON may have any selection of fields
         assert read(log_type, text)[:2] == ({}, [Unsearched.UNPARSABLE])
 
 
-def test_log_types_with_terms() -> None:
+def test_which_log_types_have_terms() -> None:
     assert has_terms("CloudTrail")
     assert not has_terms("CloudTrail-Digest")
     assert {field for row in ROWS.values() for field in row.places} == set(Field)

@@ -30,7 +30,9 @@ QUESTION = Question(PackingCosts(PackLimits(), has_terms=True))
 
 
 def test_a_survey_and_a_plan_of_the_same_logs_agree() -> None:
-    """Objects and bytes exactly, packs and dollars within a tenth, what is left by its reasons."""
+    """Objects and bytes agree exactly, packs and dollars within a tenth, and exclusions by their
+    reasons.
+    """
     world = make_world()
     for number in range(40):
         world.put("logs", trail_key(number), document(number))
@@ -76,9 +78,9 @@ def sampled(*draws: Draw) -> dict[str, Any]:
     return describe_estate(Estate(TODAY, [figures], 50), QUESTION)
 
 
-def test_draws_are_means_everywhere() -> None:
-    """In totals, types, months, sizes, ages and in what the lifecycle takes alike: none of them
-    adds draws up.
+def test_draws_are_averaged_everywhere() -> None:
+    """Totals, types, months, sizes, ages and the lifecycle's share all average draws; none adds
+    them up.
     """
     old = date(2024, 1, 1)
     described = sampled(make_draw(100, 200_000), make_draw(300, 600_000, old))
@@ -92,8 +94,10 @@ def test_draws_are_means_everywhere() -> None:
     assert low < 200 < high
 
 
-def test_where_packing_loses() -> None:
-    """Config of 2 KB a day and account: the pack costs more than ten years of it."""
+def test_packing_can_cost_more_than_it_saves() -> None:
+    """With Config logs of 2 KB per day and account, a pack costs more than ten years of keeping
+    them.
+    """
     described = sampled(make_draw(1_000, 2_000_000), make_draw(1_100, 2_200_000))
     [row] = described["types"]
     assert not row["pays"]
@@ -102,8 +106,8 @@ def test_where_packing_loses() -> None:
     assert "packing these does not pay over 10 years: 2.0 KB per day and account" in text
 
 
-def test_an_estimate_shows_no_digit_that_is_not_known() -> None:
-    """Three of them, and the interval; what was counted has all of its digits and none."""
+def test_an_estimate_shows_only_certain_digits() -> None:
+    """An estimate has three digits and its interval; a count has all its digits and no interval."""
     estimate = {"value": 1_234_567.0, "low": 1_000_499.0, "high": 2_000_499.0}
     assert word_count(estimate) == "1,230,000"
     assert word_spread(estimate) == "±62 %"
@@ -113,8 +117,8 @@ def test_an_estimate_shows_no_digit_that_is_not_known() -> None:
     assert word_between(counted, "count") == ""
 
 
-def test_an_old_class_is_priced_as_it_is() -> None:
-    """What lies in an infrequent class already saves less."""
+def test_an_existing_class_is_priced_as_it_is() -> None:
+    """Packing objects already in an infrequent-access class saves less."""
     now = {}
     for name in ("STANDARD", "GLACIER_IR"):
         world = make_world()
@@ -127,5 +131,5 @@ def test_an_old_class_is_priced_as_it_is() -> None:
     assert now["STANDARD"] > 5 * now["GLACIER_IR"]
 
 
-def test_a_second_is_one() -> None:
+def test_one_second_is_singular() -> None:
     assert [word_time(seconds) for seconds in (1, 2)] == ["1 second", "2 seconds"]

@@ -73,7 +73,7 @@ def render(**more: Any) -> str:
 
 
 class Balance(HTMLParser):
-    """Fails where an element is not closed, or closed where it was not open."""
+    """Fails on an element that is not closed, or closed without being open."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ def parse(text: str) -> Balance:
 
 
 @pytest.mark.parametrize("is_sampled", [False, True])
-def test_the_page_is_whole(is_sampled: bool) -> None:
+def test_the_page_is_complete(is_sampled: bool) -> None:
     """Every element is closed, and all plots and tables are there."""
     text = render(is_sampled=is_sampled)
     page = parse(text)
@@ -120,8 +120,8 @@ def test_the_page_is_whole(is_sampled: bool) -> None:
     assert ("in 95 of 100" in text) is is_sampled
 
 
-def test_text_from_outside_is_text() -> None:
-    """A key that is HTML, a terminal's command and written from right to left does nothing."""
+def test_text_from_outside_is_escaped() -> None:
+    """A key with HTML, terminal commands and right-to-left text does nothing."""
     text = render()
     page = parse(text)
     assert "script" not in page.tags
@@ -131,7 +131,7 @@ def test_text_from_outside_is_text() -> None:
 
 
 def test_nothing_is_fetched() -> None:
-    """No address, no script, no import; and the page's own policy forbids them all."""
+    """The page has no address, script or import, and its own policy forbids them."""
     text = render(is_sampled=True)
     page = parse(text)
     names = {name for name, _ in page.attributes}
@@ -143,8 +143,8 @@ def test_nothing_is_fetched() -> None:
     assert "@media print" in text
 
 
-def test_plots_stay_inside_of_their_frames() -> None:
-    """No bar and no text begins or ends outside, whatever the figures are."""
+def test_plots_stay_inside_their_frames() -> None:
+    """No bar or text begins or ends outside, whatever the figures are."""
     text = render(keys=list_keys(160)[40:])
     for svg in re.findall(r"<svg .*?</svg>", text, re.DOTALL):
         found = re.search(r'viewBox="0 0 (\d+) (\d+)"', svg)
@@ -160,8 +160,10 @@ def test_plots_stay_inside_of_their_frames() -> None:
             assert 0 <= float(y) <= height
 
 
-def test_names_do_not_run_into_each_other() -> None:
-    """Neither out of the frame at the left, nor into the next column's, with all sizes there."""
+def test_names_do_not_overlap() -> None:
+    """Labels stay inside the left edge and clear of the next column's, even with all sizes
+    present.
+    """
     sizes = [2**power for power in range(8, 32)]
     bars = [
         Bar(word_size(row), (row["objects"],), word_size_from(row)) for row in describe_sizes(sizes)
@@ -199,7 +201,7 @@ def describe_sizes(sizes: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def test_an_empty_estate_has_a_page() -> None:
-    """It says so, and divides by nothing."""
+    """It says so, and nothing is divided by zero."""
     estate = Estate(TODAY, [BucketFigures("logs", Way.COUNTED)])
     described = describe_estate(estate, Question(PackingCosts(PackLimits())))
     text = render_page(described).decode()
@@ -207,10 +209,8 @@ def test_an_empty_estate_has_a_page() -> None:
     assert "No log objects that a run would pack" in text
 
 
-def test_a_browser_shows_it_light_dark_and_printed(tmp_path: Path) -> None:
-    """The plots are drawn in the colours of either scheme, and on paper; skipped where there is no
-    browser.
-    """
+def test_a_browser_shows_the_page_light_dark_and_printed(tmp_path: Path) -> None:
+    """The plots use the colours of either scheme, and print; skipped where there is no browser."""
     program = find_chromium()
     if program is None:
         pytest.skip("there is no Chromium on this machine")

@@ -46,7 +46,7 @@ def gap_of(**more: Any) -> Gap:
     return Gap(GapKind.MISSING, NAME, date(2026, 3, 1), 12, 12, text="a text", **more)
 
 
-def test_a_page() -> None:
+def test_a_calendar_is_printed() -> None:
     states = [DayState.PACKED, DayState.PACKED, DayState.ORIGINALS, DayState.MISSING, DayState.BOTH]
     gap = Gap(
         GapKind.MISSING, NAME, date(2026, 3, 1), text="no log object, but the digests name 12"
@@ -80,10 +80,8 @@ def test_long_ranges_are_folded(width: int, unit: str) -> None:
 
 
 @given(st.lists(st.sampled_from(list(DayState)), min_size=1, max_size=500), st.integers(20, 200))
-def test_folding_hides_no_bad_day(states: list[DayState], width: int) -> None:
-    """What is missing on any day is seen, however narrow the terminal is; and as wide as it may
-    be.
-    """
+def test_folding_hides_no_missing_day(states: list[DayState], width: int) -> None:
+    """A row shows that something is missing, however narrow the terminal, and fits a wide one."""
     calendar = calendar_of(states)
     row = next(line for line in render_calendar(calendar, width) if line.startswith(ACCOUNT))
     shown = row.removeprefix(ACCOUNT)
@@ -94,7 +92,7 @@ def test_folding_hides_no_bad_day(states: list[DayState], width: int) -> None:
         assert len(row) <= width
 
 
-def test_every_state_has_a_symbol_of_its_own_and_words() -> None:
+def test_every_state_has_its_own_symbol_and_words() -> None:
     assert set(SYMBOLS) == set(WORDS) == set(DayState)
     assert len(set(SYMBOLS.values())) == len(DayState)
 
@@ -108,7 +106,7 @@ def test_many_gaps_are_counted() -> None:
     assert "8 more days with something missing; --json lists them" in lines
 
 
-def test_days_that_lack_the_same_are_one_line_and_missing_files_come_first() -> None:
+def test_days_with_the_same_gap_share_a_line() -> None:
     gaps = [
         Gap(GapKind.HOLE, NAME, FIRST + timedelta(days=number), text="no digest")
         for number in (0, 1, 2, 4)
@@ -122,7 +120,7 @@ def test_days_that_lack_the_same_are_one_line_and_missing_files_come_first() -> 
     ]
 
 
-def test_what_could_not_be_checked_is_not_called_complete() -> None:
+def test_unchecked_days_are_not_called_complete() -> None:
     failure = Failure("s3://dest/pack", "ObjectFrozen", "frozen", "Thaw it.")
     calendar = calendar_of([DayState.UNCHECKED], failures=(failure,))
     lines = list(render_calendar(calendar, 80))
@@ -132,7 +130,7 @@ def test_what_could_not_be_checked_is_not_called_complete() -> None:
     assert sound[-1] == "Nothing is missing that is known to be expected."
 
 
-def test_nothing_at_all() -> None:
+def test_an_empty_calendar_is_incomplete() -> None:
     nothing = Calendar(FIRST, FIRST, By.ACCOUNT, ())
     assert not nothing.is_complete
     first, verdict = render_calendar(nothing, 80)
@@ -140,7 +138,7 @@ def test_nothing_at_all() -> None:
     assert verdict.startswith("There is nothing to show.")
 
 
-def test_a_name_cannot_speak_to_the_terminal() -> None:
+def test_a_name_cannot_send_escape_sequences_to_the_terminal() -> None:
     gap = Gap(GapKind.MISSING, NAME, FIRST, text="\x1b]0;t")
     row = Row(RowName("\x1b[2J", "\x1b[1m", "\x1b[1m"), b"\x03")
     calendar = Calendar(FIRST, FIRST, By.REGION, (row,), (gap,))

@@ -56,14 +56,14 @@ def requests(tab: Tab) -> list[str]:
 
 
 def complaints(tab: Tab) -> list[str]:
-    """What the policy refused, and what else went wrong."""
+    """Refusals by the policy and other errors."""
     return [
         each["params"]["entry"]["text"] for each in tab.events if each["method"] == "Log.entryAdded"
     ]
 
 
 def test_hostile_text_does_nothing(tab: Tab, tmp_path: Path) -> None:
-    """No script ran, no element came of it, nothing was asked for; it stands there as text."""
+    """It runs no script, adds no element and requests nothing; it appears as text."""
     file = tmp_path / "hostile.html"
     plain = tmp_path / "plain.html"
     plain.write_bytes(render_page(make_hostile_report("plain")))
@@ -82,8 +82,8 @@ def test_hostile_text_does_nothing(tab: Tab, tmp_path: Path) -> None:
     assert HOSTILE[0] in tab.evaluate("document.body.textContent")
 
 
-def test_a_script_would_not_run(tab: Tab, tmp_path: Path) -> None:
-    """Even if one got into the page: the policy forbids it. So does it styles of others."""
+def test_the_policy_blocks_scripts(tab: Tab, tmp_path: Path) -> None:
+    """The policy forbids a script even if one got into the page, and foreign styles too."""
     data = render_page(make_report(None))
     more = b"<script>document.title='owned'</script><p style='color:red' id='own'>x</p></main>"
     file = tmp_path / "scripted.html"
@@ -96,16 +96,16 @@ def test_a_script_would_not_run(tab: Tab, tmp_path: Path) -> None:
     )
 
 
-def test_the_style_is_ours(tab: Tab, page: Path) -> None:
-    """Its hash is right: without it the page would be bare."""
+def test_the_policy_allows_our_style(tab: Tab, page: Path) -> None:
+    """Its hash is right: otherwise the page would have no style."""
     tab.open(page)
     assert complaints(tab) == []
     assert tab.evaluate("getComputedStyle(document.querySelector('.days')).height") == "12px"
 
 
-def test_a_screen_reader_is_told_everything(tab: Tab, page: Path) -> None:
-    """Headings, tables with names, headers of rows and columns; strips are passed over, and the
-    words beside them say the same.
+def test_a_screen_reader_gets_all_information(tab: Tab, page: Path) -> None:
+    """It reads headings, table names, and row and column headers; strips are skipped, because the
+    words next to them say the same.
     """
     tab.open(page)
     told = tab.read_accessibility()
@@ -122,8 +122,8 @@ def test_a_screen_reader_is_told_everything(tab: Tab, page: Path) -> None:
     assert all(tables)
 
 
-def test_without_scripts_it_is_the_same(tab: Tab, page: Path) -> None:
-    """It has none."""
+def test_the_page_has_no_scripts(tab: Tab, page: Path) -> None:
+    """The page has no scripts."""
     tab.open(page)
     shown = tab.evaluate("document.body.innerText")
     tab.ask("Emulation.setScriptExecutionDisabled", value=True)
@@ -136,8 +136,8 @@ def test_without_scripts_it_is_the_same(tab: Tab, page: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_light_and_dark(tab: Tab, page: Path, scheme: str) -> None:
-    """As the reader's system is; what is missing stands out in both."""
+def test_light_and_dark_are_supported(tab: Tab, page: Path, scheme: str) -> None:
+    """The page follows the reader's system; missing days stand out in both schemes."""
     feature = {"name": "prefers-color-scheme", "value": scheme}
     tab.ask("Emulation.setEmulatedMedia", features=[feature])
     try:
@@ -150,7 +150,7 @@ def test_light_and_dark(tab: Tab, page: Path, scheme: str) -> None:
 
 
 def test_nothing_is_wider_than_the_screen(tab: Tab, page: Path) -> None:
-    """On a small one, too: tables scroll inside of themselves."""
+    """On a small screen tables scroll inside themselves."""
     for width in (1100, 390):
         tab.ask(
             "Emulation.setDeviceMetricsOverride",
@@ -165,8 +165,8 @@ def test_nothing_is_wider_than_the_screen(tab: Tab, page: Path) -> None:
     tab.ask("Emulation.clearDeviceMetricsOverride")
 
 
-def test_on_paper(program: str, page: Path, tmp_path: Path) -> None:
-    """It prints, in several pages."""
+def test_the_page_can_be_printed(program: str, page: Path, tmp_path: Path) -> None:
+    """It prints on several pages."""
     pdf = Chromium(program, tmp_path).print(page)
     assert pdf.startswith(b"%PDF")
     assert pdf.count(b"/Type /Page\n") > 1

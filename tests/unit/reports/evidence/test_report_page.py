@@ -44,7 +44,7 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """Fails where an element is not closed, or closed where it was not open."""
+    """Fails on an element that is not closed, or closed without being open."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ def make_full_report() -> Report:
 
 
 def make_hostile_report(text: str) -> Report:
-    """Wherever there may be a text from outside."""
+    """A report with hostile text wherever text from outside can occur."""
     name = RowName(text, text, text)
     gap = Gap(GapKind.MISSING, name, FIRST, 2, 1, samples=(text,), text=text)
     calendar = make_calendar([(name, bytes([DayState.MISSING]))], [gap], [text])
@@ -100,12 +100,12 @@ def make_hostile_report(text: str) -> Report:
 
 
 def signed(text: str) -> Place:
-    """In a bucket of its own, whose chain is whole."""
+    """A place with its own bucket and a whole chain."""
     return make_place(proven=make_proven(text))
 
 
-def test_all_parts_are_there() -> None:
-    """With their titles, their tables and what standards ask."""
+def test_all_parts_are_present() -> None:
+    """Each part has its title, its tables and what standards require."""
     page = Page(render_page(make_full_report()))
     for section in Section:
         assert section.value in page.values("id")
@@ -121,8 +121,8 @@ def test_all_parts_are_there() -> None:
         assert words in page.text
 
 
-def test_figures_lead_to_their_records() -> None:
-    """No link leads nowhere, and no anchor is there twice."""
+def test_figures_link_to_their_records() -> None:
+    """No link is dead, and no anchor occurs twice."""
     page = Page(render_page(make_full_report()))
     anchors = page.values("id")
     assert len(anchors) == len(set(anchors))
@@ -132,8 +132,8 @@ def test_figures_lead_to_their_records() -> None:
     assert any(href.startswith("#gap-") for href in inside)
 
 
-def test_nothing_is_loaded_and_nothing_runs() -> None:
-    """No script, no style of an element, no address to fetch; the policy forbids them all."""
+def test_nothing_is_loaded_and_no_script_runs() -> None:
+    """The page has no script, inline style or address to fetch, and the policy forbids them all."""
     data = render_page(make_full_report())
     page = Page(data)
     names = {name for name, _ in page.attributes}
@@ -147,8 +147,8 @@ def test_nothing_is_loaded_and_nothing_runs() -> None:
     assert all(href.startswith(("#", "https://")) for href in page.values("href"))
 
 
-def test_text_from_outside_is_text() -> None:
-    """In whatever place it stands: no element and no attribute comes of it, and it can be read."""
+def test_text_from_outside_is_escaped() -> None:
+    """It never becomes an element or attribute, wherever it occurs, and stays readable."""
     plain = Page(render_page(make_hostile_report("plain")))
     for text in (*HOSTILE, *(f"q{char}z" for char in HARM)):
         data = render_page(make_hostile_report(text))
@@ -160,8 +160,8 @@ def test_text_from_outside_is_text() -> None:
     assert HOSTILE[0] in Page(render_page(make_hostile_report(HOSTILE[0]))).text
 
 
-def test_what_is_unknown_is_said_to_be() -> None:
-    """Nobody looked, nobody told, and nothing has been made yet."""
+def test_unknown_things_are_called_unknown() -> None:
+    """The page says what was not looked at, not answered or not made yet."""
     why = "AccessDenied: not you"
     lock: Answer[ObjectLock] = Answer(None, why)
     nothing = Protection(
@@ -175,12 +175,12 @@ def test_what_is_unknown_is_said_to_be() -> None:
     assert "✓" not in page.text
 
 
-def test_the_same_report_makes_the_same_bytes() -> None:
-    """So that a bundle can hold it, and name its hash."""
+def test_the_same_report_gives_the_same_bytes() -> None:
+    """A bundle can therefore hold the page and name its hash."""
     assert render_page(make_full_report()) == render_page(make_full_report())
 
 
 def test_a_thousand_accounts_fit_into_two_megabytes() -> None:
-    """For a year of three log types."""
+    """The page covers a year of three log types."""
     data = render_page(make_report(make_year(1_000, ("CloudTrail", "Config", "vpcflowlogs"))))
     assert len(data) < 2_500_000

@@ -27,8 +27,8 @@ NAME = RowName("CloudTrail", "111122223333")
 
 
 @given(st.lists(st.sampled_from(DayState), min_size=1, max_size=800))
-def test_a_strip_says_what_each_day_is(states: list[DayState]) -> None:
-    """Read back, the strokes are the states; none lies outside of the days and the height."""
+def test_a_strip_shows_the_state_of_each_day(states: list[DayState]) -> None:
+    """Read back, the strokes are the states; none lies outside the days and the height."""
     found: dict[int, set[int]] = {number: set() for number in range(len(states))}
     for state, path in draw_strip(bytes(states)):
         strokes = STROKE.findall(path)
@@ -41,8 +41,8 @@ def test_a_strip_says_what_each_day_is(states: list[DayState]) -> None:
     assert [found[number] for number in range(len(states))] == [{state} for state in states]
 
 
-def test_every_state_has_a_mark_of_its_own() -> None:
-    """Told apart without colours, by heights, words and the legend."""
+def test_every_state_has_its_own_mark() -> None:
+    """States differ without colours, by height, words and the legend."""
     assert set(MARKS) == set(DayState)
     assert len({mark.name for mark in MARKS.values()}) == len(DayState)
     assert len(list(draw_legend())) == len(DayState)
@@ -51,7 +51,7 @@ def test_every_state_has_a_mark_of_its_own() -> None:
 
 
 def test_rows_with_something_missing_come_first() -> None:
-    """And lead to what is missing in them."""
+    """They link to what is missing in them."""
     whole = RowName("CloudTrail", "000000000001")
     gap = Gap(GapKind.MISSING, NAME, FIRST + timedelta(days=1), 12, 3, samples=("k",))
     packed, missing = DayState.PACKED, DayState.MISSING
@@ -68,16 +68,16 @@ def test_rows_with_something_missing_come_first() -> None:
     assert rows[1].gaps == []
 
 
-def test_a_hole_names_its_hours() -> None:
-    """Where the finding has no words of its own."""
+def test_a_hole_lists_its_hours() -> None:
+    """The hours are named if the finding has no text."""
     begin = datetime(2025, 1, 1, 3, tzinfo=UTC)
     gap = Gap(GapKind.HOLE, NAME, FIRST, hours=((begin, begin + timedelta(hours=2)),))
     calendar = make_calendar([(NAME, bytes([DayState.HOLE]))], [gap])
     assert make_gaps(calendar)[0].text == "no digest covers 03:00 to 05:00"
 
 
-def test_rows_lead_only_to_gaps_that_are_listed() -> None:
-    """There may be more of them than a page can list."""
+def test_rows_link_only_to_listed_gaps() -> None:
+    """There may be more gaps than a page can list."""
     calendar = make_year(GAPS_MAX // 4 + 100)
     anchors = {row.anchor for row in make_gaps(calendar)}
     assert len(anchors) == GAPS_MAX
@@ -88,8 +88,8 @@ def test_rows_lead_only_to_gaps_that_are_listed() -> None:
     assert any(not row.gaps for row in rows)
 
 
-def test_months_stand_where_they_begin() -> None:
-    """In per cent; of several years only these."""
+def test_month_labels_are_where_months_begin() -> None:
+    """Positions are in per cent; over several years only years are marked."""
     months = list_months(make_year(1))
     assert [name for _, name in months][:3] == ["2025", "02", "03"]
     assert months[1][0] == round(100 * 31 / 365, 2)
@@ -97,8 +97,8 @@ def test_months_stand_where_they_begin() -> None:
     assert [name for _, name in list_months(long)] == ["2025", "2026", "2027"]
 
 
-def test_long_tables_are_cut() -> None:
-    """Every row is in one, and their labels say which."""
+def test_long_tables_are_split() -> None:
+    """Every row is in one table, and the labels say which."""
     [part] = make_parts(make_year(2 * TABLE_ROWS_MAX + 1))
     assert [len(table.rows) for table in part.tables] == [TABLE_ROWS_MAX, TABLE_ROWS_MAX, 1]
     assert [table.label for table in part.tables] == [

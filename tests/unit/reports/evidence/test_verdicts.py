@@ -56,20 +56,22 @@ def state_of(report: Report, section: Section) -> State:
     ],
     ids=["there", "nothing-due", "unknown", "unchecked", "failed", "empty", "missing", "hole"],
 )
-def test_coverage(states: tuple[DayState, ...], failures: int, expected: State) -> None:
-    """A missing day is wrong, and what nobody could look at is not said to be there."""
+def test_a_missing_day_is_wrong(
+    states: tuple[DayState, ...], failures: int, expected: State
+) -> None:
+    """A missing day is wrong, and days that could not be checked do not count as present."""
     report = make_report(calendar(*states, failures=failures))
     assert state_of(report, Section.COVERAGE) is expected
 
 
-def test_digests_that_nobody_read_leave_it_unknown() -> None:
-    """A day with some logs looks whole."""
+def test_unread_digests_leave_coverage_unknown() -> None:
+    """Without digests a day with some logs looks whole."""
     quick = replace(calendar(DayState.PACKED), has_every_digest=False)
     assert state_of(make_report(quick), Section.COVERAGE) is State.UNKNOWN
 
 
-def test_coverage_that_nobody_looked_at_is_unknown() -> None:
-    """Neither are no rows at all a good answer."""
+def test_unchecked_coverage_is_unknown() -> None:
+    """An answer without rows does not count as good either."""
     assert state_of(make_report(None), Section.COVERAGE) is State.UNKNOWN
     assert state_of(make_report(make_calendar([])), Section.COVERAGE) is State.UNKNOWN
 
@@ -79,7 +81,7 @@ def broken() -> Place:
 
 
 def at_rest(verdict: PackVerdict, *, foreign: int = 0) -> Place:
-    """An older check was good: the newest counts."""
+    """A place whose newest check at rest has this verdict; an older one was good."""
     check = replace(make_check(verdict), foreign_rows=foreign)
     return make_place([make_record(5, at_rest=check), make_record(4, at_rest=make_check())])
 
@@ -97,8 +99,8 @@ def at_rest(verdict: PackVerdict, *, foreign: int = 0) -> Place:
     ],
     ids=["sound", "broken", "no-record", "damaged", "unproven", "foreign", "never-hashed"],
 )
-def test_integrity(place: Place, expected: State) -> None:
-    """A break and a damaged pack are wrong; a check that never was is open."""
+def test_a_break_or_a_damaged_pack_is_wrong(place: Place, expected: State) -> None:
+    """A break and a damaged pack are wrong; a check never made is open."""
     assert state_of(make_report(None, place), Section.INTEGRITY) is expected
 
 
@@ -111,8 +113,8 @@ def test_integrity(place: Place, expected: State) -> None:
     ],
     ids=["named", "not-named", "unsigned"],
 )
-def test_signatures(proven: Proven, expected: State, words: str) -> None:
-    """Only a key that somebody named proves anything, and only of a chain that is not broken."""
+def test_only_named_keys_prove_a_chain(proven: Proven, expected: State, words: str) -> None:
+    """Only a named key proves anything, and only for an unbroken chain."""
     place = make_place(proven=proven)
     assert state_of(make_report(None, place), Section.INTEGRITY) is expected
     assert words in say(place)
@@ -148,8 +150,8 @@ def protected(**more: object) -> Protection:
     ],
     ids=["sound", "lock?", "rules?", "off", "no-default", "364", "365", "dated", "elsewhere"],
 )
-def test_retention(protection: Protection, expected: State) -> None:
-    """What S3 did not tell is unknown; packs that go within a year are open."""
+def test_unknown_retention_is_unknown(protection: Protection, expected: State) -> None:
+    """What S3 did not answer is unknown; packs that expire within a year are open."""
     report = make_report(None, make_place(protection=protection))
     assert state_of(report, Section.RETENTION) is expected
 
@@ -165,8 +167,8 @@ def test_retention(protection: Protection, expected: State) -> None:
     ],
     ids=["sound", "a-quarter-old", "older", "bad", "nothing-drawn"],
 )
-def test_drills(members: int, bad: int, age_days: int, expected: State) -> None:
-    """The newest counts, whatever older ones found."""
+def test_the_newest_drill_decides(members: int, bad: int, age_days: int, expected: State) -> None:
+    """The newest drill counts, whatever older ones found."""
     row = make_record(
         9,
         drill=make_drill(members=members, bad=bad),
@@ -176,14 +178,14 @@ def test_drills(members: int, bad: int, age_days: int, expected: State) -> None:
     assert state_of(make_report(None, make_place([row, older])), Section.DRILLS) is expected
 
 
-def test_no_drill_is_open() -> None:
-    """And says how to make one."""
+def test_a_missing_drill_is_open() -> None:
+    """The text says how to run one."""
     report = make_report(None, make_place([make_record(0)]))
     assert state_of(report, Section.DRILLS) is State.OPEN
 
 
 def test_the_worst_bucket_decides() -> None:
-    """And each sentence names its own."""
+    """Each sentence names its own bucket."""
     report = make_report(None, make_place(), broken())
     [verdict] = [each for each in judge_report(report) if each.section is Section.INTEGRITY]
     assert verdict.state is State.WRONG

@@ -36,7 +36,7 @@ def write(landing: Landing, choices: Choices) -> tuple[Settings, str]:
     return read_settings(None, tomllib.loads(text)), text
 
 
-def test_the_file_says_what_was_chosen(landing: Landing) -> None:
+def test_the_file_contains_the_choices(landing: Landing) -> None:
     choices = choose("flow", bucket_accounts=(("flow", OTHER_ACCOUNT),))
     settings, text = write(landing, choices)
     assert settings == read_settings(
@@ -56,15 +56,15 @@ def test_the_file_says_what_was_chosen(landing: Landing) -> None:
     assert '# search = "plain"' in text
 
 
-def test_a_key_of_the_packs_is_a_setting(landing: Landing) -> None:
+def test_a_key_for_packs_is_a_setting(landing: Landing) -> None:
     keyed = Destination("packs", "eu-west-1", kms_key_arn=KEY)
     settings, _ = write(landing, choose(destination=keyed))
     assert settings.kms_key_id == KEY
     assert settings.destination_account is None
 
 
-def test_what_was_not_taken_stands_in_comments(landing: Landing) -> None:
-    """With the layouts that would have to be declared of what was taken."""
+def test_skipped_buckets_are_in_comments(landing: Landing) -> None:
+    """The comments include the layouts that would need declaring for the chosen buckets."""
     settings, text = write(landing, choose("app"))
     assert "# flow: " in text
     assert settings.layouts.declared == ()
@@ -76,8 +76,8 @@ def test_what_was_not_taken_stands_in_comments(landing: Landing) -> None:
     assert len(more) == 1
 
 
-def test_no_name_from_outside_becomes_a_setting(landing: Landing) -> None:
-    """Not by a line break in a comment either."""
+def test_a_hostile_name_cannot_become_a_setting(landing: Landing) -> None:
+    """A line break cannot end a comment either."""
     landing.change(
         "flow",
         encryption=BucketEncryption("aws:kms", HOSTILE),

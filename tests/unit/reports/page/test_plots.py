@@ -13,7 +13,7 @@ HOSTILE = "x</text></svg><script>alert(1)</script>\"'&\u202e"
 
 
 class Tags(HTMLParser):
-    """What elements there are."""
+    """Collects the names of elements."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,8 +24,8 @@ class Tags(HTMLParser):
 
 
 @pytest.mark.parametrize("draw", [draw_rows, draw_columns], ids=["rows", "columns"])
-def test_names_are_text(draw: Callable[[Plot], Iterator[str]]) -> None:
-    """Of the plot, of a bar, and what a value is called."""
+def test_names_in_plots_are_escaped(draw: Callable[[Plot], Iterator[str]]) -> None:
+    """This covers the plot's name, a bar's name and a value's label."""
     svg = "".join(draw(Plot(HOSTILE, [Bar(HOSTILE, (1.0,), HOSTILE)], lambda _: HOSTILE)))
     tags = Tags()
     tags.feed(svg)

@@ -1,5 +1,5 @@
-"""The ledger in the target: written once, joined only with the same plan, and believed no further
-than necessary.
+"""The ledger in the target: written once, joined only with the same plan, and trusted as little as
+possible.
 """
 
 from __future__ import annotations
@@ -33,10 +33,8 @@ def keys(world: World) -> list[str]:
     return [each.key for each in world.store.list_objects("dest", prefix="backfills/").objects]
 
 
-def test_nothing_of_it_is_ever_written_over() -> None:
-    """Every entry has its one version, and none is deleted, over two workers one after the
-    other.
-    """
+def test_ledger_entries_are_never_overwritten() -> None:
+    """Every entry has one version, and none is deleted, over two workers one after the other."""
     world = three_windows()
     backfill(world, "first")
     backfill(world, "second")
@@ -60,7 +58,7 @@ def test_nothing_of_it_is_ever_written_over() -> None:
 def test_another_backfill_needs_another_name(
     change: Callable[[BackfillPlan], BackfillPlan], message: str
 ) -> None:
-    """Or what it calls done would be what the first one did."""
+    """Under the first one's name its ledger would count the first one's windows as done."""
     world = three_windows()
     plan = plan_of(world)
     open_backfill(world.job(), TARGET, plan)
@@ -70,8 +68,8 @@ def test_another_backfill_needs_another_name(
     assert open_backfill(world.job(), TARGET, later) == plan
 
 
-def test_without_a_ledger_nothing_begins() -> None:
-    """Where it may not be written, no window is touched."""
+def test_without_a_ledger_no_window_begins() -> None:
+    """Without permission to write the ledger, no window is touched."""
     world = three_windows()
     refused = AccessDenied("AccessDenied", code="AccessDenied", operation="PutObject")
     store = FaultyStore(world.store, fail_on(lambda call: call.operation == "PutObject", refused))
@@ -80,8 +78,8 @@ def test_without_a_ledger_nothing_begins() -> None:
     assert len(left_in_place(world)) == 5
 
 
-def test_a_plan_that_cannot_be_read_is_not_joined() -> None:
-    """What the backfill of this name is about nobody knows."""
+def test_an_unreadable_plan_is_not_joined() -> None:
+    """A plan that cannot be read does not say what the backfill is about."""
     world = three_windows()
     world.store.put("dest", "backfills/2025-03-01-to-2025-03-20/plan.json", b"{}")
     with pytest.raises(CannotStart, match="another --name"):
@@ -89,9 +87,9 @@ def test_a_plan_that_cannot_be_read_is_not_joined() -> None:
     assert len(left_in_place(world)) == 5
 
 
-def test_one_of_two_claims_a_window() -> None:
-    """Both want the same one; S3 lets one have it. Each knows its own claim again where the answer
-    was lost.
+def test_only_one_of_two_workers_gets_a_window() -> None:
+    """When two workers claim one window, S3 lets one have it. Each recognises its own claim if the
+    answer was lost.
     """
     world = three_windows()
     first, second = (make_worker(world, name).ledger for name in ("first", "second"))
@@ -102,8 +100,8 @@ def test_one_of_two_claims_a_window() -> None:
     assert second.reader.read().windows[0].worker == "first"
 
 
-def test_what_became_of_a_window_is_told() -> None:
-    """Its failures, the first of them, and the worker; they are read by whoever looks."""
+def test_the_result_of_a_window_is_recorded() -> None:
+    """The ledger shows the failures of a window, the first of them, and the worker."""
     world = three_windows()
     ledger = make_worker(world, "first").ledger
     attempt = ledger.claim(ledger.reader.read().windows[1])
@@ -121,8 +119,8 @@ def test_what_became_of_a_window_is_told() -> None:
     assert state.totals.objects == 2
 
 
-def test_what_is_read_once_is_not_read_again() -> None:
-    """A look at a ledger costs a listing, however many windows are done."""
+def test_finished_windows_are_read_only_once() -> None:
+    """Reading a ledger again costs one listing, however many windows are done."""
     world = three_windows()
     backfill(world, "first")
     store = FaultyStore(world.store, nothing)
@@ -135,8 +133,8 @@ def test_what_is_read_once_is_not_read_again() -> None:
 
 
 def test_a_forged_ledger_loses_nothing() -> None:
-    """Who can write there can have windows passed over; their logs stay where they are. What is no
-    entry, or one of another place, is passed over itself.
+    """Someone who can write to the ledger can have windows skipped, but their logs stay. Anything
+    that is not an entry, or belongs elsewhere, is ignored.
     """
     world = three_windows()
     forger = make_worker(world, "forger").ledger
@@ -155,8 +153,8 @@ def test_a_forged_ledger_loses_nothing() -> None:
     assert {source.key for source in left_in_place(world)} == packed_by_nobody
 
 
-def test_backfills_are_found_by_their_names() -> None:
-    """All of a target; where there is none, none."""
+def test_backfills_are_found_by_name() -> None:
+    """All backfills of a target; none if there are none."""
     world = three_windows()
     job = world.job()
     assert choose_target(job) == TARGET
@@ -168,16 +166,16 @@ def test_backfills_are_found_by_their_names() -> None:
         read_plan(job, TARGET, "c")
 
 
-def test_a_worker_knows_what_time_it_is_at_s3() -> None:
-    """By the time that S3 gives its own first entry, however wrong its clock is."""
+def test_a_worker_uses_s3s_clock() -> None:
+    """A worker takes the time that S3 gives its first entry, however wrong its own clock is."""
     world = three_windows()
     for hours in (-30, 0, 30):
         ledger = make_worker(world, f"worker {hours}", skew=timedelta(hours=hours)).ledger
         assert abs(ledger.reader.skew + timedelta(hours=hours)) < timedelta(seconds=1)
 
 
-def test_a_lost_answer_to_an_end_is_no_failure() -> None:
-    """S3 has it: the retried request finds it there."""
+def test_a_lost_answer_is_not_a_failure() -> None:
+    """The retried request finds that S3 already has the entry."""
     world = three_windows()
 
     ledger = make_worker(world, "first").ledger

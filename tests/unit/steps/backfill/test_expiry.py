@@ -35,16 +35,16 @@ def inspector(**refusals: RequestFailed) -> AccountInspector:
     return cast("AccountInspector", Inspector(refusals))
 
 
-def test_rules_that_delete_what_aws_delivers_count() -> None:
-    """Ages and days; nothing that carries no tag is deleted by a rule for tags."""
+def test_rules_that_delete_delivered_logs_count() -> None:
+    """Rules count by age and date; a rule for tags deletes nothing without tags."""
     found = read_expiry(inspector(), RULES)
     assert found.rules == [365, date(2026, 1, 1)]
     assert found.unknown == {}
 
 
 @pytest.mark.parametrize("kind", [AccessDenied, NotAuthenticated, Unreachable])
-def test_where_they_cannot_be_read_that_is_said(kind: type[RequestFailed]) -> None:
-    """It only decides what goes first, so it stops nothing."""
+def test_unreadable_rules_are_reported(kind: type[RequestFailed]) -> None:
+    """Unreadable lifecycle rules are reported; they only affect the order, so they stop nothing."""
     found = read_expiry(inspector(once=kind("no")), ["once", "years"])
     assert found.rules == [365]
     assert found.unknown == {"once": "no"}

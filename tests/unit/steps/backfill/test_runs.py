@@ -20,7 +20,9 @@ RESULT = {
 
 
 def test_the_newest_runs_come_first() -> None:
-    """So many; one without a result is under way, and one that cannot be read has none."""
+    """The list is limited. A run without a result is under way; an unreadable result counts as
+    none.
+    """
     world = make_world()
     world.store.create_bucket("work", versioning=None)
     for number in range(RUNS_MAX + 4):

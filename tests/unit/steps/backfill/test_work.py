@@ -27,9 +27,9 @@ from log_aggregator_lab.stores.faults import FaultyStore
 WINDOWS = list(split_window(RANGE))
 
 
-def test_every_window_is_a_run_of_its_own() -> None:
-    """All logs are packed, each window has its custody records, and the ledger has what was
-    done.
+def test_every_window_is_a_separate_run() -> None:
+    """All logs are packed, each window has its custody records, and the ledger says what
+    was done.
     """
     world, runs = three_windows(), Runs()
     state = backfill(world, "only", runs=runs)
@@ -41,8 +41,8 @@ def test_every_window_is_a_run_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("order", Order)
-def test_the_order_is_that_which_was_asked_for(order: Order) -> None:
-    """And what a lifecycle rule deletes soon goes before: the clock says 5 April."""
+def test_windows_are_taken_in_the_requested_order(order: Order) -> None:
+    """Windows that a lifecycle rule deletes soon go first: the clock says 5 April."""
     for expiry, urgent in (((), []), ((29,), WINDOWS[:2]), ((date(2025, 9, 1),), [])):
         world, runs = three_windows(), Runs()
         worker = make_worker(world, "only", runs=runs)
@@ -53,8 +53,8 @@ def test_the_order_is_that_which_was_asked_for(order: Order) -> None:
         assert runs.order[len(urgent) :] == (rest if order is Order.OLDEST else rest[::-1])
 
 
-def test_what_fails_stops_no_other_window_and_is_tried_again_the_next_time() -> None:
-    """Not by the same worker, which would only fail again."""
+def test_a_failed_window_is_retried_by_the_next_worker() -> None:
+    """The same worker does not retry a failed window, because it would only fail again."""
     world, runs = three_windows(), Runs()
     denied = AccessDenied("no", code="AccessDenied", operation="GetObject")
     middle = f"{WINDOWS[1].first:%Y/%m/%d}"
@@ -72,7 +72,7 @@ def test_what_fails_stops_no_other_window_and_is_tried_again_the_next_time() -> 
 
 
 def raising(*errors: Exception | None) -> WindowRunner:
-    """Window after window."""
+    """Raise these errors, window by window."""
     left = list(errors)
 
     def run_window(attempt: Attempt) -> Outcome:
@@ -84,8 +84,8 @@ def raising(*errors: Exception | None) -> WindowRunner:
     return run_window
 
 
-def test_where_the_first_window_cannot_begin_none_does() -> None:
-    """A bucket that is not there is not there for the other windows either; the ledger says why."""
+def test_if_the_first_window_cannot_begin_none_does() -> None:
+    """A bucket that is missing for the first window is missing for all; the ledger says why."""
     world = three_windows()
     worker = make_worker(world, "only")
     worker.run_window = raising(CannotStart("bucket 'logs' cannot be listed"))
@@ -96,8 +96,8 @@ def test_where_the_first_window_cannot_begin_none_does() -> None:
     assert "cannot be listed" in state.windows[0].failures[0]
 
 
-def test_a_window_that_is_too_large_is_passed_over() -> None:
-    """The others may be smaller; three in a row are enough."""
+def test_an_oversized_window_is_skipped() -> None:
+    """Other windows may be smaller; the worker stops after three too large in a row."""
     world = three_windows()
     worker = make_worker(world, "only")
     large = LimitExceeded("too many")
@@ -114,8 +114,8 @@ def test_a_window_that_is_too_large_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), Interrupted("stopped")])
-def test_a_stop_in_the_midst_of_a_window_frees_it(error: BaseException) -> None:
-    """Whoever comes next need not wait for the claim to expire."""
+def test_a_stop_releases_the_window(error: BaseException) -> None:
+    """The next worker need not wait for the claim to expire."""
     world = three_windows()
     worker = make_worker(world, "only")
 
@@ -128,8 +128,8 @@ def test_a_stop_in_the_midst_of_a_window_frees_it(error: BaseException) -> None:
     assert worker.ledger.reader.read().windows[0].state is State.TO_DO
 
 
-def test_a_killed_worker_holds_nothing_up_where_somebody_says_so() -> None:
-    """--take-over takes what is claimed at once, after what is free."""
+def test_take_over_ignores_the_claim_of_a_killed_worker() -> None:
+    """--take-over takes claimed windows immediately, after the free ones."""
     world, runs = three_windows(), Runs()
     dead = make_worker(world, "dead").ledger
     assert dead.claim(dead.reader.read().windows[0]) is not None
@@ -156,8 +156,8 @@ class Told(Watcher):
         self.windows.append(window)
 
 
-def test_whoever_watches_is_told() -> None:
-    """How far it is before each window and at the end, and that it waits."""
+def test_a_watcher_is_told_the_progress() -> None:
+    """Progress is reported before each window and at the end, and waiting is reported too."""
     world, told = three_windows(), Told()
     dead = make_worker(world, "dead").ledger
     assert dead.claim(dead.reader.read().windows[2]) is not None
@@ -169,8 +169,8 @@ def test_whoever_watches_is_told() -> None:
     assert told.waits >= 2
 
 
-def test_the_ledger_is_no_log() -> None:
-    """In place, where packs lie beside the logs: a further run leaves every entry alone."""
+def test_the_ledger_is_not_packed() -> None:
+    """In place, where packs lie among the logs, a further run leaves every ledger entry alone."""
     world = three_windows()
     rules = replace(world.rules, destination_bucket=None, final_aggregation_prefix="aggregated")
     world.rules = rules
@@ -188,8 +188,8 @@ def test_the_ledger_is_no_log() -> None:
     assert [each.key for each in page.objects] == entries
 
 
-def test_silence_ends_a_backfill() -> None:
-    """Where S3 does not answer, the ledger cannot be read: the rest waits for the next start."""
+def test_an_unanswered_ledger_ends_a_backfill() -> None:
+    """If S3 does not answer, the ledger cannot be read, and the rest waits for the next start."""
     world = three_windows()
     silent = Unreachable("no answer", code="ReadTimeoutError")
     store = FaultyStore(

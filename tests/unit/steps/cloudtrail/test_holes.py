@@ -1,4 +1,4 @@
-"""Every hour without a valid digest is reported, however many are missing, and wherever."""
+"""Every hour without a valid digest is reported, wherever it is and however many are missing."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def claimed(lines: list[str]) -> str:
     [(9, 1), (3, 15), (0, 1), (0, 6), (24, 1), (20, 5), (1, 23)],
     ids=["one", "fifteen", "first", "first six", "last", "last five", "all but two"],
 )
-def test_missing_digests_are_a_hole(first: int, count: int, is_packed: bool) -> None:
-    """From the end of the last one before them to the beginning of the first one after them, as far
-    as that is in the range.
+def test_missing_digests_leave_a_hole(first: int, count: int, is_packed: bool) -> None:
+    """A hole reaches from the end of the digest before it to the beginning of the one after it,
+    within the range.
     """
     site = trails()
     keys = site.digest_keys
@@ -73,7 +73,7 @@ def test_missing_digests_are_a_hole(first: int, count: int, is_packed: bool) -> 
 
 
 def test_an_invalid_digest_covers_nothing() -> None:
-    """Its hour is a hole, although the file is there and the next one links to it."""
+    """Its hour is a hole, although the file exists and the next digest links to it."""
     site = trails()
     key = site.digest_keys[11]
     site.put(key, site.objects[key].body, {"signature": "00"})
@@ -84,8 +84,8 @@ def test_an_invalid_digest_covers_nothing() -> None:
 
 
 @pytest.mark.parametrize("read_from", [ReadFrom.BOTH, ReadFrom.PACKS], ids=["both", "packs"])
-def test_all_of_a_region(read_from: ReadFrom) -> None:
-    """Nothing of it is left: there are logs of it, in packs or in their bucket."""
+def test_a_region_without_any_digest_is_a_hole(read_from: ReadFrom) -> None:
+    """A Region whose digests are all gone is a hole if packs or the bucket have logs of it."""
     site = trails()
     name = parse_digest_key(BUCKET, site.digest_keys[0])
     assert name is not None
@@ -104,8 +104,10 @@ def test_all_of_a_region(read_from: ReadFrom) -> None:
 
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
-def test_all_of_an_account(is_packed: bool) -> None:
-    """Its logs show that there was a trail, and a digest of any other day that it had digests."""
+def test_an_account_without_any_digest_is_a_hole(is_packed: bool) -> None:
+    """Its logs show that there was a trail, and a digest of any other day shows that it had
+    digests.
+    """
     site = trails(accounts=1)
     delete(site, [key for key, item in site.objects.items() if item.source == "digest"])
     later = (
@@ -119,8 +121,8 @@ def test_all_of_an_account(is_packed: bool) -> None:
     assert {region for _, region in holes(result)} == set(SPEC.regions)
 
 
-def test_an_account_that_never_had_digests() -> None:
-    """Its trail may have no log file validation: that is told, and is no hole."""
+def test_an_account_that_never_had_digests_has_no_hole() -> None:
+    """Its trail may have no log file validation: that is reported, but not as a hole."""
     site = trails()
     account = site.spec.account_ids[1]
     delete(
@@ -137,8 +139,8 @@ def test_an_account_that_never_had_digests() -> None:
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
 @pytest.mark.parametrize("day", [0, 1, 2], ids=["first day", "middle", "last day"])
-def test_all_of_a_day_with_its_logs(day: int, is_packed: bool) -> None:
-    """The days beside it show that the trail was there: before it, or by a link after it."""
+def test_a_day_without_digests_or_logs_is_a_hole(day: int, is_packed: bool) -> None:
+    """The days around it show that the trail existed: before it, or by a link after it."""
     site = trails(days=3)
     start = FIRST + timedelta(days=day)
     gone = [
@@ -164,15 +166,15 @@ def test_all_of_a_day_with_its_logs(day: int, is_packed: bool) -> None:
     assert not result.is_sound
 
 
-def test_a_trail_that_begins_later_is_not_missing_before() -> None:
-    """A starting digest says that there was none before it, in the range and after it."""
+def test_nothing_is_missing_before_a_trail_began() -> None:
+    """A starting digest, in the range or after it, says that there was none before it."""
     site = trails()
     early = FIRST - timedelta(days=2)
     assert holes(site.validate(early, LAST)) == {}
     assert holes(site.validate(early, FIRST - timedelta(hours=3))) == {}
 
 
-def test_what_is_not_delivered_yet_is_not_missing() -> None:
+def test_undelivered_digests_are_not_missing() -> None:
     """The digests of the last hours may be on their way."""
     site = trails()
     delete(site, [key for number in range(4) for key in site.chain(number)[-2:]])
@@ -181,8 +183,8 @@ def test_what_is_not_delivered_yet_is_not_missing() -> None:
     assert not site.validate(FIRST, LAST).is_sound
 
 
-def test_a_trail_that_took_the_place_of_another() -> None:
-    """Where an older trail ends, the newer one's digests cover the hours, and it is said."""
+def test_a_newer_trail_covers_the_hours_of_an_older_one() -> None:
+    """Where an older trail ends, the newer one's digests cover the hours, and this is reported."""
     later = replace(SPEC, trail_name="the-new-one")
     site = Trails(others=(later,))
     old = [
@@ -199,9 +201,9 @@ def test_a_trail_that_took_the_place_of_another() -> None:
     assert len(site.validate(FIRST, LAST).holes) == 1
 
 
-def test_deleted_originals_of_which_packs_hold_copies() -> None:
-    """Two digests whose originals somebody deleted, packs or not: with originals alone they are
-    missing and a hole; the packs hold them still.
+def test_packs_make_up_for_deleted_originals() -> None:
+    """Two digests whose originals were deleted are a hole when only originals are read; packs still
+    hold them.
     """
     site = trails()
     site.pack()
@@ -217,8 +219,8 @@ def test_deleted_originals_of_which_packs_hold_copies() -> None:
     assert "2 originals are gone" in problems(both)["note", site.digest_keys[7]]
 
 
-def test_where_packs_cannot_be_read_nothing_is_called_a_hole() -> None:
-    """The digest may lie in the pack that nobody can look into."""
+def test_unreadable_packs_leave_no_hole() -> None:
+    """The digest may lie in the pack that cannot be read."""
     site = trails()
     site.pack()
     index = next(
@@ -233,8 +235,8 @@ def test_where_packs_cannot_be_read_nothing_is_called_a_hole() -> None:
     assert any("in what could be read" in found.text for found in result.findings)
 
 
-def test_a_forged_link_covers_nothing() -> None:
-    """A digest with a changed link, to jump over those that are gone, is invalid itself."""
+def test_a_forged_link_does_not_cover_hours() -> None:
+    """A digest whose link was changed to skip missing ones is itself invalid."""
     site = trails()
     keys = site.digest_keys
     links = {

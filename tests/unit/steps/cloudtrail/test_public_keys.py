@@ -1,4 +1,4 @@
-"""CloudTrail's public keys are stored once, unchanged, and a run that cannot get them says so and
+"""CloudTrail's public keys are stored once, unchanged; a run that cannot get them reports it and
 harms nothing.
 """
 
@@ -53,9 +53,9 @@ def archive(
     return archive_keys(store, target, keys, REGION, FIRST, LAST)
 
 
-def test_a_key_is_written_once() -> None:
-    """The first time it is stored, with all that CloudTrail said of it; the second time it is only
-    seen to be there.
+def test_a_key_is_stored_once() -> None:
+    """The first run stores the key with everything CloudTrail said about it; the second only sees
+    that it exists.
     """
     store, keys = make_store(), LabTrailKeys(SPEC)
     (key,) = keys.keys
@@ -73,8 +73,8 @@ def test_a_key_is_written_once() -> None:
     assert read_archived_key(store, TARGET, REGION, key.fingerprint) == key
 
 
-def test_keys_lie_under_the_targets_root() -> None:
-    """In a log bucket they are where its packs are."""
+def test_keys_are_stored_under_the_targets_root() -> None:
+    """In a log bucket the keys are where its packs are."""
     store = make_store()
     assert archive(store, LabTrailKeys(SPEC), Target("dest", "aggregated/")) == 1
     assert [found.key.rpartition("/")[0] for found in list_all(store, "dest", "")] == [
@@ -82,8 +82,8 @@ def test_keys_lie_under_the_targets_root() -> None:
     ]
 
 
-def test_somebody_else_was_first() -> None:
-    """Two runs at once write the same key: it is there once, and none of them fails."""
+def test_a_key_stored_by_another_run_is_accepted() -> None:
+    """Two simultaneous runs write the same key: it is stored once, and neither fails."""
     store, keys = make_store(), LabTrailKeys(SPEC)
     unseen = FaultyStore(
         store, fail_on(lambda call: call.operation == "PutObject", PreconditionFailed("there"))
@@ -93,8 +93,10 @@ def test_somebody_else_was_first() -> None:
     assert (archive(store, keys), archive(store, keys)) == (1, 0)
 
 
-def test_another_key_of_the_same_name() -> None:
-    """A stored key that differs from CloudTrail's is never taken for it, and never overwritten."""
+def test_a_different_key_of_the_same_name_is_never_overwritten() -> None:
+    """A stored key that differs from CloudTrail's is never mistaken for it, and never
+    overwritten.
+    """
     store, keys = make_store(), LabTrailKeys(SPEC)
     other = LabTrailKeys(replace(SPEC, seed=4))
     other.keys = [replace(other.keys[0], fingerprint=keys.keys[0].fingerprint)]
@@ -107,8 +109,8 @@ def test_another_key_of_the_same_name() -> None:
 
 
 @pytest.mark.parametrize("change", [{"fingerprint": "../../packs/x"}, {"der": b"\x30\x00"}])
-def test_answers_that_are_no_keys(change: dict[str, object]) -> None:
-    """What is no fingerprint or no key is not stored under any name."""
+def test_invalid_answers_are_not_stored(change: dict[str, object]) -> None:
+    """Anything that is not a fingerprint or a key is not stored under any name."""
     store, keys = make_store(), LabTrailKeys(SPEC)
     keys.keys = [replace(keys.keys[0], **change)]  # type: ignore[arg-type]
     with pytest.raises(StoreError):
@@ -130,8 +132,8 @@ def test_answers_that_are_no_keys(change: dict[str, object]) -> None:
         "valid_from",
     ],
 )
-def test_files_that_are_no_keys(change: bytes | str) -> None:
-    """A file that is not what its name says is an error, not a missing key."""
+def test_invalid_key_files_are_errors(change: bytes | str) -> None:
+    """A file that does not match its name is an error, not a missing key."""
     store, keys = make_store(), LabTrailKeys(SPEC)
     archive(store, keys)
     (found,) = list_all(store, "dest", "keys/")
@@ -145,17 +147,17 @@ def test_files_that_are_no_keys(change: bytes | str) -> None:
         read_archived_key(store, TARGET, REGION, keys.keys[0].fingerprint)
 
 
-def test_fingerprints_lead_nowhere_else() -> None:
-    """What a digest says is no path."""
+def test_fingerprints_cannot_be_used_as_paths() -> None:
+    """A digest's fingerprint is never used as a path."""
     store = make_store()
     store.put("dest", "keys/cloudtrail/x.json", b"{}")
     assert read_archived_key(store, TARGET, REGION, "../x") is None
     assert read_archived_key(store, TARGET, "../eu", "x") is None
 
 
-def test_cloudtrail_is_asked_seldom() -> None:
-    """One question for each region, however many digests there are, also where it is refused: then
-    the archive is looked into, and of a key that is not there either nobody knows.
+def test_cloudtrail_is_asked_once_per_region() -> None:
+    """CloudTrail is asked once per Region, however many digests there are, even when it refuses.
+    Then the archive is read; a key missing there too is unknown.
     """
     store, denying, keys = make_store(), Denying(), LabTrailKeys(SPEC)
     archive_keys(store, TARGET, LabTrailKeys(SPEC), REGION, FIRST, LAST)
@@ -191,8 +193,8 @@ def stored_keys(site: Trails, bucket: str = "dest", root: str = "") -> list[str]
 
 
 def test_a_run_archives_the_keys_of_its_digests() -> None:
-    """The keys of every region that digests were listed of, valid at any time from the first day
-    until now, which is when the latest backfill digest may have been signed.
+    """The keys of every Region whose digests were listed, valid at any time from the first day
+    until now, when the latest backfill digest may have been signed.
     """
     site, keys = trails(), LabTrailKeys(SPEC)
     assert archive_after(site, lambda: keys) == []
@@ -205,8 +207,8 @@ def test_a_run_archives_the_keys_of_its_digests() -> None:
     }
 
 
-def test_keys_lie_beside_packs_in_place() -> None:
-    """Where packs lie in the log bucket, so do the keys; and a later run does not take them for
+def test_keys_are_stored_beside_packs_in_place() -> None:
+    """Where packs lie in the log bucket, so do the keys; a later run does not take them for
     logs.
     """
     site, keys = trails(), LabTrailKeys(SPEC)
@@ -227,8 +229,8 @@ def test_keys_lie_beside_packs_in_place() -> None:
     assert not again.selection.samples
 
 
-def test_keys_that_cannot_be_had_are_a_failure_and_no_more() -> None:
-    """Everything is packed and deleted all the same; the report says for which regions keys are
+def test_missing_keys_are_a_failure_and_stop_nothing() -> None:
+    """Everything is still packed and deleted; the report names the Regions whose keys are
     missing.
     """
     site = trails()
@@ -244,8 +246,8 @@ def test_keys_that_cannot_be_had_are_a_failure_and_no_more() -> None:
     assert archive_after(trails(), lambda: None) == []
 
 
-def test_digests_without_any_key_are_a_failure() -> None:
-    """Where there are digests there was a key; that CloudTrail has none any more is said."""
+def test_digests_without_a_key_are_a_failure() -> None:
+    """Where there are digests there was a key; a run reports that CloudTrail no longer has one."""
     site, keys = trails(), LabTrailKeys(SPEC)
     keys.keys = []
     assert archive_after(site, lambda: keys) == [
@@ -253,7 +255,7 @@ def test_digests_without_any_key_are_a_failure() -> None:
     ]
 
 
-def test_no_digests_no_question() -> None:
+def test_without_digests_cloudtrail_is_not_asked() -> None:
     """A run without digests does not even connect."""
     world = make_world()
     world.put("logs", trail_key(1), b"{}")

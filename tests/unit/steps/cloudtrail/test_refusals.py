@@ -1,5 +1,5 @@
-"""A Region that refuses to give its public keys is reported once, and asked again after a month;
-any other error stays a failure.
+"""A Region that refuses its public keys is reported once, and asked again after a month; any other
+error stays a failure.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ class Nights:
     ],
     ids=str,
 )
-def test_a_region_that_refuses_is_told_once(error: RequestFailed) -> None:
-    """The first night warns and remembers it; the second neither asks nor warns, but still counts
-    it. Neither fails.
+def test_a_refusing_region_is_reported_once(error: RequestFailed) -> None:
+    """The first night warns and remembers; the second neither asks nor warns, but still counts it.
+    Neither fails.
     """
     keys = RegionDeny(SPEC, CLOSED, error=error)
     nights = Nights(keys)
@@ -110,9 +110,9 @@ def test_a_region_that_refuses_is_told_once(error: RequestFailed) -> None:
     assert first.refused_regions == second.refused_regions == [CLOSED]
 
 
-def test_it_is_asked_again_after_a_month_and_told_when_it_answers() -> None:
-    """A refusal that goes on is renewed in silence. One that ends is told once, and then the keys
-    of the whole time are kept.
+def test_a_refusing_region_is_asked_again_after_a_month() -> None:
+    """A refusal that continues is renewed silently. One that ends is reported once, and then keys
+    for the whole period are kept.
     """
     keys = RegionDeny(SPEC, CLOSED)
     nights = Nights(keys)
@@ -143,8 +143,8 @@ def test_it_is_asked_again_after_a_month_and_told_when_it_answers() -> None:
 
 
 def test_a_refusal_everywhere_is_a_failure_every_night() -> None:
-    """Where no Region answers the permission is missing: nothing is remembered, and every night
-    fails until somebody grants it. What is known of one Region changes nothing.
+    """If no Region answers, the permission is missing: nothing is remembered, and every night fails
+    until it is granted. A known refusal of one Region changes nothing.
     """
     nights = Nights(Denying())
     for _ in range(2):
@@ -175,8 +175,10 @@ def test_a_refusal_everywhere_is_a_failure_every_night() -> None:
     ],
     ids=["by the organisation", "not opted into"],
 )
-def test_a_refusal_that_says_whose_it_is_is_believed(error: StoreError) -> None:
-    """Also where no other Region answers: a bucket may have digests of closed Regions only."""
+def test_a_refusal_that_names_its_cause_is_believed(error: StoreError) -> None:
+    """A refusal that says whose it is counts even if no other Region answers: a bucket may have
+    digests of closed Regions only.
+    """
     nights = Nights(Denying(error))
     first = nights.run()
     assert (first.failures, len(first.warnings)) == ([], 2)
@@ -196,8 +198,8 @@ def test_a_refusal_that_says_whose_it_is_is_believed(error: StoreError) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_refusal_stays_a_failure(error: RequestFailed) -> None:
-    """Throttling, a fault of AWS's, expired credentials, the network: the next night asks again."""
+def test_other_errors_stay_failures(error: RequestFailed) -> None:
+    """Throttling, an AWS fault, expired credentials or the network: the next night asks again."""
     nights = Nights(RegionDeny(SPEC, CLOSED, error=error))
     for _ in range(2):
         result = nights.run()
@@ -209,9 +211,9 @@ def test_what_is_no_refusal_stays_a_failure(error: RequestFailed) -> None:
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "ListObjectsV2"])
-def test_a_bucket_that_refuses_is_no_region_that_does(operation: str) -> None:
-    """Where the destination cannot be written or listed, that is a failure; and no Region is
-    left alone because of it.
+def test_a_refusing_bucket_is_not_taken_for_a_region(operation: str) -> None:
+    """A destination that cannot be written or listed is a failure, and no Region is skipped because
+    of it.
     """
     nights = Nights(RegionDeny(SPEC))
     nights.store = FaultyStore(
@@ -222,8 +224,8 @@ def test_a_bucket_that_refuses_is_no_region_that_does(operation: str) -> None:
     assert (result.warnings, result.refused_regions, nights.notes()) == ([], [], [])
 
 
-def test_a_note_is_written_once() -> None:
-    """Two runs at once write the same note: the first one stays, and the second does not fail."""
+def test_simultaneous_runs_write_a_note_once() -> None:
+    """Two simultaneous runs write the same note: the first stays, and the second does not fail."""
     store, day = make_store(), date(2026, 3, 14)
     for why in ("first", "second"):
         Notepad(store, TARGET, day, OPTIONS).write(CLOSED, RegionAnswer.REFUSED, why)
@@ -231,8 +233,8 @@ def test_a_note_is_written_once() -> None:
     assert json.loads(store.get_object("dest", note.key).data)["why"] == "first"
 
 
-def test_notes_that_are_not_believed() -> None:
-    """What is no note, or of a day to come, keeps no Region from being asked."""
+def test_invalid_notes_are_ignored() -> None:
+    """A file that is not a note, or is dated in the future, keeps no Region from being asked."""
     store, today = make_store(), date(2026, 3, 14)
     for name in (
         "eu-west-1/2026-03-15-refused.json",

@@ -1,4 +1,4 @@
-"""Trails are valid wherever their files are, and nothing changed, removed or unreadable is called
+"""Trails are valid wherever their files are; nothing changed, removed or unreadable is called
 valid.
 """
 
@@ -45,7 +45,7 @@ LOGS = 24 + 1
 
 
 def counts(result: Validation) -> tuple[int, int, int]:
-    """(valid digests of the hourly chains, valid backfill digests, valid logs)."""
+    """Return (valid digests of the hourly chains, valid backfill digests, valid logs)."""
     hourly = sum(
         tally.digests[State.VALID]
         for chain, tally in result.tallies.items()
@@ -72,9 +72,9 @@ def delete_all(site: Trails, keys: list[str]) -> None:
 
 @pytest.mark.parametrize("put_back", ["nothing", "digests", "logs", "some", "all"])
 @pytest.mark.parametrize("read_from", list(ReadFrom))
-def test_valid_wherever_the_files_lie(put_back: str, read_from: ReadFrom) -> None:
-    """Originals, packs and any mix of the two give the same result, as long as what is read is
-    there.
+def test_files_are_valid_in_place_and_in_packs(put_back: str, read_from: ReadFrom) -> None:
+    """Originals, packs and any mix of the two give the same result, as long as everything can be
+    read.
     """
     site = trails()
     before = site.validate()
@@ -102,7 +102,7 @@ def test_valid_wherever_the_files_lie(put_back: str, read_from: ReadFrom) -> Non
         assert not after.is_sound
 
 
-def test_several_accounts_at_once() -> None:
+def test_threads_give_the_same_result() -> None:
     """With threads the result is the same."""
     site = trails()
     site.pack()
@@ -111,7 +111,7 @@ def test_several_accounts_at_once() -> None:
 
 
 def change_byte(body: bytes) -> bytes:
-    """In the inflated document, so that only hashes can tell."""
+    """Change a byte of the inflated document, so that only hashes can detect it."""
     document = bytearray(gzip.decompress(body))
     position = next(place for place, byte in enumerate(document) if byte in b"0123456789")
     document[position] ^= 1
@@ -162,9 +162,11 @@ DAMAGES: dict[Callable[[Trails], str], str] = {
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_one_changed_byte(damage: Callable[[Trails], str], is_packed: bool) -> None:
-    """A byte of a log, a digest, a signature or a link that was changed makes that very file
-    invalid; of the rest, only logs that nothing trustworthy names any more are left out.
+def test_a_changed_byte_invalidates_its_file(
+    damage: Callable[[Trails], str], is_packed: bool
+) -> None:
+    """One changed byte in a log, digest, signature or link makes exactly that file invalid. Beyond
+    it, only logs that no trusted digest names any more are left out.
     """
     site = trails()
     key = damage(site)
@@ -184,8 +186,8 @@ def test_one_changed_byte(damage: Callable[[Trails], str], is_packed: bool) -> N
     )
 
 
-def test_a_flipped_byte_in_a_pack() -> None:
-    """A byte of a member that changes in its pack makes that member invalid, and no other."""
+def test_a_flipped_byte_in_a_pack_invalidates_its_member() -> None:
+    """Changing a byte of a member in its pack makes that member invalid, and no other."""
     site = trails()
     site.pack()
     for log_type in ("CloudTrail", "CloudTrail-Digest"):
@@ -201,9 +203,9 @@ def test_a_flipped_byte_in_a_pack() -> None:
     )
 
 
-def test_a_link_to_another_digest() -> None:
-    """A digest that is signed well, but is not the one that the next digest links to, is invalid:
-    the AWS CLI does not look.
+def test_a_link_to_another_digest_is_invalid() -> None:
+    """A correctly signed digest that is not the one the next digest links to is invalid; the AWS
+    CLI does not check this.
     """
     site = trails()
     key = site.digest_keys[5]
@@ -217,10 +219,8 @@ def test_a_link_to_another_digest() -> None:
     }
 
 
-def test_a_link_with_another_hash() -> None:
-    """A signed digest that gives another hash of the one before, though its signature, does not
-    belong to it.
-    """
+def test_a_link_with_another_hash_is_invalid() -> None:
+    """A signed digest with the previous one's signature but another hash does not belong to it."""
     site = trails()
     before, newest = site.digest_keys[-2:]
     site.rewrite(newest, lambda fields: fields.update(previousDigestHashValue="0" * 64), sign=True)
@@ -230,10 +230,8 @@ def test_a_link_with_another_hash() -> None:
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_what_is_missing(is_packed: bool) -> None:
-    """A digest that another one links to, and a log that a digest names, are invalid where they are
-    neither in place nor in a pack.
-    """
+def test_missing_files_are_invalid(is_packed: bool) -> None:
+    """A linked digest or a named log is invalid if it is neither in place nor in a pack."""
     site = trails()
     named = [
         entry["s3Object"]
@@ -251,7 +249,7 @@ def test_what_is_missing(is_packed: bool) -> None:
     assert counts(result) == (DIGESTS - 1, 1, LOGS - 1 - len(named))
 
 
-def test_the_oldest_digest_may_link_out_of_the_range() -> None:
+def test_the_oldest_digest_may_link_outside_the_range() -> None:
     """Digests that ended before the range are neither looked for nor missing; one that ended in it
     is.
     """
@@ -264,8 +262,8 @@ def test_the_oldest_digest_may_link_out_of_the_range() -> None:
     }
 
 
-def test_the_range_is_the_aws_clis() -> None:
-    """Digests whose hours end from the first moment to an hour after the last."""
+def test_the_range_equals_the_aws_clis() -> None:
+    """The range takes digests whose hours end from its first moment to an hour after its last."""
     site = trails()
     first = datetime.combine(SPEC.first_day, datetime.min.time(), UTC) + timedelta(hours=5)
     last = first + timedelta(hours=2)
@@ -295,9 +293,9 @@ def test_a_long_range_is_listed_in_parts() -> None:
     }  # the trails end a day before the range does
 
 
-def test_a_gap_is_said_and_not_invalid() -> None:
-    """Between the end of a chain and a starting digest nothing was delivered; that is told, as the
-    AWS CLI tells it.
+def test_a_gap_is_reported_but_not_invalid() -> None:
+    """Nothing was delivered between the end of a chain and a starting digest; this is reported, as
+    the AWS CLI does.
     """
     later = replace(SPEC, first_day=SPEC.first_day + timedelta(days=3))
     site = Trails(others=(later,))
@@ -312,9 +310,9 @@ def test_a_gap_is_said_and_not_invalid() -> None:
     )
 
 
-def test_several_trails_under_one_prefix() -> None:
-    """Digests of different trails are chains of their own, told apart by the trail's name alone,
-    underscores and all.
+def test_several_trails_under_one_prefix_are_told_apart() -> None:
+    """Digests of different trails form separate chains, told apart by the trail's name alone,
+    underscores included.
     """
     other = replace(SPEC, trail_name="aws-controltower-BaselineCloudTrail_eu-west-1_second")
     site = Trails(others=(other,))
@@ -328,9 +326,9 @@ def test_several_trails_under_one_prefix() -> None:
 
 @pytest.mark.parametrize("is_named", [False, True])
 @pytest.mark.parametrize("bucket", ["an-older-bucket", "the-older-bucket"])
-def test_a_trail_that_was_given_another_bucket(bucket: str, is_named: bool) -> None:
-    """The chain goes on in the older bucket, whichever name comes first: every file counts once,
-    nothing is a gap, and nothing an end.
+def test_a_chain_continues_in_another_bucket(bucket: str, is_named: bool) -> None:
+    """The chain continues in the older bucket, whichever name comes first: every file counts once,
+    with no gap and no end.
     """
     site = trails()
     site.move_older(10, bucket)
@@ -348,16 +346,16 @@ def test_a_trail_that_was_given_another_bucket(bucket: str, is_named: bool) -> N
     )
 
 
-def test_regions_are_chosen() -> None:
-    """Only digests of the wanted regions, and their logs, are looked at."""
+def test_only_wanted_regions_are_checked() -> None:
+    """Only digests of the chosen Regions, and their logs, are read."""
     site = trails()
     result = site.validate(regions=frozenset({"us-east-1"}))
     assert {chain.region for chain in result.tallies} == {"us-east-1"}
     assert counts(result)[0] == DIGESTS // 2
 
 
-def test_old_and_new_layout() -> None:
-    """Keys from before landing zone 3.0, with the organisation's id once, are found too, in their
+def test_both_key_layouts_are_found() -> None:
+    """Keys from before landing zone 3.0, with the organisation's id once, are also found, in the
     bucket and in packs.
     """
     site = trails(accounts_before_landing_zone_3=1)
@@ -366,8 +364,8 @@ def test_old_and_new_layout() -> None:
     assert counts(site.validate()) == (DIGESTS, 1, LOGS)
 
 
-def test_a_digest_at_another_place() -> None:
-    """A digest that was copied to another key has been moved."""
+def test_a_moved_digest_is_invalid() -> None:
+    """A digest that was copied to another key counts as moved."""
     site = trails()
     original = site.objects[site.digest_keys[4]]
     digit = original.key[-10]
@@ -376,8 +374,8 @@ def test_a_digest_at_another_place() -> None:
     assert problems(site.validate())["invalid", key] == "has been moved from its original location"
 
 
-def test_a_digest_that_no_other_links_to() -> None:
-    """A good digest that lies beside the chain is told of."""
+def test_an_unlinked_digest_is_reported() -> None:
+    """A valid digest outside the chain is reported."""
     site = trails()
     skipped, newest = site.digest_keys[-2:]
     before = json.loads(gzip.decompress(site.objects[skipped].body))
@@ -390,9 +388,9 @@ def test_a_digest_that_no_other_links_to() -> None:
     assert result.is_sound
 
 
-def test_backfill_digests_need_their_time() -> None:
-    """The time at which a backfill digest was made tells when its key was valid; without it the
-    digest is of invalid format.
+def test_backfill_digests_need_their_creation_time() -> None:
+    """The creation time of a backfill digest shows when its key was valid; without it the digest's
+    format is invalid.
     """
     site = trails()
     key = next(key for key in site.objects if key.endswith("_backfill.json.gz"))
@@ -402,9 +400,9 @@ def test_backfill_digests_need_their_time() -> None:
     assert problems(site.validate()) == {("invalid", key): "invalid format"}
 
 
-def test_the_key_of_a_late_backfill_digest() -> None:
-    """A key that was not valid in the range is asked for around the time when the backfill digest
-    was made.
+def test_the_key_of_a_late_backfill_digest_is_found() -> None:
+    """A key that was not valid in the range is requested for the time when the backfill digest was
+    made.
     """
     site = trails()
     keys = LabTrailKeys(SPEC)
@@ -415,9 +413,9 @@ def test_the_key_of_a_late_backfill_digest() -> None:
 
 
 @pytest.mark.parametrize("metadata", [{}, {"signature-algorithm": "SHA256withRSA"}])
-def test_a_lost_signature_is_in_the_next_digest(metadata: dict[str, str]) -> None:
-    """A digest that lost its metadata, as in copies by other tools, is checked by the signature
-    that its valid successor holds.
+def test_a_lost_signature_is_taken_from_the_next_digest(metadata: dict[str, str]) -> None:
+    """A digest without its metadata, such as a copy by another tool, is checked by the signature in
+    its valid successor.
     """
     site = trails()
     key, newest = site.digest_keys[5], site.digest_keys[-1]
@@ -431,8 +429,8 @@ def test_a_lost_signature_is_in_the_next_digest(metadata: dict[str, str]) -> Non
     assert problems(site.validate())["invalid", key] == "signature verification failed"
 
 
-def test_without_a_public_key() -> None:
-    """Digests whose public key nobody has are invalid, and their logs are not vouched for."""
+def test_digests_without_a_public_key_are_invalid() -> None:
+    """Digests whose public key cannot be found are invalid, and their logs are not vouched for."""
     site = trails()
     site.keys = Forgetful(site.spec)
     result = site.validate()
@@ -443,15 +441,15 @@ def test_without_a_public_key() -> None:
 
 
 class Forgetful(LabTrailKeys):
-    """CloudTrail, which has no such key."""
+    """A CloudTrail that no longer has the key."""
 
     def list_public_keys(self, *_: object) -> list[TrailKey]:
         return []
 
 
-def test_where_there_is_no_cloudtrail() -> None:
-    """Beside another S3 server, or with --public-keys archive: nobody was asked, so nothing is said
-    to be false, and the advice is to ask.
+def test_without_cloudtrail_digests_are_unchecked() -> None:
+    """With another S3 server, or --public-keys archive, CloudTrail was not asked, so nothing is
+    called false, and the advice is to ask it.
     """
     site = trails()
     site.keys = None
@@ -464,16 +462,16 @@ def test_where_there_is_no_cloudtrail() -> None:
     assert all("Ask CloudTrail" in failure.advice for failure in result.failures)
 
 
-def test_a_bucket_that_is_not_there() -> None:
-    """Nothing was packed from it, so that its name is wrong: nothing of it is valid, or invalid."""
+def test_a_missing_bucket_is_an_error() -> None:
+    """Nothing was packed from it, so its name is wrong: nothing in it is valid or invalid."""
     with pytest.raises(CannotStart, match="no-such-bucket"):
         trails().validate(buckets=frozenset(["no-such-bucket"]))
 
 
 @pytest.mark.parametrize("error", [AccessDenied("AccessDeniedException"), Unreachable("no answer")])
-def test_where_cloudtrail_cannot_be_asked(error: StoreError) -> None:
-    """A digest is not said to be false because nobody could ask for its key: it is not checked, and
-    the cause is told once for a region.
+def test_an_unreachable_cloudtrail_leaves_digests_unchecked(error: StoreError) -> None:
+    """A digest whose key could not be requested is not called false: it is not checked, and the
+    cause is reported once per Region.
     """
     site = trails()
     site.keys = Denying(error)
@@ -488,9 +486,9 @@ def test_where_cloudtrail_cannot_be_asked(error: StoreError) -> None:
     }
 
 
-def test_the_archived_key_serves_where_cloudtrail_does_not() -> None:
-    """Keys kept beside the packs validate what CloudTrail gives no keys for any more; where it
-    does, its word counts.
+def test_archived_keys_are_used_when_cloudtrail_has_none() -> None:
+    """Keys kept with the packs validate digests whose keys CloudTrail no longer has; otherwise
+    CloudTrail's keys count.
     """
     site = trails()
     site.pack()
@@ -512,9 +510,9 @@ def test_the_archived_key_serves_where_cloudtrail_does_not() -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "UnrecognizedClientException"])
-def test_a_region_that_refused_is_not_checked(code: str) -> None:
-    """Whether CloudTrail is asked, and refuses, or only the archive is looked into: nobody knows
-    what its digests are. It is said which key is missing, since when, and what helps.
+def test_a_refusing_region_leaves_digests_unchecked(code: str) -> None:
+    """Whether CloudTrail refuses or only the archive is read, the digests are unknown. The report
+    says which key is missing, since when, and what helps.
     """
     site = trails()
     closed = min(SPEC.regions)
@@ -539,10 +537,8 @@ def test_a_region_that_refused_is_not_checked(code: str) -> None:
     }
 
 
-def test_an_archived_key_that_is_none() -> None:
-    """A file in the place of a key that is no key leaves its digests unchecked, and names the
-    file.
-    """
+def test_an_invalid_archived_key_is_named() -> None:
+    """An archived file that is not a key leaves its digests unchecked, and is named."""
     site = trails()
     site.keys = None
     fingerprint = LabTrailKeys(SPEC).keys[0].fingerprint
@@ -552,9 +548,9 @@ def test_an_archived_key_that_is_none() -> None:
     assert any("keys/cloudtrail/eu-west-1" in failure.message for failure in result.failures)
 
 
-def test_a_frozen_pack_is_not_checked_and_not_missing() -> None:
-    """What lies in an archive class is neither valid nor invalid; the pack is named once, and
-    thawed it is valid.
+def test_a_frozen_pack_is_unchecked_and_not_missing() -> None:
+    """Members of a pack in an archive class are neither valid nor invalid; the pack is named once,
+    and once thawed it is valid.
     """
     site = Trails(storage_class="GLACIER")
     site.pack()
@@ -568,9 +564,9 @@ def test_a_frozen_pack_is_not_checked_and_not_missing() -> None:
     assert site.validate().is_sound
 
 
-def test_a_day_is_proven_by_its_neighbours() -> None:
-    """With the day's own packs thawed the digest of its last hour cannot be read, which lies in the
-    next day; with those it is proven.
+def test_a_days_last_digest_is_in_the_next_days_pack() -> None:
+    """With only the day's own packs thawed, the digest of its last hour, which lies in the next
+    day, cannot be read; with the next day's packs the day is proven.
     """
     site = Trails(storage_class="GLACIER")
     site.pack()
@@ -584,8 +580,8 @@ def test_a_day_is_proven_by_its_neighbours() -> None:
         assert {state for state, _ in problems(result)} == (set() if is_proven else {"unchecked"})
 
 
-def test_a_pack_that_is_gone() -> None:
-    """An index without its pack: everything in it is invalid, not found."""
+def test_members_of_a_missing_pack_are_invalid() -> None:
+    """If an index has lost its pack, everything in it is invalid: not found."""
     site = trails()
     site.pack()
     for key in packs_of(site, "CloudTrail"):
@@ -598,7 +594,7 @@ def test_a_pack_that_is_gone() -> None:
     )
 
 
-def test_a_pack_without_its_index() -> None:
+def test_a_pack_without_its_index_is_read() -> None:
     """A pack whose index is lost is read by its own tail."""
     site = trails()
     site.pack()
@@ -607,9 +603,9 @@ def test_a_pack_without_its_index() -> None:
     assert site.validate().is_sound
 
 
-def test_a_damaged_index() -> None:
-    """Where an index cannot be read, nothing is said to be missing: it is not checked, and the
-    index is named.
+def test_a_damaged_index_leaves_files_unchecked() -> None:
+    """If an index cannot be read, nothing is called missing: it is not checked, and the index is
+    named.
     """
     site = trails()
     site.pack()
@@ -625,8 +621,8 @@ def test_a_damaged_index() -> None:
     assert not result.is_sound
 
 
-def test_the_index_of_another_pack() -> None:
-    """An index that names another pack is not believed."""
+def test_the_index_of_another_pack_is_refused() -> None:
+    """An index that names another pack is rejected."""
     site = trails()
     site.pack()
     first, second = (
@@ -640,8 +636,8 @@ def test_the_index_of_another_pack() -> None:
     assert "is the index of another pack" in result.failures[0].message
 
 
-def test_a_pack_cut_short() -> None:
-    """Members behind the end are damaged; those before it are valid."""
+def test_members_after_the_end_of_a_truncated_pack_are_invalid() -> None:
+    """Members after the cut are damaged; those before it are valid."""
     site = trails()
     site.pack()
     key = packs_of(site, "CloudTrail")[0]
@@ -654,8 +650,8 @@ def test_a_pack_cut_short() -> None:
     }
 
 
-def test_the_newest_of_two_packs() -> None:
-    """Of a key that two packs hold, the newest version counts."""
+def test_the_newer_of_two_packs_counts() -> None:
+    """If two packs hold a key, the newest version counts."""
     site = trails()
     key = site.log_keys[0]
     site.put(key, change_byte(site.objects[key].body))
@@ -666,9 +662,9 @@ def test_the_newest_of_two_packs() -> None:
     assert site.validate().is_sound
 
 
-def test_what_is_kept_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an account only so many findings are kept; the others are counted, and told to whoever
-    watches.
+def test_findings_of_an_account_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of findings kept per account is limited; the others are counted and reported as
+    progress.
     """
     monkeypatch.setattr("log_aggregator.steps.cloudtrail.notes.LINES_MAX", 3)
     site = trails(accounts=1)
@@ -679,8 +675,8 @@ def test_what_is_kept_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.count(State.INVALID) == LOGS
 
 
-def test_what_is_kept_of_all_accounts_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of accounts with nothing left do not fill the memory: what is not kept is
+def test_findings_of_all_accounts_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of accounts with nothing left do not fill the memory: findings beyond the limit are
     counted.
     """
     monkeypatch.setattr("log_aggregator.steps.cloudtrail.findings.FINDINGS_MAX", 5)
@@ -694,7 +690,7 @@ def test_what_is_kept_of_all_accounts_has_an_end(monkeypatch: pytest.MonkeyPatch
     )
 
 
-def test_logs_of_the_evening_before() -> None:
+def test_logs_of_the_previous_evening_are_found() -> None:
     """The first digest of a range names logs of the day before, which are found in that day's
     packs.
     """
@@ -706,16 +702,16 @@ def test_logs_of_the_evening_before() -> None:
     assert problems(result) == {}
 
 
-def test_nothing_there() -> None:
-    """A range without any digest is not sound: nothing was shown."""
+def test_a_range_without_digests_is_not_sound() -> None:
+    """A range without any digest is not sound, because nothing was shown."""
     site = trails()
     result = site.validate(SPEC.first_day - timedelta(days=9), SPEC.first_day - timedelta(days=8))
     assert result.tallies == {}
     assert not result.is_sound
 
 
-def test_a_source_bucket_that_is_gone() -> None:
-    """Packs are validated without the bucket that they came from."""
+def test_packs_are_validated_without_their_source_bucket() -> None:
+    """Packs are validated without their source bucket."""
     site = trails()
     site.pack()
     store = site.store
@@ -725,10 +721,10 @@ def test_a_source_bucket_that_is_gone() -> None:
     assert result.is_sound
 
 
-def test_little_is_asked() -> None:
+def test_validation_needs_few_requests() -> None:
     """A packed account-day costs an index and a range of each pack, whatever it holds, and no
-    request for any single file. The range as a whole costs the indexes of the digests of the day
-    before it and of the day after it.
+    request for any single file. The range as a whole costs the indexes of the digests of the days
+    before and after it.
     """
     site = trails()
     site.pack()
@@ -749,8 +745,8 @@ def test_little_is_asked() -> None:
 
 
 def test_folders_that_are_empty_are_not_listed_again() -> None:
-    """Where none of an account's logs of the range is left, that is seen once, not for each region
-    and day.
+    """If all of an account's logs of the range are gone, that is seen once, not for each Region and
+    day.
     """
     site = trails(days=5, objects=100)
     site.pack()

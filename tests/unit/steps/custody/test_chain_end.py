@@ -1,6 +1,4 @@
-"""Objects under custody/ are believed only as far as they match their place and the previous
-record.
-"""
+"""Objects under custody/ are trusted only if they match their place and the previous record."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ def walk(store: MemoryStore) -> Walked:
 
 
 def foreign(sequence: int, target: Target = DEST) -> bytes:
-    """A record that is whole, and follows nothing."""
+    """Make a well-formed record that follows no other."""
     record = replace(make_record("foreign", 0, target), sequence=sequence, previous="0" * 64)
     return encode_record(record)
 
@@ -52,8 +50,8 @@ POISON = {
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_nobody_ends_the_chain(name: str) -> None:
-    """The next records follow the last that is one of the chain, and the walk names what is not."""
+def test_foreign_objects_do_not_end_the_chain(name: str) -> None:
+    """The next records follow the last one in the chain, and the walk names the foreign ones."""
     store = make_store("a", "b", "c")
     for sequence, data in POISON[name].items():
         store.put("dest", record_key(DEST, sequence), data)
@@ -74,8 +72,8 @@ def test_nobody_ends_the_chain(name: str) -> None:
         assert wrong == {record_key(DEST, sequence) for sequence in POISON[name]}
 
 
-def test_too_much_of_it_is_said() -> None:
-    """It is bounded what is looked at."""
+def test_the_search_for_the_end_is_limited() -> None:
+    """The search for the end gives up after a limited number of foreign objects."""
     store = make_store("a")
     for number in range(1, 140):
         store.put("dest", record_key(DEST, number), b"")
@@ -83,8 +81,8 @@ def test_too_much_of_it_is_said() -> None:
         find_end(store, DEST)
 
 
-def test_a_chain_that_lost_its_beginning_goes_on() -> None:
-    """Its oldest records have expired."""
+def test_a_chain_without_its_beginning_continues() -> None:
+    """The chain's oldest records have expired."""
     store = make_store("a", "b", "c")
     for number in (0, 1):
         store.delete("dest", record_key(DEST, number))
@@ -94,8 +92,8 @@ def test_a_chain_that_lost_its_beginning_goes_on() -> None:
     assert newest.record.run == "d"
 
 
-def test_a_damaged_one_in_between_is_passed_over() -> None:
-    """The newest record stays the newest."""
+def test_a_damaged_record_in_between_is_skipped() -> None:
+    """A damaged record is skipped, and the newest record stays the newest."""
     store = make_store("a", "b", "c")
     store.put("dest", record_key(DEST, 1), b"damaged")
     assert find_end(store, DEST).following == 3

@@ -1,5 +1,5 @@
 """Custody records are appended to one chain, even by simultaneous runs, and a walk over it finds
-whatever was changed.
+every change.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def check(store: MemoryStore, rules: WalkRules | None = None) -> Walked:
 
 
 def read(store: MemoryStore, number: int) -> Record:
-    """The closing of this number."""
+    """Read the closing with this number."""
     entries = store.list_objects("dest", prefix="custody/").objects
     records = [decode_record(store.get_object("dest", entry.key).data) for entry in entries]
     return [each for each in records if each.kind is RecordKind.CLOSING][number]
@@ -85,7 +85,9 @@ def two_accounts(**settings: object) -> World:
 
 
 def test_each_record_names_the_hash_of_the_one_before() -> None:
-    """The first names none; numbers have no gaps; the hash is that of the stored bytes."""
+    """The first record names no hash; numbers have no gaps; the hash is that of the stored
+    bytes.
+    """
     store = make_store()
     written = write_chain(store, ["a", "b", "c"])
     assert [record.sequence for record in written] == [0, 1, 2]
@@ -102,8 +104,8 @@ def test_each_record_names_the_hash_of_the_one_before() -> None:
     assert (walked.records, walked.newest, walked.findings) == (3, (2, written[2].sha256), [])
 
 
-def test_appending_costs_five_requests_however_long_the_chain() -> None:
-    """Two listings, two GETs, one PUT; also behind a full folder."""
+def test_appending_always_takes_five_requests() -> None:
+    """Appending takes two listings, two GETs and one PUT, even after a full folder."""
     store = make_store()
     first, previous = make_record("first", 0), None
     for sequence in range(1000):
@@ -125,10 +127,8 @@ def test_appending_costs_five_requests_however_long_the_chain() -> None:
         }
 
 
-def test_what_lies_among_the_records_does_not_disturb() -> None:
-    """Folders without records are passed over; foreign objects count for nothing, and the walk
-    names them.
-    """
+def test_foreign_objects_among_records_are_ignored() -> None:
+    """Folders without records are skipped; foreign objects are ignored, and the walk names them."""
     store = make_store()
     write_chain(store, ["a"])
     store.put("dest", "custody/9999999/notes.txt", b"")
@@ -136,9 +136,9 @@ def test_what_lies_among_the_records_does_not_disturb() -> None:
     assert [finding.what for finding in check(store).findings] == ["it is not a custody record"]
 
 
-def test_one_run_has_one_record() -> None:
-    """Ended a second time (an answer was lost, a function called again), it gets the record that it
-    has, also behind those of others.
+def test_one_run_writes_one_record() -> None:
+    """A run that ends twice (lost answer, repeated function call) gets its existing record, even
+    after those of others.
     """
     store = make_store()
     record = make_record("mine", 0)
@@ -152,8 +152,8 @@ def test_one_run_has_one_record() -> None:
     assert find_end(store, DEST).following == 3
 
 
-def test_who_comes_second_takes_the_next_number() -> None:
-    """Another run writes between the look and the write: both records are there, in one chain."""
+def test_the_slower_of_two_runs_takes_the_next_number() -> None:
+    """Another run writes between reading and writing: both records end up in one chain."""
     store = make_store()
     write_chain(store, ["first"])
     others = iter(["between", "and again"])
@@ -183,8 +183,8 @@ def test_who_comes_second_takes_the_next_number() -> None:
     assert check(store).findings == []
 
 
-def test_it_ends_where_another_is_always_first() -> None:
-    """Bounded: after many attempts it says so."""
+def test_appending_gives_up_after_many_attempts() -> None:
+    """Appending gives up with an error after many attempts."""
     store = make_store()
 
     class Refusing(CountingStore):
@@ -204,8 +204,8 @@ def test_it_ends_where_another_is_always_first() -> None:
         append_record(Refusing(store), make_record("mine", 3), WriteOptions())
 
 
-def test_a_damaged_record_stops_no_run() -> None:
-    """The next record follows the one before it; the walk names the damage, once."""
+def test_a_damaged_record_does_not_stop_a_run() -> None:
+    """The next record follows the one before it; the walk names the damage once."""
     store = make_store()
     written = write_chain(store, ["a", "b"])
     store.put("dest", written[1].key, b"damaged")
@@ -216,7 +216,9 @@ def test_a_damaged_record_stops_no_run() -> None:
 
 
 def test_without_an_opening_nothing_is_touched() -> None:
-    """No deletion without a record: where it cannot be written, the run does not begin."""
+    """If the opening record cannot be written, the run does not begin, so nothing is deleted
+    without a record.
+    """
     world = two_accounts()
     before = world.store.snapshot()
 
@@ -228,8 +230,8 @@ def test_without_an_opening_nothing_is_touched() -> None:
     assert world.store.snapshot() == before
 
 
-def test_a_record_that_cannot_be_written_is_a_failure_that_hides_nothing() -> None:
-    """The run's result stands; the failure says where, why and what to do."""
+def test_an_unwritable_record_is_a_failure_and_keeps_the_result() -> None:
+    """The run's result is unchanged; the failure says where, why and what to do."""
     world = two_accounts()
 
     def is_custody(call: Call) -> bool:
@@ -244,7 +246,7 @@ def test_a_record_that_cannot_be_written_is_a_failure_that_hides_nothing() -> No
     assert result.custody == []
 
 
-def test_a_record_holds_what_the_run_did() -> None:
+def test_a_record_describes_the_whole_run() -> None:
     """Counts, bytes and packs of every group, with the hash of each stored index."""
     world = two_accounts()
     result, _ = run_recorded_faulty(world, "run", nothing)
@@ -265,9 +267,9 @@ def test_a_record_holds_what_the_run_did() -> None:
     assert {entry.find_imbalance() for entry in record.groups} == {None}
 
 
-def test_kept_originals_are_deleted_by_a_later_run_and_both_say_so() -> None:
-    """keep_originals_days: the first record says kept, the next one that the pack was found,
-    verified again, and what was deleted.
+def test_a_later_deletion_is_recorded_too() -> None:
+    """With keep_originals_days, the first record says kept; the next says that the pack was found
+    and verified again, and what was deleted.
     """
     world = two_accounts(keep_originals_days="2")
     run_recorded(world, "first")
@@ -284,8 +286,10 @@ def test_kept_originals_are_deleted_by_a_later_run_and_both_say_so() -> None:
     assert [walked.findings + walked.notes for walked in walk(world)] == [[]]
 
 
-def test_what_stays_is_told() -> None:
-    """Retained by Object Lock, and left because it is held or unknown."""
+def test_originals_that_stay_are_recorded() -> None:
+    """Objects retained by Object Lock, and those left because they are held or unknown, are
+    recorded.
+    """
     world = two_accounts()
     world.store.retain("logs", trail_key(1))
     world.put("logs", "no-date-here", b"x")
@@ -301,8 +305,8 @@ def test_what_stays_is_told() -> None:
     assert [pack.retained for pack in record.packs] == [1, 0]
 
 
-def test_discards_are_told_with_their_list() -> None:
-    """What goes without a pack is counted, and the record names the list of it."""
+def test_discards_are_recorded_with_their_list() -> None:
+    """Objects deleted without a pack are counted, and the record names their list."""
     world = make_world(
         control_tower_bucket="logs",
         other_buckets=[],
@@ -318,8 +322,8 @@ def test_discards_are_told_with_their_list() -> None:
 
 
 def test_in_place_each_bucket_has_its_own_chain() -> None:
-    """A record beside the packs of each bucket, also where nothing was found; it is never taken for
-    a log.
+    """Each bucket has a record with its packs, even if nothing was found; it is never taken for a
+    log.
     """
     store = MemoryStore()
     for bucket in ("one", "two", "empty"):
@@ -343,7 +347,7 @@ def test_in_place_each_bucket_has_its_own_chain() -> None:
 
 
 def test_missing_replaced_and_deleted_records_are_found() -> None:
-    """With versions also the newest record cannot be taken away unseen."""
+    """With versions, even the newest record cannot be removed unnoticed."""
     store = make_store("Enabled")
     written = write_chain(store, ["a", "b", "c"])
     store.delete("dest", written[2].key)
@@ -361,8 +365,8 @@ def test_missing_replaced_and_deleted_records_are_found() -> None:
     assert [finding.where for finding in check(other).findings] == [written[1].key]
 
 
-def test_a_record_of_another_chain_does_not_fit() -> None:
-    """Also as the newest one, whose hash nobody names."""
+def test_a_record_of_another_chain_is_found() -> None:
+    """A foreign record is found even as the newest one, whose hash no other record names."""
     store = make_store()
     write_chain(store, ["a"])
     store.put(
@@ -375,9 +379,9 @@ def test_a_record_of_another_chain_does_not_fit() -> None:
     ]
 
 
-def test_a_record_that_does_not_add_up_is_found() -> None:
-    """More listed than accounted for; a first record that is not the first; a later one that says
-    it is.
+def test_an_inconsistent_record_is_found() -> None:
+    """Found: more listed than accounted for; a first record that is not the first; a later one that
+    claims to be.
     """
     store = make_store()
     lost = GroupEntry(
@@ -399,9 +403,9 @@ def test_a_record_that_does_not_add_up_is_found() -> None:
         assert what in [finding.what for finding in check(other).findings]
 
 
-def test_a_hash_kept_elsewhere_shows_that_the_end_was_cut_off() -> None:
-    """Without versions only what was kept elsewhere can: then the newest record cannot be removed
-    or replaced unseen.
+def test_a_hash_kept_elsewhere_reveals_a_shortened_chain() -> None:
+    """Without versions, only a hash kept elsewhere shows that the newest record was removed or
+    replaced.
     """
     store = make_store()
     written = write_chain(store, ["a", "b", "c"])
@@ -414,8 +418,10 @@ def test_a_hash_kept_elsewhere_shows_that_the_end_was_cut_off() -> None:
     assert [finding.where for finding in check(store, expected).findings] == [written[2].key]
 
 
-def test_part_of_a_chain() -> None:
-    """--last reads only so many; --oldest accepts that those before are gone, and no other gap."""
+def test_a_part_of_a_chain_can_be_checked() -> None:
+    """--last limits the records that are read; --oldest accepts that those before are gone, and no
+    other gap.
+    """
     store = make_store()
     written = write_chain(store, ["a", "b", "c", "d"])
     assert check(store, WalkRules(last=2)).records == 2
@@ -428,8 +434,8 @@ def test_part_of_a_chain() -> None:
     ]
 
 
-def test_indexes_that_changed_or_went_are_found() -> None:
-    """Only where they are read."""
+def test_changed_or_missing_indexes_are_found() -> None:
+    """Changed or missing indexes are found only when indexes are read."""
     world = two_accounts()
     run_recorded(world, "run")
     changed, gone = (DEST.index_key(pack.key) for pack in read(world.store, 0).packs)
@@ -440,9 +446,9 @@ def test_indexes_that_changed_or_went_are_found() -> None:
     assert walk(world, reads_indexes=False)[0].findings == []
 
 
-def test_packs_without_a_record() -> None:
-    """A run that died: its packs are a note while it may be under way and once the next run ended;
-    a break where none ended for a day.
+def test_packs_without_a_record_are_found() -> None:
+    """Packs of a run that died are a note while it may be under way and once the next run ended; a
+    break if none ended for a day.
     """
     world = two_accounts()
     run_recorded(world, "first")
@@ -459,9 +465,9 @@ def test_packs_without_a_record() -> None:
     assert (len(walked.notes), walked.findings) == (1, [])
 
 
-def test_a_pack_of_a_dead_run_is_named_by_the_run_that_settles_it() -> None:
-    """It died between packing and deleting: the next record says that the pack was found, verified
-    and settled.
+def test_a_dead_runs_pack_is_recorded_by_the_next_run() -> None:
+    """A run died between packing and deleting: the next record says that the pack was found,
+    verified and settled.
     """
     world = two_accounts(keep_originals_days="2")
     world.run()  # packs, keeps the originals, and dies before its record
@@ -474,9 +480,9 @@ def test_a_pack_of_a_dead_run_is_named_by_the_run_that_settles_it() -> None:
     }
 
 
-def test_the_life_of_a_log_object() -> None:
-    """Its pack, its place there, its index, and every run that had to do with it, up to the one
-    that deleted it.
+def test_the_history_of_a_log_object_is_complete() -> None:
+    """Its pack, its place in the pack, its index, and every run that handled it, up to the one that
+    deleted it.
     """
     world = two_accounts(keep_originals_days="2")
     run_recorded(world, "packs")
@@ -499,9 +505,9 @@ def test_the_life_of_a_log_object() -> None:
         list(trace(world.job(), "logs", trail_key(17)))
 
 
-def test_a_life_is_told_beside_an_index_that_cannot_be_read() -> None:
-    """Another pack of the same group may hold the key, too: what is known comes first, and then it
-    is named.
+def test_an_unreadable_index_does_not_hide_the_history() -> None:
+    """Another pack of the same group may hold the key too, so the known life comes first, and then
+    the unreadable index is named.
     """
     world = two_accounts()
     run_recorded(world, "packs and deletes")
@@ -515,9 +521,9 @@ def test_a_life_is_told_beside_an_index_that_cannot_be_read() -> None:
         next(told)
 
 
-def test_only_records_that_can_name_the_pack_are_read() -> None:
-    """From the pack's own on, up to the one whose run deleted the last original, however many there
-    are before and behind.
+def test_only_necessary_records_are_read() -> None:
+    """Records are read from the pack's own to the one whose run deleted the last original, however
+    many come before and after.
     """
     world = two_accounts()
     for number in range(5):

@@ -35,7 +35,7 @@ TRUST = Trust({KEY.public_key: "ours"})
 
 
 class Stamps:
-    """Believes tokens that are a time and the data."""
+    """Accepts tokens that consist of a time and the data."""
 
     def read(self, time_stamp: bytes, data: bytes) -> Stamp:
         moment, _, rest = time_stamp.partition(b"|")
@@ -107,8 +107,8 @@ def test_a_chain_is_proven_up_to_its_newest_signature() -> None:
     ) in lines(walked)
 
 
-def test_nothing_is_proven_by_a_key_that_nobody_named() -> None:
-    """Without any key the signatures are checked all the same, and said to prove nothing."""
+def test_an_unnamed_key_proves_nothing() -> None:
+    """Without a named key, signatures are checked but reported to prove nothing."""
     chain = make_chain()
     chain.sign(4)
     walked = chain.check(Trust())
@@ -123,8 +123,8 @@ def test_nothing_is_proven_by_a_key_that_nobody_named() -> None:
     ]
 
 
-def test_several_keys_one_after_the_other() -> None:
-    """A key was exchanged: both are named."""
+def test_several_keys_can_be_trusted() -> None:
+    """After a key was exchanged, both keys are named."""
     chain = make_chain()
     chain.sign(1)
     chain.sign(4, number=1)
@@ -136,8 +136,8 @@ def test_several_keys_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize("trust", [TRUST, Trust()], ids=["key-named", "no-key-named"])
-def test_removing_the_newest_records_shows(trust: Trust) -> None:
-    """The chain that is left is whole, and the signature says that there was more."""
+def test_removing_the_newest_records_is_found(trust: Trust) -> None:
+    """The remaining chain is whole, and the signature shows that there was more."""
     chain = make_chain()
     chain.sign(2)
     chain.sign(4)
@@ -151,7 +151,7 @@ def test_removing_the_newest_records_shows(trust: Trust) -> None:
     assert "signed    none of these records; 2 signatures read" in lines(chain.check())
 
 
-def test_removing_all_records_shows() -> None:
+def test_removing_all_records_is_found() -> None:
     chain = make_chain(2)
     chain.sign(1)
     chain.remove(record_key(DEST, 0), record_key(DEST, 1))
@@ -160,8 +160,8 @@ def test_removing_all_records_shows() -> None:
 
 
 @pytest.mark.parametrize("trust", [TRUST, Trust()], ids=["key-named", "no-key-named"])
-def test_a_chain_that_was_written_anew_shows(trust: Trust) -> None:
-    """Every record follows the one before it, and none is what was signed."""
+def test_a_rewritten_chain_is_found(trust: Trust) -> None:
+    """Every record follows the one before it, and none matches what was signed."""
     chain = make_chain()
     chain.sign(3)
     forged = MemoryStore()
@@ -183,10 +183,10 @@ def test_a_chain_that_was_written_anew_shows(trust: Trust) -> None:
     ],
     ids=["other-bucket", "other-sequence", "other-record"],
 )
-def test_a_signature_of_another_place(
+def test_a_signature_of_another_place_is_refused(
     change: Callable[[Statement], Statement], expected: str
 ) -> None:
-    """Signed by the right key, and of no use here."""
+    """A signature by the right key for another place proves nothing here."""
     chain = make_chain()
     chain.sign(2)
     chain.sign(4, change=change)
@@ -197,7 +197,7 @@ def test_a_signature_of_another_place(
     assert walked.proven.newest.sequence == 2
 
 
-def test_a_signature_that_was_exchanged_between_records() -> None:
+def test_a_signature_moved_to_another_record_is_found() -> None:
     chain = make_chain()
     chain.sign(2)
     data = chain.store.get_object("dest", signature_key(DEST, 2)).data
@@ -205,8 +205,8 @@ def test_a_signature_that_was_exchanged_between_records() -> None:
     assert "it is for record 2" in told(chain.check())[0]
 
 
-def test_what_lies_beside_signatures() -> None:
-    """Something that is none, and one that cannot be read."""
+def test_foreign_objects_beside_signatures_are_reported() -> None:
+    """Objects among the signatures that are not signatures or cannot be read."""
     chain = make_chain()
     chain.sign(4)
     chain.store.put("dest", "signatures/readme", b"x")
@@ -219,10 +219,8 @@ def test_what_lies_beside_signatures() -> None:
     ]
 
 
-def test_with_versions_a_signature_that_went_shows() -> None:
-    """Whoever cuts the chain off has to remove the signature too; where there are versions, that
-    is seen.
-    """
+def test_with_versions_a_removed_signature_is_found() -> None:
+    """To cut off the chain, someone has to remove the signature too; with versions, that shows."""
     chain = make_chain(versioning="Enabled")
     chain.sign(3)
     chain.sign(4)
@@ -231,8 +229,8 @@ def test_with_versions_a_signature_that_went_shows() -> None:
     assert any("signatures/0000000/0000000004.json: it was deleted at" in each for each in found)
 
 
-def test_whoever_names_a_key_expects_a_signature() -> None:
-    """All signatures are gone: that is no proven chain."""
+def test_without_signatures_a_named_key_proves_nothing() -> None:
+    """With a named key, a chain that lost all signatures is not proven."""
     chain = make_chain()
     assert told(chain.check()) == ["signatures/: no signature is by a key that was named"]
     unsigned = chain.check(Trust())
@@ -240,8 +238,8 @@ def test_whoever_names_a_key_expects_a_signature() -> None:
     assert "signed    no:" in lines(unsigned)
 
 
-def test_only_the_newest_records() -> None:
-    """Signatures of older records are no break, and the proof says how far back it goes."""
+def test_checking_only_the_newest_records_is_possible() -> None:
+    """Signatures of older records are not a break, and the proof says how far back it goes."""
     chain = make_chain()
     chain.sign(1)
     chain.sign(4)
@@ -255,8 +253,8 @@ def test_only_the_newest_records() -> None:
     assert beyond.proven.newest is None
 
 
-def test_records_that_are_known_to_be_gone() -> None:
-    """Their signatures may be there all the same."""
+def test_signatures_of_expired_records_are_accepted() -> None:
+    """The signatures of expired records may still exist."""
     chain = make_chain()
     chain.sign(1)
     chain.sign(4)
@@ -265,10 +263,8 @@ def test_records_that_are_known_to_be_gone() -> None:
     assert told(walked) == []
 
 
-def test_time_stamps() -> None:
-    """The newest that is stamped is told; a stamp is checked only by an authority that was
-    named.
-    """
+def test_time_stamps_are_checked_by_named_authorities() -> None:
+    """The newest stamped record is reported; a stamp is checked only against a named authority."""
     chain = make_chain()
     chain.sign(2, stamped=timedelta(seconds=3))
     chain.sign(4)
@@ -284,7 +280,7 @@ def test_time_stamps() -> None:
     assert "add --time-stamp-authority" in lines(chain.check())
 
 
-def test_a_stamp_of_something_else() -> None:
+def test_a_stamp_of_another_signature_is_refused() -> None:
     chain = make_chain()
     chain.sign(4, stamped=timedelta())
     data = chain.store.get_object("dest", signature_key(DEST, 4)).data
@@ -299,15 +295,15 @@ def test_a_stamp_of_something_else() -> None:
 
 
 @pytest.mark.parametrize("hours", [-25, 25, 24 * 400], ids=["before", "after", "long-after"])
-def test_a_signature_that_says_another_time_than_its_stamp(hours: int) -> None:
-    """Somebody signs today what is to look like last year's."""
+def test_a_signature_with_a_different_time_than_its_stamp_is_refused(hours: int) -> None:
+    """A record signed today must not pass as last year's."""
     chain = make_chain()
     chain.sign(4, stamped=timedelta(hours=hours))
     found = told(chain.check(replace(TRUST, stamps=Stamps())))
     assert "it claims to be signed at 2025-04-05T06:00:00Z, but was stamped at" in found[0]
 
 
-def test_whoever_names_an_authority_expects_a_stamp() -> None:
+def test_a_missing_time_stamp_is_reported() -> None:
     chain = make_chain()
     chain.sign(4)
     assert told(chain.check(replace(TRUST, stamps=Stamps()))) == [
@@ -316,7 +312,7 @@ def test_whoever_names_an_authority_expects_a_stamp() -> None:
 
 
 def test_a_damaged_record_is_not_proven() -> None:
-    """The signature below it still proves what comes before."""
+    """The signature before it still proves the earlier records."""
     chain = make_chain()
     chain.sign(4)
     chain.store.put("dest", record_key(DEST, 4), b"damaged")

@@ -33,9 +33,9 @@ def kinds(world: World) -> list[RecordKind]:
     return [record.kind for record in records_of(world)]
 
 
-def test_a_stopped_run_tells_what_it_did() -> None:
-    """Ctrl-C in the second of three groups: the first is told, the second is called unfinished, the
-    third was not begun; the next run finds what is missing.
+def test_a_stopped_run_records_what_it_did() -> None:
+    """Ctrl-C in the second of three groups: the first is recorded, the second is called unfinished,
+    the third was not begun; the next run finds what is missing.
     """
     world = three_accounts()
     seen = [0]
@@ -60,8 +60,8 @@ def test_a_stopped_run_tells_what_it_did() -> None:
     assert RecordKind.RECOVERY in kinds(world)
 
 
-def test_every_window_is_told_by_itself() -> None:
-    """A run over three weeks that is stopped in the last window has two closings before it."""
+def test_every_window_gets_its_own_record() -> None:
+    """A run over three weeks that is stopped in the last window leaves two closings before it."""
     world = make_world()
     days = DateWindow(DAYS[0], DAYS[-1])
     for number, day in enumerate(DAYS):
@@ -82,8 +82,8 @@ def test_every_window_is_told_by_itself() -> None:
     assert sum(len(record.groups) for record in records_of(world)) == 3
 
 
-def test_an_unknown_outcome_is_looked_up_by_the_same_run() -> None:
-    """S3 answers again before the run ends: its own recovery says what became of it."""
+def test_an_unknown_outcome_is_resolved_by_the_same_run() -> None:
+    """S3 answers again before the run ends: its own recovery record gives the outcome."""
     world = three_accounts()
     lost = [False]
 
@@ -103,9 +103,9 @@ def test_an_unknown_outcome_is_looked_up_by_the_same_run() -> None:
     assert (findings(world), lies(world)) == ([], [])
 
 
-def test_nothing_is_told_twice() -> None:
-    """Where a dead run left nothing that is not told, no record is written; after a day its opening
-    is closed.
+def test_nothing_is_recorded_twice() -> None:
+    """If a dead run left nothing unrecorded, no record is written; its opening is closed after a
+    day.
     """
     world = three_accounts()
     job = world.job()

@@ -1,4 +1,4 @@
-"""The newest record of a run is signed at its end, and a failure to sign undoes nothing."""
+"""A run signs its newest record at its end, and a failure to sign undoes nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SIGNING = Signing(make_signer())
 
 @dataclass
 class Stamper:
-    """Stamps by writing something in front."""
+    """Stamps by writing a prefix."""
 
     error: LogAggregatorError | None = None
 
@@ -54,7 +54,7 @@ class Stamper:
 
 @dataclass
 class Liar:
-    """Gives another signature than the one that was asked for."""
+    """Gives a signature other than the one that was asked for."""
 
     name: str = make_signer().name
     public_key: bytes = make_signer().public_key
@@ -80,7 +80,7 @@ def make_packed(**settings: object) -> tuple[World, RunResult]:
 
 
 def test_a_record_is_signed_once() -> None:
-    """The second call finds the signature, and asks nobody to sign."""
+    """The second call finds the signature, and does not sign again."""
     store, written = make_chain()
     signed, failures = sign_record(job_over(store), written[2], SIGNING)
     assert (signed.key, signed.sequence, signed.is_new, signed.is_stamped, failures) == (
@@ -97,7 +97,7 @@ def test_a_record_is_signed_once() -> None:
     assert (again, failures) == (replace(signed, is_new=False), [])
 
 
-def test_the_stamp_is_of_the_signature() -> None:
+def test_the_time_stamp_covers_the_signature() -> None:
     store, written = make_chain(1)
     signed, _ = sign_record(job_over(store), written[0], Signing(make_signer(), Stamper()))
     found = read(store, signed.key)
@@ -105,8 +105,8 @@ def test_the_stamp_is_of_the_signature() -> None:
     assert found.time_stamp == b"stamp of " + found.signature
 
 
-def test_without_its_stamp_a_record_is_signed_all_the_same() -> None:
-    """And that is told."""
+def test_a_record_without_a_stamp_is_still_signed() -> None:
+    """The missing stamp is reported."""
     store, written = make_chain(1)
     stamper = Stamper(Unreachable("no answer"))
     signed, failures = sign_record(job_over(store), written[0], Signing(make_signer(), stamper))
@@ -115,8 +115,8 @@ def test_without_its_stamp_a_record_is_signed_all_the_same() -> None:
     assert find_flaw(read(store, signed.key), DEST, 0) is None
 
 
-def test_what_does_not_fit_its_key_is_not_stored() -> None:
-    """A signature is stored once, so a wrong one could never be mended."""
+def test_a_signature_by_the_wrong_key_is_not_stored() -> None:
+    """A signature is stored once, so a wrong one could never be corrected."""
     store, written = make_chain(1)
     with pytest.raises(VerificationError, match="was not stored"):
         sign_record(job_over(store), written[0], Signing(Liar()))
@@ -124,8 +124,8 @@ def test_what_does_not_fit_its_key_is_not_stored() -> None:
 
 
 @pytest.mark.parametrize("kind", ["other-record", "no-signature"])
-def test_something_else_is_there(kind: str) -> None:
-    """It stays, and the record counts as not signed."""
+def test_an_existing_object_is_not_replaced(kind: str) -> None:
+    """The foreign object stays, and the record counts as not signed."""
     store, written = make_chain(2)
     key = "signatures/0000000/0000000001.json"
     wrong = replace(written[1], sha256="ab" * 32)
@@ -139,9 +139,9 @@ def test_something_else_is_there(kind: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["another-run", "this-call"])
-def test_whoever_signs_first_is_taken(who: str) -> None:
-    """Two runs sign one record at once; or the answer to this call's own request was lost, and the
-    request was sent again.
+def test_the_first_of_two_signatures_is_kept(who: str) -> None:
+    """Two runs sign one record at the same time, or the answer was lost and the request sent again:
+    the first signature counts.
     """
     store, written = make_chain(1)
     other = make_signer(1 if who == "another-run" else 0)
@@ -156,8 +156,8 @@ def test_whoever_signs_first_is_taken(who: str) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"destination_bucket": ""}], ids=["common", "in-place"])
-def test_a_run_signs_the_newest_of_its_records(settings: dict[str, object]) -> None:
-    """In the target where its record is."""
+def test_a_run_signs_its_newest_record(settings: dict[str, object]) -> None:
+    """The signature goes to the record's target."""
     world, result = make_packed(**settings)
     sign_after_run(world.job(), result, lambda: SIGNING)
     (newest,) = result.custody
@@ -172,7 +172,7 @@ def test_a_run_signs_the_newest_of_its_records(settings: dict[str, object]) -> N
 
 
 def test_of_many_records_the_newest_is_signed() -> None:
-    """A long run writes one for each window, and each names the one before it."""
+    """A long run writes a record for each window, and each names the one before it."""
     store, written = make_chain(4)
     result = RunResult(date(2025, 4, 2), date(2025, 4, 4), custody=[written[3], *written[:3]])
     sign_after_run(job_over(store), result, lambda: SIGNING)
@@ -196,8 +196,8 @@ ERRORS = (
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=[type(each).__name__ for each in ERRORS])
-def test_what_cannot_be_signed_fails_the_run_and_undoes_nothing(error: Exception) -> None:
-    """The record stands, packs and originals are as they were, and the failure says what to do."""
+def test_a_failed_signature_fails_the_run_and_undoes_nothing(error: Exception) -> None:
+    """The record, packs and originals stay as they were, and the failure says what to do."""
     world, result = make_packed()
     before = sorted(entry.key for entry in world.store.list_objects("dest", prefix="").objects)
     sign_after_run(world.job(), result, raising(error))
@@ -213,15 +213,15 @@ def test_a_stop_while_signing_leaves_the_report() -> None:
     assert (result.is_stopped, result.failures) == (True, [])
 
 
-def test_the_end_of_a_backfill_signs_what_it_tells() -> None:
+def test_the_end_of_a_backfill_is_signed() -> None:
     world, _ = make_packed()
     seen: list[RunResult] = []
     tell_of_killed_runs(world.job(), WINDOW, "end", lambda _: None, seen.append)
     assert [(each.first, each.last) for each in seen] == [(WINDOW.first, WINDOW.last)]
 
 
-def test_nothing_to_sign() -> None:
-    """No record, a run that was stopped, no key: nobody is asked."""
+def test_nothing_to_sign_asks_no_key() -> None:
+    """Without a record, after a stopped run, or without a key, nothing is signed."""
     world, result = make_packed()
     empty = RunResult(result.first, result.last)
     sign_after_run(world.job(), empty, raising(AssertionError()))
@@ -234,7 +234,7 @@ def replace_stopped(result: RunResult) -> RunResult:
     return replace(result, is_stopped=True)
 
 
-def test_the_moment_has_whole_seconds() -> None:
+def test_the_signing_time_has_whole_seconds() -> None:
     store, written = make_chain(1)
     signed, _ = sign_record(job_over(store), written[0], SIGNING)
     moment = read(store, signed.key).statement.signed_at

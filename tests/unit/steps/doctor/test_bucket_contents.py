@@ -1,4 +1,4 @@
-"""What the doctor reports about other objects in a bucket, and about inventories written there."""
+"""What the doctor reports about other objects in a bucket, and about inventories written to it."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def find_all(clinic: Clinic, check: str, where: str = "flow") -> list[Finding]:
 
 
 @pytest.mark.parametrize(("writer", "key"), WRITERS)
-def test_who_else_writes_to_a_bucket_is_named(clinic: Clinic, writer: str, key: str) -> None:
-    """By the key of one object among logs: a warning that names the writer, shows the key, and
+def test_other_writers_of_a_bucket_are_named(clinic: Clinic, writer: str, key: str) -> None:
+    """One object's key among logs is enough for a warning that names the writer, shows the key, and
     says what to do.
     """
     assert isinstance(parse_key(key), NoLog)
@@ -83,9 +83,9 @@ def test_who_else_writes_to_a_bucket_is_named(clinic: Clinic, writer: str, key: 
     assert clinic.find("contents", "flow").level is Level.OK
 
 
-def test_a_writer_without_a_name(clinic: Clinic) -> None:
-    """What others read by its key is reported with its reason; folder markers and temporary files
-    tell of nobody.
+def test_an_unidentified_writer_is_reported_with_a_reason(clinic: Clinic) -> None:
+    """Objects that others read by key are reported with the reason; folder markers and temporary
+    files reveal no writer.
     """
     clinic.put(LOG, "flow")
     for key in ("exports/", "a.tmp", "ConfigWritabilityCheckFile"):
@@ -99,7 +99,7 @@ def test_a_writer_without_a_name(clinic: Clinic) -> None:
 
 
 def test_each_writer_is_named_once(clinic: Clinic) -> None:
-    """However many of its objects there are."""
+    """A writer is named once, however many objects it has."""
     for number in range(20):
         clinic.put(f"results/{number:08d}-0000-4000-8000-0123456789ab.csv.metadata", "flow")
     clinic.put("lake/events/_delta_log/00000000000000000001.json", "flow")
@@ -107,9 +107,9 @@ def test_each_writer_is_named_once(clinic: Clinic) -> None:
     assert sorted(seen) == ["Athena", "a Delta Lake table"]
 
 
-def test_logs_tell_of_no_other_writer() -> None:
-    """No key of the corpus that is packed, or that a declaration could name, is anybody else's: a
-    writer is only looked for in what is no log.
+def test_logs_do_not_count_as_other_writers() -> None:
+    """No key of the corpus that is packed, or that could be declared, is attributed to another
+    writer: only keys that are not logs are.
     """
     rows = [json.loads(line) for line in CORPUS.read_text().splitlines()]
     keys = [row["key"] for row in rows if not isinstance(parse_key(row["key"]), NoLog)]
@@ -119,7 +119,7 @@ def test_logs_tell_of_no_other_writer() -> None:
 
 
 def examine_contents(clinic: Clinic, decide: Decide) -> tuple[list[Finding], list[Call]]:
-    """Of the bucket of flow logs alone; and what was asked."""
+    """Examine the bucket of flow logs alone; return the findings and the requests."""
     store, notebook = FaultyStore(clinic.store, decide), Notebook()
     contents.examine_contents(store, notebook, SourceBucket("flow", None), ())
     return notebook.findings, store.calls
@@ -139,8 +139,8 @@ def make_sample(**changes: Any) -> BucketSample:
 
 
 def test_logs_without_a_layout_are_counted(clinic: Clinic) -> None:
-    """A note beside logs that are packed, and a warning where nothing else is there: a run would
-    do nothing in this bucket. It says how to declare them.
+    """A note if other logs are packed, and a warning if nothing else is there, as a run would do
+    nothing. It says how to declare them.
     """
     keys = [f"app/2026/03/14/{number}.log" for number in range(3)]
     for key in keys:
@@ -158,9 +158,9 @@ def test_logs_without_a_layout_are_counted(clinic: Clinic) -> None:
     assert found.seen == "of 4 objects looked at, 4 are logs: app, vpcflowlogs"
 
 
-def test_a_bucket_without_logs(clinic: Clinic) -> None:
-    """Nothing in it could be packed or declared: probably it is the wrong one. An empty one may
-    only be new.
+def test_a_bucket_without_logs_is_reported(clinic: Clinic) -> None:
+    """A bucket in which nothing can be packed or declared is probably the wrong one. An empty one
+    may only be new.
     """
     found = clinic.find("contents", "flow")
     assert (found.level, found.seen) == (Level.OK, "nothing lies here yet")
@@ -170,15 +170,17 @@ def test_a_bucket_without_logs(clinic: Clinic) -> None:
     assert found.seen == "of 1 object looked at, none is a log"
 
 
-def test_our_own_packs_are_no_contents(clinic: Clinic) -> None:
-    """In place, packs and indexes lie in the source bucket itself."""
+def test_own_packs_are_ignored(clinic: Clinic) -> None:
+    """In place, packs and indexes in the source bucket are not contents."""
     clinic.settings["destination_bucket"] = ""
     clinic.put(f"aggregated/packs/flow/CloudTrail/all/2026/03/14/{'0' * 12}.json.gz", "flow")
     assert clinic.find("contents", "flow").seen == "nothing lies here yet"
 
 
-def test_a_large_bucket_is_not_read_to_its_end() -> None:
-    """So many pages of each bucket, and no more; what lies behind other folders is seen too."""
+def test_a_large_bucket_is_only_sampled() -> None:
+    """The number of pages read per bucket is limited; objects after other folders are still
+    seen.
+    """
     clinic = Clinic(store=MemoryStore(page_size=10))
     for folder in ("a", "b", "c"):
         for number in range(200):
@@ -189,8 +191,8 @@ def test_a_large_bucket_is_not_read_to_its_end() -> None:
     assert 3 < len(calls) <= contents.PAGES_MAX
 
 
-def test_a_refused_listing_is_said(clinic: Clinic) -> None:
-    """Silence about a bucket's contents would say that nothing is wrong with them."""
+def test_a_refused_listing_is_reported(clinic: Clinic) -> None:
+    """Without a finding, silence would suggest that the contents are fine."""
     denied = AccessDenied("ListObjectsV2 s3://flow: AccessDenied", code="AccessDenied")
     (found,), _ = examine_contents(clinic, lambda _index, _call: Fault(before=denied))
     assert (found.level, found.check) == (Level.WARNING, "contents")
@@ -199,8 +201,10 @@ def test_a_refused_listing_is_said(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("place", ["flow", MAIN])
-def test_an_inventory_that_is_written_into_a_source(clinic: Clinic, place: str) -> None:
-    """Of any source, into any source; the finding stands at the bucket that it is written to."""
+def test_an_inventory_written_into_a_source_is_reported(clinic: Clinic, place: str) -> None:
+    """An inventory from any source into any source is found; the finding is about the bucket that
+    receives it.
+    """
     made = (InventoryConfiguration("daily", place, "inventories"),)
     clinic.change(MAIN, inventories=made)
     found = clinic.find("inventory", place)
@@ -214,14 +218,14 @@ def test_an_inventory_that_is_written_into_a_source(clinic: Clinic, place: str) 
     )
 
 
-def test_an_inventory_that_goes_elsewhere(clinic: Clinic) -> None:
-    """As it should be: into a bucket that no logs are taken from."""
+def test_an_inventory_written_elsewhere_is_fine(clinic: Clinic) -> None:
+    """An inventory written to a bucket that is not a source is fine."""
     clinic.change("flow", inventories=(InventoryConfiguration("daily", "inventories"),))
     assert {finding.level for finding in find_all(clinic, "inventory")} == {Level.OK}
 
 
-def test_inventories_that_nobody_may_ask_for(clinic: Clinic) -> None:
-    """A missing permission is named, and nothing else is said of the inventories."""
+def test_a_missing_permission_for_inventories_is_reported(clinic: Clinic) -> None:
+    """A missing permission is named, and nothing else is said about inventories."""
     clinic.account.deny("ListBucketInventoryConfigurations")
     found = clinic.find("inventory", "flow")
     assert found.level is Level.WARNING
@@ -229,7 +233,7 @@ def test_inventories_that_nobody_may_ask_for(clinic: Clinic) -> None:
     assert {finding.level for finding in find_all(clinic, "inventory")} == {Level.WARNING}
 
 
-def test_a_main_bucket_is_not_judged_by_what_lies_beside_its_logs(clinic: Clinic) -> None:
-    """A run looks under AWSLogs/ only."""
+def test_a_main_bucket_is_judged_only_by_its_logs(clinic: Clinic) -> None:
+    """A run reads only under AWSLogs/."""
     clinic.put("results/Unsaved/2026/03/14/a.csv")
     assert find_all(clinic, "other-writers", MAIN) == find_all(clinic, "contents", MAIN) == []

@@ -48,8 +48,8 @@ def clinic() -> Clinic:
 
 
 def test_a_healthy_account_has_neither_problems_nor_warnings(clinic: Clinic) -> None:
-    """Where everything is as the documentation asks for, everything is ok; only the simulated power
-    to delete packs is not.
+    """With everything as documented, every finding is ok, except the simulated permission to delete
+    packs.
     """
     clinic.account.decide = lambda _, action, resource: Decision(
         action, "implicitDeny" if "Delete" in action and "packs/" in resource else "allowed"
@@ -59,8 +59,8 @@ def test_a_healthy_account_has_neither_problems_nor_warnings(clinic: Clinic) -> 
     assert levels[Level.OK] > 25
 
 
-def test_everything_but_ok_says_what_to_do() -> None:
-    """A finding that is not ok cannot be made without advice."""
+def test_every_finding_except_ok_has_advice() -> None:
+    """A finding that is not ok cannot be created without advice."""
     with pytest.raises(ValueError, match="needs advice"):
         Finding(Level.NOTE, "account", "check", "seen")
 
@@ -183,10 +183,10 @@ def test_everything_but_ok_says_what_to_do() -> None:
         ),
     ],
 )
-def test_a_mistake_is_found(
+def test_every_mistake_is_found(
     clinic: Clinic, mistake: Callable[[Clinic], Any], check: str, where: str, level: Level
 ) -> None:
-    """Each mistake that can be made has its finding, of the right level, at the right place, with
+    """Each possible mistake has its finding, of the right level, in the right place, with
     advice.
     """
     mistake(clinic)
@@ -195,8 +195,8 @@ def test_a_mistake_is_found(
     assert len(found.advice) > 15
 
 
-def test_a_missing_bucket_is_not_asked_further(clinic: Clinic) -> None:
-    """Of a bucket that is not there one thing is said, not ten."""
+def test_a_missing_bucket_is_not_examined_further(clinic: Clinic) -> None:
+    """A missing bucket gets one finding, not ten."""
     del clinic.account.buckets["flow"]
     assert [finding.check for finding in clinic.examine() if finding.where == "s3://flow"] == [
         "exists"
@@ -204,8 +204,8 @@ def test_a_missing_bucket_is_not_asked_further(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["flow", "packs", MAIN])
-def test_a_bucket_of_another_account_is_not_asked_further(clinic: Clinic, bucket: str) -> None:
-    """It is named with the account that was expected, and S3 would refuse all else."""
+def test_a_bucket_of_another_account_is_not_examined_further(clinic: Clinic, bucket: str) -> None:
+    """It is named with the expected account, because S3 would refuse everything else."""
     clinic.change(bucket, owner=OTHER_ACCOUNT)
     found = [finding for finding in clinic.examine() if finding.where == f"s3://{bucket}"]
     assert [finding.check for finding in found if finding.level is not Level.OK] == ["owner"]
@@ -214,8 +214,8 @@ def test_a_bucket_of_another_account_is_not_asked_further(clinic: Clinic, bucket
     assert "bucket_accounts" in found[-1].advice
 
 
-def test_a_bucket_of_another_account_that_is_expected_is_a_warning(clinic: Clinic) -> None:
-    """It works, if its policy allows; everything else is looked at."""
+def test_an_expected_bucket_of_another_account_is_a_warning(clinic: Clinic) -> None:
+    """Another account's bucket works if its policy allows; everything else is examined."""
     clinic.change("flow", owner=OTHER_ACCOUNT)
     clinic.account.owners["flow"] = OTHER_ACCOUNT
     found = clinic.find("owner", "flow")
@@ -224,25 +224,25 @@ def test_a_bucket_of_another_account_that_is_expected_is_a_warning(clinic: Clini
     assert clinic.find("versioning", "flow").level is Level.OK
 
 
-def test_where_no_owner_is_expected_another_is_a_warning(clinic: Clinic) -> None:
-    """A server that is not AWS's: nothing is refused."""
+def test_another_owner_is_a_warning_if_none_is_expected(clinic: Clinic) -> None:
+    """A server other than AWS refuses nothing."""
     clinic.account.expects_owners = False
     clinic.change("flow", owner=OTHER_ACCOUNT)
     assert clinic.find("owner", "flow").level is Level.WARNING
     assert clinic.find("versioning", "flow").level is Level.OK
 
 
-def test_originals_that_are_kept_make_mfa_delete_a_warning(clinic: Clinic) -> None:
-    """While originals are kept, a run does not fail because of MFA delete; it will."""
+def test_kept_originals_make_mfa_delete_a_warning(clinic: Clinic) -> None:
+    """While originals are kept, MFA delete does not fail a run; later it will."""
     clinic.change("flow", versioning=BucketVersioning("Enabled", True))
     clinic.settings["keep_originals_days"] = 30
     assert clinic.find("mfa-delete", "flow").level is Level.WARNING
 
 
 @pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
-def test_originals_that_are_kept_outlive_a_default_retention(clinic: Clinic, mode: str) -> None:
-    """keep_originals_days of at least the retention: what is retained then is not yet due.
-    Compliance mode is told apart.
+def test_originals_kept_beyond_the_retention_are_fine(clinic: Clinic, mode: str) -> None:
+    """keep_originals_days is at least the retention, so retained originals are not due for
+    deletion. Compliance mode is told apart.
     """
     clinic.change("flow", lock=ObjectLock(True, mode, 30))
     clinic.settings["keep_originals_days"] = 29
@@ -273,11 +273,11 @@ def test_an_expiry_before_the_deletion_is_a_warning(clinic: Clinic) -> None:
         ("packs/flow/", "DEEP_ARCHIVE", Level.OK),
     ],
 )
-def test_only_packs_may_freeze(
+def test_only_packs_may_be_archived(
     clinic: Clinic, prefix: str, storage_class: str, level: Level
 ) -> None:
-    """A rule that moves indexes to an archive class is a warning, whatever its prefix looks like;
-    of packs it is what is wanted.
+    """A rule that moves indexes to an archive class is a warning, whatever its prefix; for packs it
+    is intended.
     """
     clinic.change(
         "packs",
@@ -288,8 +288,10 @@ def test_only_packs_may_freeze(
     assert clinic.find("lifecycle", "packs").level is level
 
 
-def test_rules_for_tagged_objects_mean_nothing(clinic: Clinic) -> None:
-    """Packs and indexes carry no tags: such a rule neither freezes nor cleans anything."""
+def test_rules_for_tagged_objects_are_ignored(clinic: Clinic) -> None:
+    """Packs and indexes carry no tags, so a rule for tags neither freezes nor cleans up
+    anything.
+    """
     clinic.change(
         "packs",
         lifecycle=(rule(has_tags=True, transitions=(Transition("GLACIER", 1),), abort_days=1),),
@@ -304,8 +306,8 @@ def test_rules_for_tagged_objects_mean_nothing(clinic: Clinic) -> None:
     ]
 
 
-def test_indexes_expire_with_their_packs(clinic: Clinic) -> None:
-    """Packs without indexes are a warning; both together are a matter of retention."""
+def test_indexes_must_expire_with_their_packs(clinic: Clinic) -> None:
+    """Packs without indexes are a warning; both expiring together is a matter of retention."""
     clinic.change(
         "packs", lifecycle=(rule(prefix="indexes/", expiration_days=3650), rule(abort_days=1))
     )
@@ -322,10 +324,10 @@ def test_indexes_expire_with_their_packs(clinic: Clinic) -> None:
         ("packs/flow/", 3650, Level.WARNING),
     ],
 )
-def test_a_rule_for_indexes_beside_one_for_packs(
+def test_separate_rules_for_packs_and_indexes_are_compared(
     clinic: Clinic, packs: str, days: int, level: Level
 ) -> None:
-    """As the stack makes them: of the same age is well, and before any pack is not."""
+    """The stack's rules: index expiry at the packs' age is fine, and before any pack's is not."""
     rules = [
         rule(prefix=prefix, expiration_days=age)
         for prefix, age in (("indexes/", 3650), (packs, days))
@@ -335,8 +337,8 @@ def test_a_rule_for_indexes_beside_one_for_packs(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_may_not_be_asked_is_said(clinic: Clinic, operation: str) -> None:
-    """A question that is refused becomes a warning that names the permission; never silence, never
+def test_a_refused_question_is_a_warning(clinic: Clinic, operation: str) -> None:
+    """A refused question becomes a warning that names the permission; never silence, never
     a crash.
     """
     clinic.role_arns = (ROLE,)
@@ -353,8 +355,8 @@ def test_what_may_not_be_asked_is_said(clinic: Clinic, operation: str) -> None:
     assert all(re.match(r"Grant [a-z0-9]+:[A-Za-z]+ ", finding.advice) for finding in found)
 
 
-def test_a_server_without_an_answer_is_told_apart_from_a_refusal(clinic: Clinic) -> None:
-    """No permission helps where the network does not."""
+def test_a_missing_answer_is_not_a_refusal(clinic: Clinic) -> None:
+    """No permission helps if the network fails."""
     clinic.account.broken["GetBucketEncryption"] = Unreachable(
         "GetBucketEncryption: timeout", code="ReadTimeoutError"
     )
@@ -363,15 +365,15 @@ def test_a_server_without_an_answer_is_told_apart_from_a_refusal(clinic: Clinic)
     assert "network" in found.advice
 
 
-def test_bad_credentials_end_it(clinic: Clinic) -> None:
-    """With credentials that nobody takes nothing could be looked at."""
+def test_bad_credentials_end_the_examination(clinic: Clinic) -> None:
+    """With rejected credentials nothing can be examined."""
     clinic.account.broken["GetCallerIdentity"] = AccessDenied("ExpiredToken", code="ExpiredToken")
     with pytest.raises(CannotStart, match="log in again"):
         clinic.examine()
 
 
-def test_nothing_is_changed(clinic: Clinic) -> None:
-    """Of the store the doctor only lists."""
+def test_the_doctor_changes_nothing(clinic: Clinic) -> None:
+    """The doctor only lists the store."""
     clinic.settings["other_buckets"] = "flo*"
     watched = FaultyStore(clinic.store, lambda _index, _call: None)
     day = NOW.date()
@@ -388,11 +390,11 @@ def test_nothing_is_changed(clinic: Clinic) -> None:
         (WrongClock("RequestTimeTooSkewed"), "Set the clock"),
     ],
 )
-def test_a_refusal_without_a_body_is_looked_into(
+def test_a_refusal_without_a_body_is_examined(
     clinic: Clinic, error: RequestFailed, remedy: str
 ) -> None:
-    """S3 answers a HEAD with a bare 403, whatever the cause: no permission is asked for where the
-    secret is wrong, and nothing else would be answered.
+    """S3 answers a HEAD with a bare 403, whatever the cause: if the secret is wrong, the doctor
+    stops and asks for no permission.
     """
     clinic.account.deny("HeadBucket")
     clinic.account.broken["GetBucketVersioning"] = error
@@ -401,8 +403,8 @@ def test_a_refusal_without_a_body_is_looked_into(
     assert remedy in caught.value.advice
 
 
-def test_where_nothing_answers_it_ends(clinic: Clinic) -> None:
-    """Where the first bucket gets no answer no other one does; of a later one it is a finding."""
+def test_without_any_answer_the_examination_ends(clinic: Clinic) -> None:
+    """No answer for the first bucket ends the examination; for a later one it is a finding."""
     clinic.account.broken["HeadBucket"] = Unreachable("no answer")
     with pytest.raises(CannotStart, match="no answer"):
         clinic.examine()

@@ -35,8 +35,8 @@ def clinic() -> Clinic:
 
 
 def test_the_callers_role_is_simulated_with_its_path(clinic: Clinic) -> None:
-    """An assumed role is simulated as the role; where the role may not be looked up, without its
-    path.
+    """An assumed role is simulated as the role; without permission to look it up, without
+    its path.
     """
     clinic.examine()
     assert {principal for principal, _, _ in clinic.account.simulated} == {ROLE}
@@ -73,7 +73,7 @@ def test_the_root_user_cannot_be_simulated(clinic: Clinic) -> None:
 def test_a_denied_action_is_a_problem(
     clinic: Clinic, action: str, resource: str, check: str, where: str
 ) -> None:
-    """Each action that a run needs is simulated where it needs it; what is denied is named with the
+    """Each action that a run needs is simulated where it needs it; denied ones are named with the
     reason.
     """
     arn = f"arn:aws:s3:::{resource}"
@@ -86,9 +86,9 @@ def test_a_denied_action_is_a_problem(
     assert action in found.advice
 
 
-def test_public_keys_that_cannot_be_kept_are_a_warning(clinic: Clinic) -> None:
-    """Without them everything is packed, but every run ends with a failure; where no digests can
-    be, nothing is asked.
+def test_missing_permission_to_keep_public_keys_is_a_warning(clinic: Clinic) -> None:
+    """Without them everything is packed, but every run ends with a failure; without possible
+    digests, nothing is asked.
     """
     assert clinic.find("public-keys").level is Level.OK
     clinic.account.decide = lambda _, asked, __: Decision(
@@ -107,9 +107,9 @@ def test_public_keys_that_cannot_be_kept_are_a_warning(clinic: Clinic) -> None:
         ("signing-key", "kms:GetPublicKey"),
     ],
 )
-def test_who_may_not_sign_is_warned(check: str, action: str) -> None:
-    """Everything is packed without, but every run would end with a failure. Who has no key for
-    that is not asked.
+def test_missing_permission_to_sign_is_a_warning(check: str, action: str) -> None:
+    """Everything is packed, but every run would end with a failure. Without a signing key nothing
+    is asked.
     """
     clinic = Clinic(settings={"sign_with": f"kms:{SIGNING_KEY}"})
     assert clinic.find(check, "packs").level is Level.OK
@@ -128,9 +128,9 @@ def test_who_may_not_sign_is_warned(check: str, action: str) -> None:
     assert local & {"signatures", "signing-key"} == {"signatures"}
 
 
-def test_a_region_deny_is_seen(clinic: Clinic) -> None:
-    """Each Region that digests come from is simulated as the one that is requested, for the roles
-    that may ask at all; those that are denied are named, and why.
+def test_a_region_deny_is_found(clinic: Clinic) -> None:
+    """Each Region that digests come from is simulated as the requested one, for roles that have the
+    permission at all; denied Regions are named, with the reason.
     """
     clinic.role_arns = (OTHER_ROLE, ROLE)
     for region in ("eu-west-1", "sa-east-1", "us-east-1"):
@@ -160,8 +160,8 @@ def test_a_region_deny_is_seen(clinic: Clinic) -> None:
     assert set(asked) == {(ROLE, region) for region in ("eu-west-1", "sa-east-1", "us-east-1")}
 
 
-def test_who_denies_is_said(clinic: Clinic) -> None:
-    """A service control policy is mended elsewhere than a role."""
+def test_the_denying_policy_is_named(clinic: Clinic) -> None:
+    """A service control policy is fixed elsewhere than a role."""
     clinic.account.decide = lambda _, action, __: Decision(
         action, "explicitDeny", is_denied_by_organization=action == "s3:GetObject"
     )
@@ -171,8 +171,8 @@ def test_who_denies_is_said(clinic: Clinic) -> None:
     assert "s3:GetObjectVersion is denied (explicitly)" in clinic.find("read", "flow").seen
 
 
-def test_a_condition_that_nobody_can_know_is_a_warning(clinic: Clinic) -> None:
-    """Denied for want of a condition's value is not denied."""
+def test_an_unknown_condition_is_a_warning(clinic: Clinic) -> None:
+    """A denial for lack of a condition's value is not a denial."""
     clinic.account.decide = lambda _, action, __: Decision(
         action, "implicitDeny", missing_keys=("aws:SourceVpce",)
     )
@@ -182,8 +182,8 @@ def test_a_condition_that_nobody_can_know_is_a_warning(clinic: Clinic) -> None:
 
 
 def test_several_roles_share_the_work(clinic: Clinic) -> None:
-    """An action is allowed when one of the roles has it, and a role that cannot be simulated is
-    said once.
+    """An action is allowed if one role has it, and a role that cannot be simulated is reported
+    once.
     """
     reader, writer = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("reader", "writer"))
     clinic.role_arns = (reader, writer)
@@ -198,10 +198,8 @@ def test_several_roles_share_the_work(clinic: Clinic) -> None:
     ] == [reader, writer]
 
 
-def test_a_role_that_cannot_be_simulated_is_not_taken_for_powerless(clinic: Clinic) -> None:
-    """What the others may not do, the role that could not be asked perhaps may: a warning, no
-    problem.
-    """
+def test_a_role_that_cannot_be_simulated_is_a_warning(clinic: Clinic) -> None:
+    """It may have the permissions that the others lack: a warning, not a problem."""
     reader, writer = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("reader", "writer"))
     clinic.role_arns = (reader, writer)
     clinic.account.decide = lambda _, action, __: Decision(
@@ -215,9 +213,9 @@ def test_a_role_that_cannot_be_simulated_is_not_taken_for_powerless(clinic: Clin
     assert Level.PROBLEM not in {finding.level for finding in clinic.examine()}
 
 
-def test_writes_are_simulated_as_they_are_made(clinic: Clinic) -> None:
-    """With the header that policies ask for which let a pack be written only once, over TLS, and
-    in a bucket of the expected account.
+def test_writes_are_simulated_with_their_conditions(clinic: Clinic) -> None:
+    """With the header that write-once policies require, over TLS, and in a bucket of the expected
+    account.
     """
     clinic.account.owners["packs"] = OTHER_ACCOUNT
     clinic.change("packs", owner=OTHER_ACCOUNT)
@@ -239,10 +237,10 @@ def test_writes_are_simulated_as_they_are_made(clinic: Clinic) -> None:
         (None, {"s3:DeleteObject"}),
     ],
 )
-def test_deletion_needs_what_the_versioning_asks_for(
+def test_the_simulated_deletion_depends_on_versioning(
     clinic: Clinic, status: str | None, needed: set[str]
 ) -> None:
-    """By version id, or by key."""
+    """Deletion is simulated by version id or by key."""
     clinic.change("flow", versioning=BucketVersioning(status))
     clinic.examine()
     asked = {
@@ -253,15 +251,15 @@ def test_deletion_needs_what_the_versioning_asks_for(
     assert {action for action in asked if "Delete" in action} == needed
 
 
-def test_the_power_to_delete_packs_is_a_warning(clinic: Clinic) -> None:
-    """Packs are all that is left; whoever may delete them is named."""
+def test_permission_to_delete_packs_is_a_warning(clinic: Clinic) -> None:
+    """Packs are all that is left, so roles that can delete them are named."""
     found = clinic.find("packs-kept", "packs")
     assert found.level is Level.WARNING
     assert ROLE in found.seen
 
 
-def test_the_table_is_the_documentation() -> None:
-    """Every action of the table is in a document of iam-permissions.md, and there is no other."""
+def test_the_table_matches_the_documentation() -> None:
+    """Every action of the table is in a document of iam-permissions.md, and no other is."""
     page = (PAGES / "iam-permissions.md").read_text(encoding="utf-8")
     table = [
         value
@@ -285,8 +283,8 @@ def granted_actions(page: str) -> set[str]:
 
 
 def test_the_doctors_own_permissions_are_documented(clinic: Clinic) -> None:
-    """What an advice asks to be granted is in the policy of the page about the doctor, and nothing
-    else is.
+    """The policy on the doctor's page has every permission that an advice asks for, and nothing
+    else.
     """
     clinic.settings["kms_key_id"] = KEY
     clinic.role_arns = (ROLE,)
@@ -305,7 +303,7 @@ def test_the_doctors_own_permissions_are_documented(clinic: Clinic) -> None:
     }
 
 
-def test_a_key_of_this_account_needs_the_role(clinic: Clinic) -> None:
+def test_a_key_of_this_account_requires_role_permissions(clinic: Clinic) -> None:
     """Reading needs Decrypt, writing GenerateDataKey too, on the key itself."""
     for name in ("flow", "packs"):
         clinic.change(name, encryption=BucketEncryption("aws:kms", KEY, True))
@@ -319,8 +317,8 @@ def test_a_key_of_this_account_needs_the_role(clinic: Clinic) -> None:
 
 
 def test_a_key_of_another_account_is_explained(clinic: Clinic) -> None:
-    """Control Tower's key: the statement that the management account must add is written out, as
-    JSON that can be used.
+    """For Control Tower's key, the statement that the management account must add is written out as
+    usable JSON.
     """
     clinic.change(MAIN, encryption=BucketEncryption("aws:kms", FOREIGN_KEY, True))
     clinic.account.keys[FOREIGN_KEY] = KmsKey(FOREIGN_KEY, OTHER_ACCOUNT)
@@ -335,23 +333,23 @@ def test_a_key_of_another_account_is_explained(clinic: Clinic) -> None:
     }
 
 
-def test_the_key_of_the_trail_is_looked_at(clinic: Clinic) -> None:
-    """CloudTrail encrypts with its own key, whatever the bucket's default is."""
+def test_the_trails_key_is_examined(clinic: Clinic) -> None:
+    """CloudTrail encrypts with its own key, whatever the bucket's default."""
     clinic.account.trails.append(Trail("organization", MAIN, True, FOREIGN_KEY))
     clinic.account.deny("DescribeKey")
     assert OTHER_ACCOUNT in clinic.find("kms-policy", MAIN).seen
 
 
 @pytest.mark.parametrize("state", ["Disabled", "PendingDeletion"])
-def test_a_key_that_does_not_work_is_a_problem(clinic: Clinic, state: str) -> None:
+def test_a_broken_key_is_a_problem(clinic: Clinic, state: str) -> None:
     """Nothing can be read or written with it."""
     clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))
     clinic.account.keys[KEY] = KmsKey(KEY, ACCOUNT, state)
     assert clinic.find("kms", "packs").level is Level.PROBLEM
 
 
-def test_the_key_of_the_settings_wins(clinic: Clinic) -> None:
-    """Packs are written with kms_key_id, not with the bucket's default."""
+def test_the_key_in_the_settings_wins(clinic: Clinic) -> None:
+    """Packs are written with kms_key_id, not the bucket's default."""
     clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))
     clinic.settings["kms_key_id"] = "alias/packs"
     found = clinic.find("kms", "packs")
@@ -359,8 +357,8 @@ def test_the_key_of_the_settings_wins(clinic: Clinic) -> None:
     assert "alias/packs" in found.seen
 
 
-def test_the_key_of_what_is_searched_is_looked_at(clinic: Clinic) -> None:
-    """Besides that of packs, and only where something is kept for searching."""
+def test_the_search_key_is_examined(clinic: Clinic) -> None:
+    """The key of search data is examined too, but only if such data is kept."""
     clinic.settings["search_kms_key_id"] = "alias/search"
     seen = [found.seen for found in clinic.examine() if found.check == "kms"]
     assert [text for text in seen if "alias/search" in text] != []
@@ -369,8 +367,8 @@ def test_the_key_of_what_is_searched_is_looked_at(clinic: Clinic) -> None:
     assert [text for text in seen if "alias/search" in text] == []
 
 
-def test_who_may_not_merge_terms_is_warned(clinic: Clinic) -> None:
-    """No run fails by it."""
+def test_missing_permission_to_merge_terms_is_a_warning(clinic: Clinic) -> None:
+    """A missing permission to merge terms fails no run."""
     assert clinic.find("tables", "packs").level is Level.OK
     clinic.account.decide = lambda _, action, resource: Decision(
         action, "implicitDeny" if "/tables/" in resource else "allowed"
@@ -381,8 +379,8 @@ def test_who_may_not_merge_terms_is_warned(clinic: Clinic) -> None:
     assert clinic.find("terms", "packs").level is Level.OK
 
 
-def test_keys_of_aws_need_nothing(clinic: Clinic) -> None:
-    """aws/s3 allows everybody in the account by itself."""
+def test_aws_managed_keys_need_no_permission(clinic: Clinic) -> None:
+    """The policy of aws/s3 already allows everyone in the account."""
     clinic.change("packs", encryption=BucketEncryption("aws:kms", KEY, True))
     clinic.account.keys[KEY] = KmsKey(KEY, ACCOUNT, manager="AWS")
     assert clinic.find("kms", "packs").level is Level.OK
@@ -399,8 +397,8 @@ def test_keys_of_aws_need_nothing(clinic: Clinic) -> None:
         ("example-flow-logs", Level.OK),
     ],
 )
-def test_in_place_is_refused_where_uploads_cannot_be_aborted(bucket: str, level: Level) -> None:
-    """Landing zone 4.0's names rule it out, whatever a simulation says."""
+def test_in_place_is_refused_if_uploads_cannot_be_aborted(bucket: str, level: Level) -> None:
+    """Landing zone 4.0's names rule out in-place packs, whatever a simulation says."""
     clinic = Clinic(
         settings={"other_buckets": bucket, "control_tower_bucket": "", "destination_bucket": ""}
     )
@@ -411,8 +409,10 @@ def test_in_place_is_refused_where_uploads_cannot_be_aborted(bucket: str, level:
     assert ("destination_bucket" in found.advice) == (level is Level.PROBLEM)
 
 
-def test_in_place_is_refused_where_aborting_is_denied() -> None:
-    """The same, by simulation; and with a destination bucket neither is said."""
+def test_in_place_is_refused_if_aborting_is_denied() -> None:
+    """A denied abort, found by simulation, refuses in-place packs; with a destination bucket there
+    is no such finding.
+    """
     clinic = Clinic(settings={"control_tower_bucket": "", "destination_bucket": ""})
     clinic.account.decide = lambda _, action, __: Decision(
         action, "explicitDeny" if action == "s3:AbortMultipartUpload" else "allowed"
@@ -426,9 +426,9 @@ def test_in_place_is_refused_where_aborting_is_denied() -> None:
     assert "in-place" not in {finding.check for finding in clinic.examine()}
 
 
-def test_in_place_the_key_of_the_bucket_is_written_with() -> None:
-    """What only reads a source needs Decrypt; what keeps its packs there needs GenerateDataKey
-    too.
+def test_in_place_packs_need_the_buckets_key() -> None:
+    """A source that is only read needs Decrypt; one that keeps its packs needs
+    GenerateDataKey too.
     """
     clinic = Clinic(settings={"control_tower_bucket": "", "destination_bucket": ""})
     clinic.change("flow", encryption=BucketEncryption("aws:kms", KEY, True))
@@ -441,8 +441,8 @@ def test_in_place_the_key_of_the_bucket_is_written_with() -> None:
     assert clinic.find("kms", "flow").level is Level.OK
 
 
-def test_in_place_the_rules_of_the_bucket_are_judged_for_packs_too() -> None:
-    """A rule over the whole source bucket freezes and expires the packs that lie in it."""
+def test_in_place_packs_are_affected_by_the_buckets_rules() -> None:
+    """A rule for the whole source bucket freezes and expires its packs too."""
     clinic = Clinic(settings={"control_tower_bucket": "", "destination_bucket": ""})
     clinic.change(
         "flow",

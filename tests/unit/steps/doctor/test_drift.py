@@ -32,16 +32,16 @@ def night(clinic: Clinic) -> list[tuple[str, str]]:
     return [(found.where, found.check) for found in find_drift(clinic.store, "work", look(clinic))]
 
 
-def test_what_the_first_night_sees_is_accepted(clinic: Clinic) -> None:
-    """A warning that was there when the stack was made tells nobody anything, night after night."""
+def test_warnings_of_the_first_night_are_accepted(clinic: Clinic) -> None:
+    """A warning from when the stack was made is not repeated night after night."""
     clinic.change("flow", versioning=BucketVersioning("Suspended"))
     warned = {found.check for found in look(clinic) if found.level is Level.WARNING}
     assert warned
     assert [night(clinic) for _ in range(3)] == [[], [], []]
 
 
-def test_what_comes_later_is_told_until_it_is_gone(clinic: Clinic) -> None:
-    """Night after night, and no longer."""
+def test_new_warnings_are_reported_until_resolved(clinic: Clinic) -> None:
+    """A later warning is reported every night until it is gone."""
     assert night(clinic) == []
     clinic.change("packs", versioning=BucketVersioning("Suspended"))
     assert night(clinic) == night(clinic) == [("s3://packs", "versioning")]
@@ -49,8 +49,8 @@ def test_what_comes_later_is_told_until_it_is_gone(clinic: Clinic) -> None:
     assert night(clinic) == []
 
 
-def test_what_is_meant_can_be_accepted(clinic: Clinic) -> None:
-    """By taking away what was accepted before."""
+def test_new_warnings_can_be_accepted(clinic: Clinic) -> None:
+    """Deleting what was accepted before accepts the present state."""
     night(clinic)
     clinic.change("packs", versioning=BucketVersioning("Suspended"))
     assert night(clinic)
@@ -59,7 +59,7 @@ def test_what_is_meant_can_be_accepted(clinic: Clinic) -> None:
 
 
 def test_a_problem_is_never_accepted(clinic: Clinic) -> None:
-    """A run would fail, from the first night on."""
+    """A problem is reported from the first night on, because a run would fail."""
     clinic.account.decide = lambda _, action, __: Decision(
         action, "implicitDeny" if action == "s3:DeleteObjectVersion" else "allowed"
     )
@@ -67,16 +67,16 @@ def test_a_problem_is_never_accepted(clinic: Clinic) -> None:
     assert [night(clinic) for _ in range(2)] == [told, told]
 
 
-def test_two_nights_at_once_accept_the_same(clinic: Clinic) -> None:
-    """Who comes second takes what the first has written."""
+def test_two_simultaneous_nights_accept_the_same(clinic: Clinic) -> None:
+    """The second takes what the first has written."""
     seen = look(clinic)
     later = [*seen, Finding(Level.WARNING, "account", "new", "something", "Look at it.")]
     assert find_drift(clinic.store, "work", seen) == []
     assert [found.check for found in find_drift(clinic.store, "work", later)] == ["new"]
 
 
-def test_no_bucket_is_listed_and_no_other_service_is_asked(clinic: Clinic) -> None:
-    """Of an organisation's settings a function needs to know nothing, and of keys neither."""
+def test_no_bucket_is_listed_and_few_services_are_asked(clinic: Clinic) -> None:
+    """A function needs to know nothing of the organisation's settings or keys."""
     clinic.account.deny("DescribeOrganization", "DescribeTrails", "DescribeDeliveryChannels")
     clinic.account.concurrency = LambdaConcurrency(10, 10)
     found = look(clinic)
@@ -85,8 +85,8 @@ def test_no_bucket_is_listed_and_no_other_service_is_asked(clinic: Clinic) -> No
     assert not {"contents", "layout", "other-writers"} & {each.check for each in found}
 
 
-def test_a_bucket_that_is_gone_is_told(clinic: Clinic) -> None:
-    """Whoever deletes a source bucket hears of it in the morning."""
+def test_a_deleted_bucket_is_reported(clinic: Clinic) -> None:
+    """A deleted source bucket is reported in the morning."""
     night(clinic)
     del clinic.account.buckets["flow"]
     assert ("s3://flow", "exists") in night(clinic)

@@ -1,4 +1,4 @@
-"""The policy of each stage: by the buckets, their accounts and keys; and what it never contains."""
+"""The policy of each stage, by the buckets, their accounts and keys; and what it never contains."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def policies_of(scope: Scope, *stages: Stage) -> Policies:
 
 @pytest.mark.parametrize("stage", Stage)
 def test_no_stage_may_delete_or_overwrite_a_pack(stage: Stage) -> None:
-    """Nor change a bucket, whatever it is."""
+    """No stage can change a bucket either."""
     for scope in (
         make_scope(),
         make_scope(destination_bucket=""),
@@ -83,31 +83,31 @@ def test_only_deletion_may_delete() -> None:
     assert [stage for stage in Stage if "s3:PutObject" in of[stage]] == writing
 
 
-def test_reading_packs_is_no_right_to_read_logs() -> None:
-    """Nor may who surveys read what is in a log."""
+def test_reading_packs_does_not_allow_reading_logs() -> None:
+    """The survey stage does not include reading logs either."""
     for stage in (Stage.SURVEY, Stage.READ):
         policies = policies_of(make_scope(control_tower_bucket=MAIN), stage)
         for bucket in (MAIN, "logs"):
             assert not policies.may("s3:GetObject", f"arn:aws:s3:::{bucket}/AWSLogs/x.gz")
 
 
-def test_originals_in_place_may_go_and_packs_may_not() -> None:
+def test_in_place_originals_can_be_deleted_but_packs_cannot() -> None:
     policies = policies_of(make_scope(destination_bucket=""), Stage.DELETE)
     assert policies.may("s3:DeleteObjectVersion", "arn:aws:s3:::logs/AWSLogs/x.gz")
     assert not policies.may("s3:DeleteObjectVersion", "arn:aws:s3:::logs/aggregated/packs/x.gz")
     assert policies.may("s3:DeleteObject", "arn:aws:s3:::logs/aggregated_probes/x")
 
 
-def test_a_beginning_that_fits_the_destination_too_takes_no_pack() -> None:
-    """`de*` are all buckets of that beginning, and `dest` is one of them."""
+def test_a_prefix_that_matches_the_destination_protects_packs() -> None:
+    """`de*` covers all buckets whose names begin so, and `dest` is one of them."""
     policies = policies_of(make_scope(other_buckets="de*"), Stage.PACK, Stage.DELETE)
     assert policies.may("s3:DeleteObjectVersion", "arn:aws:s3:::de-logs/AWSLogs/x.gz")
     assert not policies.may("s3:DeleteObjectVersion", "arn:aws:s3:::dest/packs/x.gz")
 
 
-def test_buckets_are_asked_whose_they_are() -> None:
-    """As in the settings, else of the account that asks; of a beginning also what is named under
-    it.
+def test_policies_require_the_expected_owner() -> None:
+    """The account is the one in the settings, otherwise the caller's; a name pattern also has those
+    of narrower names.
     """
     scope = make_scope(
         (("example-elb-*", OTHER), ("dest", "777788889999")), other_buckets="example-*,logs"
@@ -121,7 +121,7 @@ def test_buckets_are_asked_whose_they_are() -> None:
     assert policies.may("s3:PutObject", "arn:aws:s3:::dest/packs/x", owner="777788889999")
 
 
-def test_the_longest_name_says_whose_a_bucket_is() -> None:
+def test_the_longest_name_decides_the_owner() -> None:
     scope = make_scope((("*", OTHER), ("logs", "1" * 12), ("lo*", "2" * 12)))
     found = {each.sid: each.account for each in plan_statements(scope, [Stage.SURVEY])}
     assert found[f"ListSourcesIn{'1' * 12}"] == "1" * 12
@@ -129,16 +129,16 @@ def test_the_longest_name_says_whose_a_bucket_is() -> None:
     assert OWN_ACCOUNT not in found.values()
 
 
-def test_every_bucket_has_a_condition_on_its_account() -> None:
-    """But for denials, which hold for everybody's."""
+def test_every_statement_has_an_account_condition() -> None:
+    """Denials have none, because they hold for every account."""
     for statement in plan_statements(make_scope(control_tower_bucket=MAIN), Stage):
         is_s3 = statement.resources[0].startswith("arn:aws:s3")
         assert bool(statement.account) == (is_s3 and not statement.is_denial), statement.sid
 
 
-def test_what_the_settings_do_not_have_is_not_granted() -> None:
-    """No main bucket, no public keys; no beginning, no list of all buckets; no key, no KMS; nothing
-    is discarded, no lists of it.
+def test_nothing_missing_from_the_settings_is_granted() -> None:
+    """No main bucket, no public keys; no name pattern, no list of all buckets; no key, no KMS; no
+    discarding, no lists of it.
     """
     granted = policies_of(make_scope(), *Stage).grants()
     asked = {action for sid, action, _ in granted if sid != "LookAtAccount"}
@@ -159,15 +159,17 @@ def test_what_the_settings_do_not_have_is_not_granted() -> None:
         assert ("s3:PutObject", f"arn:aws:s3:::dest/{folder}/*") in {use[1:] for use in everything}
 
 
-def test_china_and_gov_cloud_have_arns_of_their_own() -> None:
+def test_other_partitions_have_their_own_arns() -> None:
     scope = Scope(make_rules(other_buckets="logs", destination_bucket="dest"), partition="aws-cn")
     for statement in plan_statements(scope, Stage):
         for arn in statement.resources:
             assert arn == "*" or arn.startswith("arn:aws-cn:")
 
 
-def test_who_reads_packs_may_not_search_for_that_reason() -> None:
-    """Nor the other way round; and the key of what is searched opens nothing else."""
+def test_reading_packs_does_not_allow_searching() -> None:
+    """Search does not include reading packs either, and the key of search data opens
+    nothing else.
+    """
     search_key = KEY[:-1] + "5"
     scope = replace(page_scope(), search_keys=(search_key,))
 
@@ -187,7 +189,7 @@ def test_who_reads_packs_may_not_search_for_that_reason() -> None:
     assert {*folders, search_key} < resources(Stage.PACK)
 
 
-def test_without_search_nothing_is_granted_for_it() -> None:
+def test_without_search_no_permission_for_it_is_granted() -> None:
     rules = page_scope().rules
     combine = replace(rules.group.combine, terms=None)
     off = replace(rules, group=replace(rules.group, combine=combine))
@@ -196,16 +198,18 @@ def test_without_search_nothing_is_granted_for_it() -> None:
     assert not sids & {"WriteTerms", "WriteTables", "SearchTerms", "EncryptTerms", "DecryptTerms"}
 
 
-def test_a_key_is_named_by_its_arn() -> None:
-    """IAM matches no alias and no bare id."""
+def test_a_key_must_be_named_by_its_arn() -> None:
+    """IAM matches neither aliases nor bare ids."""
     check_keys("--source-kms-key-arn", [KEY])
     for wrong in ("alias/logs", KEY.replace("key/", "alias/"), KEY[-36:], KEY[:-36] + "*"):
         with pytest.raises(SettingsError, match="expected the ARN of a key"):
             check_keys("--source-kms-key-arn", [wrong])
 
 
-def test_surveying_includes_what_the_doctor_asks() -> None:
-    """What its advice wants granted, where a run's own permissions do not have it already."""
+def test_surveying_includes_the_doctors_permissions() -> None:
+    """The survey includes every permission that the doctor's advice asks for, unless a run already
+    has it.
+    """
     clinic = Clinic()
     clinic.settings["kms_key_id"] = KEY
     clinic.account.deny(*OPERATIONS)
@@ -228,7 +232,7 @@ def test_surveying_includes_what_the_doctor_asks() -> None:
 
 
 def page_scope(*, in_place: bool = False) -> Scope:
-    """What the documents of docs/how-to/iam-permissions.md are made for."""
+    """The scope that the documents of docs/how-to/iam-permissions.md are made for."""
     destination = "" if in_place else "all-aggregated-logs-111122223333-eu-west-1"
     rules = make_rules(
         control_tower_bucket="" if in_place else MAIN,
@@ -239,8 +243,8 @@ def page_scope(*, in_place: bool = False) -> Scope:
     return Scope(rules, (), "aws", (KEY.replace(ACCOUNT, OTHER),), (KEY,), roles=(role,))
 
 
-def test_the_documents_of_the_page_are_what_is_printed() -> None:
-    """One for each stage, and the denial where packs lie beside their originals."""
+def test_the_documented_policies_are_printed() -> None:
+    """One for each stage, and the denial for packs that lie with their originals."""
     wanted = [make_documents(plan_statements(page_scope(), [stage]))[0] for stage in Stage]
     denial = plan_statements(page_scope(in_place=True), [Stage.DELETE])[-1:]
     wanted.insert(3, make_documents(denial)[0])
@@ -251,9 +255,9 @@ def test_the_documents_of_the_page_are_what_is_printed() -> None:
 
 @pytest.mark.parametrize("stage", [Stage.PACK, Stage.DELETE])
 @pytest.mark.parametrize("sign_with", [None, "key.pem", "kms:arn:aws:kms:eu-west-1:1:alias/a", KMS])
-def test_what_signing_takes(stage: Stage, sign_with: str | None) -> None:
-    """As the page has it: with a key in KMS both statements, with one in a file the first, without
-    any none. IAM cannot name an alias.
+def test_signing_permissions_match_the_page(stage: Stage, sign_with: str | None) -> None:
+    """Signing takes, as on the page: with a KMS key both statements, with a key in a file the
+    first, without a key none. IAM cannot name an alias.
     """
     page = PAGE.read_text(encoding="utf-8").partition("## Signing custody records")[2]
     shown = json.loads(page.partition("```json\n")[2].partition("```")[0])["Statement"]
@@ -265,9 +269,9 @@ def test_what_signing_takes(stage: Stage, sign_with: str | None) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"destination_bucket": ""}], ids=["apart", "in place"])
-def test_the_doctor_finds_the_policies_sufficient(settings: dict[str, Any]) -> None:
-    """Who has those of packing and deleting lacks nothing that a run needs, and cannot delete a
-    pack; who has only the first is told of the other.
+def test_the_doctor_accepts_the_policies(settings: dict[str, Any]) -> None:
+    """The pack and delete policies give everything that a run needs, without deletion of packs;
+    with the pack policy alone, the doctor reports the missing one.
     """
     clinic = Clinic(settings=settings)
     wanted: dict[str, Any] = {

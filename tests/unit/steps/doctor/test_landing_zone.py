@@ -37,9 +37,9 @@ def test_both_layouts_are_counted(clinic: Clinic) -> None:
     }
 
 
-def test_config_logs_in_the_audit_account_are_explained() -> None:
-    """No recent Config logs: landing zone 4.0 is explained, with the bucket's name where Config
-    tells it, and what to do.
+def test_missing_config_logs_are_explained() -> None:
+    """Without recent Config logs, landing zone 4.0 is explained, with the bucket's name if Config
+    gives it, and what to do.
     """
     clinic = Clinic()
     clinic.store = MemoryStore()
@@ -64,9 +64,9 @@ def test_config_logs_in_the_audit_account_are_explained() -> None:
     ids=str,
 )
 @pytest.mark.parametrize("where", ["source", "index"])
-def test_config_logs_are_looked_for_in_packs_too(age: int, level: Level, where: str) -> None:
-    """What the nightly run packed yesterday still arrived. Days are padded in our keys, and not in
-    Config's.
+def test_config_logs_are_also_found_in_packs(age: int, level: Level, where: str) -> None:
+    """Logs that the nightly run packed yesterday count as recent. Days are padded in our keys, and
+    not in Config's.
     """
     clinic = Clinic()
     clinic.store = MemoryStore()
@@ -83,8 +83,8 @@ def test_config_logs_are_looked_for_in_packs_too(age: int, level: Level, where: 
     assert clinic.find("config-logs", MAIN).level is level
 
 
-def test_indexes_are_looked_at_however_many_accounts_there_are() -> None:
-    """Only a few accounts of the source are looked at; the packs always are."""
+def test_indexes_are_examined_for_any_number_of_accounts() -> None:
+    """Only a few accounts of the source are examined, but the packs always are."""
     clinic = Clinic()
     clinic.store = MemoryStore()
     for name in (MAIN, "packs"):
@@ -98,7 +98,7 @@ def test_indexes_are_looked_at_however_many_accounts_there_are() -> None:
     assert clinic.find("config-logs", MAIN).level is Level.OK
 
 
-def test_a_config_bucket_of_this_account_is_to_be_named(clinic: Clinic) -> None:
+def test_a_config_bucket_of_this_account_must_be_in_the_settings(clinic: Clinic) -> None:
     """In the Audit account itself the bucket only has to be in the settings."""
     bucket = f"aws-controltower-config-logs-{ACCOUNT}-abc-def"
     clinic.account.channels.append(DeliveryChannel("default", bucket))

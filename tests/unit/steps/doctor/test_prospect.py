@@ -1,4 +1,4 @@
-"""How `init` reads an account: what each bucket is for, and what it could not find out."""
+"""How `init` reads an account: what each bucket is for, and what could not be found out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def landing() -> Landing:
     return Landing()
 
 
-def test_each_bucket_is_judged_by_what_lies_in_it(landing: Landing) -> None:
+def test_each_bucket_is_judged_by_its_contents(landing: Landing) -> None:
     landing.add("packed", "packs/a", "indexes/a", flow_key("c.log.gz"))
     found = {bucket.name: bucket for bucket in landing.look().buckets}
     assert {name: bucket.use for name, bucket in found.items()} == {
@@ -44,7 +44,7 @@ def test_each_bucket_is_judged_by_what_lies_in_it(landing: Landing) -> None:
     assert found["flow"].log_types == ["vpcflowlogs", "S3AccessLogs"]
 
 
-def test_what_is_configured_is_told(landing: Landing) -> None:
+def test_the_configuration_of_buckets_is_reported(landing: Landing) -> None:
     flow = landing.look("flow").buckets[0]
     assert flow.versioning is not None
     assert flow.versioning.status is None
@@ -54,9 +54,9 @@ def test_what_is_configured_is_told(landing: Landing) -> None:
     assert [each.id for each in flow.inventories or ()] == ["weekly"]
 
 
-def test_a_main_bucket_is_one_whatever_its_name(landing: Landing) -> None:
-    """An organisation's trail may write anywhere; but with more of other logs in it a run that
-    looks under AWSLogs/ only would not see those.
+def test_a_main_bucket_is_recognised_whatever_its_name(landing: Landing) -> None:
+    """An organisation's trail may write anywhere; but if most logs are of other kinds, a run under
+    AWSLogs/ only would miss them.
     """
     landing.account.trails = []
     landing.add("trails", trail_key(1))
@@ -65,8 +65,8 @@ def test_a_main_bucket_is_one_whatever_its_name(landing: Landing) -> None:
     assert uses == {"trails": Use.MAIN, "mixed": Use.OTHER}
 
 
-def test_a_main_bucket_that_cannot_be_listed_throughout(landing: Landing) -> None:
-    """Its folders can, and its name or CloudTrail says what it is."""
+def test_a_main_bucket_that_can_only_be_listed_in_part_is_recognised(landing: Landing) -> None:
+    """Its folders can be listed, and its name or CloudTrail says what it is."""
     refused = fail_on(
         lambda call: call.operation == "ListObjectsV2" and "delimiter" not in call.arguments,
         DISORDER,
@@ -80,8 +80,8 @@ def test_a_main_bucket_that_cannot_be_listed_throughout(landing: Landing) -> Non
 
 
 @pytest.mark.parametrize("operation", sorted({*OPERATIONS, "DescribeOrganization"}))
-def test_what_may_not_be_asked_is_said(landing: Landing, operation: str) -> None:
-    """By the permission that is missing; and all else is found all the same."""
+def test_missing_permissions_are_reported(landing: Landing, operation: str) -> None:
+    """The missing permission is named, and everything else is still found."""
     landing.account.deny(operation)
     found = landing.look()
     assert {bucket.name for bucket in found.of(Use.MAIN, Use.OTHER)} == {MAIN, "flow"}
@@ -97,19 +97,19 @@ def test_what_may_not_be_asked_is_said(landing: Landing, operation: str) -> None
     assert all(text.startswith("Grant ") for text in advice)
 
 
-def test_logs_that_another_account_has(landing: Landing) -> None:
-    """As in every member of a landing zone: the organisation's trail writes elsewhere."""
+def test_logs_in_another_account_are_reported(landing: Landing) -> None:
+    """Every landing zone member is like that: the organisation's trail writes elsewhere."""
     landing.account.trails = [Trail("org", "theirs", is_organization=True)]
     landing.account.channels = [DeliveryChannel("default", MAIN)]
     assert landing.look().elsewhere == {"theirs": "CloudTrail"}
     assert landing.look("flow").elsewhere == {}
 
 
-def test_a_healthy_account_leaves_no_questions(landing: Landing) -> None:
+def test_a_healthy_account_has_no_findings(landing: Landing) -> None:
     assert landing.look().notebook.findings == []
 
 
-def test_buckets_of_others_and_of_other_regions_are_not_taken(landing: Landing) -> None:
+def test_buckets_of_other_accounts_and_regions_are_excluded(landing: Landing) -> None:
     for name in ("theirs", "abroad", "named"):
         landing.add(name, flow_key("a.log.gz"))
     landing.change("theirs", owner=OTHER_ACCOUNT)
@@ -125,10 +125,10 @@ def test_buckets_of_others_and_of_other_regions_are_not_taken(landing: Landing) 
     assert named.use is Use.OTHER
 
 
-def test_an_account_with_very_many_buckets(
+def test_an_account_with_very_many_buckets_is_sampled(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Is not looked at for ever, and what was left out is counted; names are all looked at."""
+    """The number of buckets examined is limited, and the rest is counted; all names are read."""
     monkeypatch.setattr(prospect, "BUCKETS_MAX", 2)
     seen: list[tuple[int, int]] = []
     found = look_around(
@@ -139,15 +139,15 @@ def test_an_account_with_very_many_buckets(
     assert landing.look("flow", "app", "empty").left_out == 0
 
 
-def test_nothing_is_read_and_nothing_written(landing: Landing) -> None:
-    """Listings only."""
+def test_objects_are_only_listed(landing: Landing) -> None:
+    """Only listings are requested."""
     store = FaultyStore(landing.store, lambda _number, _call: None)
     look_around(landing.account, store, [])
     assert {call.operation for call in store.calls} <= {"ListBuckets", "ListObjectsV2"}
 
 
-def test_an_account_that_cannot_be_entered(landing: Landing) -> None:
-    """Wrong credentials, or no right to list buckets, end it with advice."""
+def test_an_inaccessible_account_is_an_error(landing: Landing) -> None:
+    """Wrong credentials, or no permission to list buckets, end it with advice."""
     store = FaultyStore(
         landing.store, fail_on(lambda call: call.operation == "ListBuckets", DENIED)
     )
@@ -158,7 +158,7 @@ def test_an_account_that_cannot_be_entered(landing: Landing) -> None:
         landing.look()
 
 
-def test_the_account_is_told(landing: Landing) -> None:
+def test_the_account_is_described(landing: Landing) -> None:
     found = landing.look()
     assert (found.account, found.region, found.organization) == (
         ACCOUNT,
@@ -167,8 +167,8 @@ def test_the_account_is_told(landing: Landing) -> None:
     )
 
 
-def test_the_doctors_own_policy_is_enough(landing: Landing) -> None:
-    """All that could be missing is granted by the policy on the page about the doctor."""
+def test_the_doctors_own_policy_is_sufficient(landing: Landing) -> None:
+    """The policy on the doctor's page grants everything that could be missing."""
     landing.account.deny(*OPERATIONS)
     advised = {
         found[1]

@@ -1,4 +1,4 @@
-"""A survey of buckets: counted, sampled, by inventory."""
+"""A survey of buckets: counted, sampled, or by inventory."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def look(world: World, inventories: tuple[str, ...] = (), **more: Any) -> Estate
 
 
 def fill(world: World) -> None:
-    """Logs of two types, an old version, a deleted key, and what is no log."""
+    """Logs of two types, an old version, a deleted key, and objects that are not logs."""
     for number in range(20):
         world.put("logs", trail_key(number), document(number))
     world.put("logs", trail_key(3), document(30))
@@ -57,7 +57,7 @@ def fill(world: World) -> None:
 
 @pytest.mark.parametrize("versioning", [None, "Enabled"])
 def test_a_small_bucket_is_counted(versioning: str | None) -> None:
-    """Every version of what lives, as a run would take it, and nothing of what was deleted."""
+    """Every version of a living key counts, as in a run, and nothing of deleted keys."""
     world = make_world(versioning=versioning)
     fill(world)
     [bucket] = look(world).buckets
@@ -70,7 +70,7 @@ def test_a_small_bucket_is_counted(versioning: str | None) -> None:
 
 @pytest.mark.parametrize("versioning", [None, "Enabled"])
 def test_an_inventory_gives_the_same_figures(versioning: str | None) -> None:
-    """Though its rows come in no order, and nothing is listed."""
+    """The inventory's rows come in any order, and nothing is listed."""
     world = make_world(versioning=versioning)
     fill(world)
     [counted] = look(world).buckets
@@ -84,8 +84,8 @@ def test_an_inventory_gives_the_same_figures(versioning: str | None) -> None:
     assert estate.requests == 0
 
 
-def test_nothing_but_listings_is_asked() -> None:
-    """And nothing is written or deleted."""
+def test_a_survey_only_lists() -> None:
+    """Nothing is written or deleted."""
     world = make_world()
     fill(world)
     store = FaultyStore(world.store, lambda _number, _call: None)
@@ -96,8 +96,8 @@ def test_nothing_but_listings_is_asked() -> None:
     }
 
 
-def test_a_bucket_that_is_too_large_for_the_requests_says_so() -> None:
-    """It is not taken for empty. Here a first draw is begun, and needs more than there are."""
+def test_a_bucket_that_needs_too_many_requests_is_reported() -> None:
+    """It is not taken for empty. The first draw needs more requests than are left."""
     spec = EstateSpec(accounts=2, last_day=EstateSpec().first_day)
     rows = [found for found in list_estate(spec) if found.bucket == MAIN_BUCKET]
     store = ListedStore(rows, page_size=2)
@@ -107,8 +107,8 @@ def test_a_bucket_that_is_too_large_for_the_requests_says_so() -> None:
     assert estate.requests == 13
 
 
-def test_the_lifecycle_is_asked_where_it_may_be() -> None:
-    """A refusal is no reason to end: the rest of the survey is still true."""
+def test_a_refused_lifecycle_does_not_end_the_survey() -> None:
+    """A refusal does not end the survey; the rest is still true."""
     world = make_world()
     fill(world)
     job = world.job().for_days(ALL_DAYS)
@@ -121,15 +121,15 @@ def test_the_lifecycle_is_asked_where_it_may_be() -> None:
     assert (bucket.lifecycle, bucket.counted.due) == (Lifecycle.UNKNOWN, {})
 
 
-def test_a_missing_bucket_ends_it() -> None:
-    """Before anything is listed."""
+def test_a_missing_bucket_ends_the_survey() -> None:
+    """The survey ends before anything is listed."""
     job = job_over(MemoryStore(), other_buckets="nowhere").for_days(ALL_DAYS)
     with pytest.raises(CannotStart, match="nowhere"):
         find_yards(job, None)
 
 
 class Stopped(SerialWorkers):
-    """Told to stop in the midst of it."""
+    """Stopped half-way."""
 
     def __init__(self, looks: int) -> None:
         self.looks = looks
@@ -141,8 +141,8 @@ class Stopped(SerialWorkers):
 
 
 @pytest.mark.parametrize("looks", [0, 2, 12])
-def test_it_ends_when_it_is_told_to(looks: int) -> None:
-    """While it counts, and between draws."""
+def test_a_survey_can_be_stopped(looks: int) -> None:
+    """A stop works while counting and between draws."""
     spec = EstateSpec(accounts=2, last_day=date(2025, 2, 1), access_logs_a_day=50)
     rows = [found for found in list_estate(spec) if found.bucket == ACCESS_BUCKET]
     store = ListedStore(rows, page_size=10)

@@ -36,8 +36,8 @@ def left(counted: Tally) -> dict[Left, int]:
     return {why.left: keys.objects for why, keys in counted.left.items()}
 
 
-def test_logs_are_counted_by_all_that_matters() -> None:
-    """Type, day, class and size; groups by the days of each account."""
+def test_logs_are_counted_by_type_day_class_and_size() -> None:
+    """Type, day, class and size; groups by each account's days."""
     keys = [trail_key(1), trail_key(2), trail_key(3, account="222222222222"), flow_key("a.log.gz")]
     counted = tally(make_yard(), keys)
     assert counted.load.objects == 4
@@ -50,8 +50,8 @@ def test_logs_are_counted_by_all_that_matters() -> None:
     assert counted.accounts["222222222222"] == [1, 1_000]
 
 
-def test_what_a_run_would_leave_is_told_apart() -> None:
-    """Unknown keys, what is frozen, what holds name, what lies elsewhere in a main bucket."""
+def test_unpacked_objects_are_counted_separately() -> None:
+    """Unknown keys, frozen objects, keys named by holds, and keys elsewhere in a main bucket."""
     assert left(tally(make_yard(), ["x", trail_key(1)])) == {Left.UNKNOWN: 1}
     assert left(tally(make_yard(), [trail_key(1)], storage_class="GLACIER")) == {Left.FROZEN: 1}
     held = make_yard(holds={"accounts": ["111111111111"]})
@@ -61,22 +61,22 @@ def test_what_a_run_would_leave_is_told_apart() -> None:
     assert main.load.objects == 1
 
 
-def test_logs_of_other_regions_are_left_alone() -> None:
-    """Also where a run would discard them: a survey promises nothing of what is not packed."""
+def test_logs_of_other_regions_are_not_counted_as_packed() -> None:
+    """Even if a run would discard them, a survey promises nothing for logs that are not packed."""
     yard = make_yard(is_main=True, aggregation_regions="us-east-1", other_regions="delete")
     assert left(tally(yard, [trail_key(1)])) == {Left.OTHER_REGION: 1}
 
 
-def test_our_own_is_not_counted() -> None:
-    """Packs in the very bucket are no logs, nor anything else that is reported."""
+def test_own_packs_are_not_counted() -> None:
+    """Packs in the same bucket are not counted as logs or anything else."""
     yard = make_yard(destination_bucket="")
     counted = tally(yard, [f"aggregated/packs/logs/{trail_key(1)}", "aggregated/custody/x"])
     assert (counted.cells, counted.left) == ({}, {})
 
 
-def test_what_the_lifecycle_takes() -> None:
-    """By the days that are left until a rule's age, or its date; only under the rule's prefix, and
-    not where it asks for tags.
+def test_objects_expiring_by_lifecycle_are_counted() -> None:
+    """Logs count by the days left until a rule's age or date; only under the rule's prefix, and not
+    if it asks for tags.
     """
     rules = (
         LifecycleRule("late", prefix="AWSLogs/", expiration_days=95),
@@ -102,8 +102,8 @@ def test_what_the_lifecycle_takes() -> None:
     }
 
 
-def test_counts_of_several_keys_add_up() -> None:
-    """As if they had been counted together; a day in two parts is one group."""
+def test_counts_can_be_added_up() -> None:
+    """The sum equals a joint count; a day in two parts is one group."""
     yard, keys = make_yard(), [trail_key(number) for number in range(6)] + ["x", "y"]
     parts = Tally()
     for key in keys:

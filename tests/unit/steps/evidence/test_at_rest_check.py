@@ -30,7 +30,9 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
 
 
 def test_frozen_packs_are_hashed_without_a_thaw(vault: Vault) -> None:
-    """By SHA-256, which is known from when they were written; the record says what was found."""
+    """Frozen packs are hashed by the SHA-256 known since they were written; the record says what
+    was found.
+    """
     done = vault.check()
     assert done.check.is_good
     assert {pack.algorithm for pack in done.check.packs} == {Algorithm.SHA256}
@@ -42,22 +44,22 @@ def test_frozen_packs_are_hashed_without_a_thaw(vault: Vault) -> None:
     assert all(vault.world.store.head_object("dest", key).restore is None for key in vault.keys)
 
 
-def test_the_chain_with_such_records_is_unbroken(vault: Vault) -> None:
+def test_a_chain_with_checks_is_unbroken(vault: Vault) -> None:
     for _ in range(2):
         vault.check()
     walked = walk_chain(vault.job, TARGET, WalkRules())
     assert (walked.records, walked.findings) == (2, [])
 
 
-def test_a_bucket_without_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_without_versions_can_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_vault(monkeypatch, None) as vault:
         assert vault.check().check.is_good
         (job,) = vault.server.jobs.values()
         assert job.request["Manifest"]["Spec"]["Fields"] == ["Bucket", "Key"]
 
 
-def test_a_bucket_that_encrypts_with_kms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packs are hashed all the same; S3 takes no manifest that is encrypted so."""
+def test_a_bucket_with_kms_encryption_can_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packs are still hashed; S3 takes no manifest with this encryption."""
     with open_vault(monkeypatch, has_kms=True) as vault:
         assert vault.check().check.is_good
         plan = plan_check(vault.job, TARGET, vault.places, ROLE)
@@ -72,8 +74,8 @@ def test_a_bucket_that_encrypts_with_kms(monkeypatch: pytest.MonkeyPatch) -> Non
         assert not found.is_kms
 
 
-def test_one_bit_is_found(vault: Vault) -> None:
-    """By SHA-256, and where only the CRC64NVME is known."""
+def test_one_flipped_bit_is_found(vault: Vault) -> None:
+    """One changed bit is found by SHA-256, and by CRC64NVME if only that is known."""
     vault.rot(vault.keys[0])
     done = vault.check()
     found = vault.first(done)
@@ -84,7 +86,7 @@ def test_one_bit_is_found(vault: Vault) -> None:
     assert (found.verdict, found.algorithm) == (Verdict.DAMAGED, Algorithm.CRC64NVME)
 
 
-def test_where_no_sha256_is_known_crc64nvme_is_asked_for(vault: Vault) -> None:
+def test_without_a_sha256_the_crc64nvme_is_used(vault: Vault) -> None:
     vault.forget_sha256(vault.keys[0])
     done = vault.check()
     assert done.check.is_good
@@ -92,8 +94,8 @@ def test_where_no_sha256_is_known_crc64nvme_is_asked_for(vault: Vault) -> None:
     assert len(done.check.jobs) == 2
 
 
-def test_custody_knows_what_an_index_forgot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run that wrote a pack wrote its hash down: an index that was made anew has none."""
+def test_custody_provides_a_hash_missing_from_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run that wrote a pack recorded its hash; a rebuilt index has none."""
     with open_vault(monkeypatch, keeps_records=True) as vault:
         key = vault.keys[0]
         told = hashlib.sha256(vault.read(key)).hexdigest()
@@ -104,10 +106,10 @@ def test_custody_knows_what_an_index_forgot(monkeypatch: pytest.MonkeyPatch) -> 
         assert vault.first(done).algorithm is Algorithm.SHA256
 
 
-def test_an_index_that_says_another_hash_than_custody_is_found(
+def test_conflicting_hashes_in_index_and_custody_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever changes a pack could change its index's metadata too; custody stays."""
+    """Someone who changes a pack could change its index's metadata too, but not custody."""
     with open_vault(monkeypatch, keeps_records=True) as vault:
         key, index_key = vault.keys[0], TARGET.index_key(vault.keys[0])
         vault.rot(key)
@@ -118,8 +120,8 @@ def test_an_index_that_says_another_hash_than_custody_is_found(
         assert "custody record 1" in found.reason
 
 
-def test_a_cut_or_lost_pack_is_seen_without_s3(vault: Vault) -> None:
-    """Its size and its being there are told by HEAD."""
+def test_a_truncated_or_lost_pack_is_found_without_a_job(vault: Vault) -> None:
+    """HEAD shows a pack's size and existence."""
     first, second = vault.keys
     vault.world.store.rot("dest", first, vault.read(first)[:-1])
     vault.lose(second)
@@ -136,8 +138,8 @@ def test_a_pack_without_an_index_is_unproven(vault: Vault) -> None:
     assert "index rebuild" in found.reason
 
 
-def test_what_s3_cannot_hash_is_unproven(vault: Vault) -> None:
-    """SSE-C is what the user guide names."""
+def test_packs_that_s3_cannot_hash_are_unproven(vault: Vault) -> None:
+    """S3's user guide names SSE-C."""
     vault.storage.sse_c.add(vault.keys[0])
     done = vault.check()
     found = vault.first(done)
@@ -146,8 +148,8 @@ def test_what_s3_cannot_hash_is_unproven(vault: Vault) -> None:
     assert not done.check.is_good
 
 
-def test_the_version_that_was_looked_at_is_hashed(vault: Vault) -> None:
-    """What somebody puts over it while S3 is at it neither hides damage nor makes it."""
+def test_the_listed_version_is_hashed(vault: Vault) -> None:
+    """Writing over it during the check neither hides nor causes damage."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     states = start(vault.job, vault.jobs, plan)
     vault.world.store.put("dest", vault.keys[0], b"over it")
@@ -156,14 +158,14 @@ def test_the_version_that_was_looked_at_is_hashed(vault: Vault) -> None:
     assert finish(vault.job, plan, states).check.is_good
 
 
-def test_rows_that_are_missing_or_twice_are_never_good(vault: Vault) -> None:
+def test_missing_and_duplicate_rows_are_never_good(vault: Vault) -> None:
     vault.server.change_rows = lambda rows: rows[1:]
     assert vault.first(vault.check()).verdict is Verdict.UNPROVEN
     vault.server.change_rows = lambda rows: [*rows, *rows[:1]]
     assert vault.first(vault.check()).verdict is Verdict.UNPROVEN
 
 
-def test_rows_about_something_else_fail_the_check(vault: Vault) -> None:
+def test_rows_about_other_objects_fail_the_check(vault: Vault) -> None:
     vault.server.change_rows = lambda rows: (
         rows + [[row[0], "packs/foreign", *row[2:]] for row in rows[:1]]
     )
@@ -172,13 +174,13 @@ def test_rows_about_something_else_fail_the_check(vault: Vault) -> None:
     assert not done.check.is_good
 
 
-def test_another_version_in_the_report_is_not_the_pack(vault: Vault) -> None:
+def test_rows_about_another_version_prove_nothing(vault: Vault) -> None:
     vault.server.change_rows = lambda rows: [[*row[:2], "v99", *row[3:]] for row in rows]
     done = vault.check()
     assert (done.check.count(Verdict.UNPROVEN), done.check.foreign_rows) == (2, 2)
 
 
-def test_a_job_that_failed_proves_nothing(vault: Vault) -> None:
+def test_a_failed_job_proves_nothing(vault: Vault) -> None:
     """The manifest was replaced before S3 read it."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     states = start(vault.job, vault.jobs, plan)
@@ -200,8 +202,8 @@ def test_a_cancelled_job_proves_nothing(vault: Vault) -> None:
     assert finish(vault.job, plan, states).check.count(Verdict.UNPROVEN) == 2
 
 
-def test_a_job_that_s3_forgot_proves_nothing(vault: Vault) -> None:
-    """It keeps jobs for 90 days; and shows a new one only after a while."""
+def test_a_job_forgotten_by_s3_proves_nothing(vault: Vault) -> None:
+    """S3 keeps jobs for 90 days, and shows a new one only after a while."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     start(vault.job, vault.jobs, plan)
     vault.server.jobs.clear()
@@ -215,8 +217,8 @@ def test_a_job_that_s3_forgot_proves_nothing(vault: Vault) -> None:
     assert done.check.count(Verdict.UNPROVEN) == 2
 
 
-def test_whoever_calls_again_goes_on(vault: Vault) -> None:
-    """By what lies beside the packs: no second job, and none after the end."""
+def test_a_second_call_resumes_the_check(vault: Vault) -> None:
+    """The objects next to the packs prevent a second job, and any job after the end."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     start(vault.job, vault.jobs, plan)
     ((found,), _) = find_open(vault.job, TARGET)
@@ -229,8 +231,8 @@ def test_whoever_calls_again_goes_on(vault: Vault) -> None:
     assert find_open(vault.job, TARGET) == ([], [])
 
 
-def test_an_answer_that_was_lost_makes_no_second_job(vault: Vault) -> None:
-    """The id was not written down: the token finds the job again."""
+def test_a_lost_answer_starts_no_second_job(vault: Vault) -> None:
+    """The id was not written down, but the token finds the job again."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     start(vault.job, vault.jobs, plan)
     vault.lose(plan.job_key(Algorithm.SHA256))
@@ -247,8 +249,8 @@ def test_finishing_twice_writes_one_record(vault: Vault) -> None:
     assert first.record == second.record
 
 
-def test_what_s3_refuses_is_not_under_way(vault: Vault) -> None:
-    """So that the next call begins anew, with another role for one."""
+def test_a_refused_job_can_be_started_again(vault: Vault) -> None:
+    """The next call then begins anew, for example with another role."""
     vault.server.refuse = Refused("AccessDenied", "the role cannot be passed", 403)
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     with pytest.raises(StoreError, match="cannot be passed"):
@@ -256,14 +258,14 @@ def test_what_s3_refuses_is_not_under_way(vault: Vault) -> None:
     assert find_open(vault.job, TARGET) == ([], [])
 
 
-def test_adopted_aggregates_are_left_out_and_said(vault: Vault) -> None:
+def test_adopted_aggregates_are_skipped_and_counted(vault: Vault) -> None:
     places = [*vault.places, PackPlace(TARGET, "adopted/x", is_adopted=True)]
     plan = plan_check(vault.job, TARGET, places, ROLE)
     assert (plan.skipped, len(plan.tasks)) == (1, 2)
 
 
-def test_what_lies_in_the_folder_is_not_believed(vault: Vault) -> None:
-    """A plan says what is hashed. That a pack is good is told by its index and the report."""
+def test_a_stored_plan_proves_nothing(vault: Vault) -> None:
+    """The plan only says what is hashed; the index and the report decide whether a pack is good."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     states = start(vault.job, vault.jobs, plan)
     while not is_over(states):
@@ -272,8 +274,8 @@ def test_what_lies_in_the_folder_is_not_believed(vault: Vault) -> None:
     assert vault.first(finish(vault.job, plan, states)).verdict is Verdict.UNPROVEN
 
 
-def test_what_is_no_plan_is_passed_over_and_said(vault: Vault) -> None:
-    """Somebody's object in its place, or another check's plan, stops nothing."""
+def test_invalid_plans_are_ignored_and_reported(vault: Vault) -> None:
+    """A foreign object in its place, or another check's plan, stops nothing."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     other = f"at-rest/20200101T000000.000000Z-{'0' * 12}/plan.jsonl.gz"
     for data in (b"x", encode_plan(plan)):
@@ -283,7 +285,7 @@ def test_what_is_no_plan_is_passed_over_and_said(vault: Vault) -> None:
     assert len(find_open(vault.job, TARGET)[1]) == 1
 
 
-def test_a_plan_names_packs_of_its_own_place_only(vault: Vault) -> None:
+def test_a_plan_names_only_packs_of_its_own_place(vault: Vault) -> None:
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     for key in ("custody/x", "other/packs/x"):
         forged = replace(plan, tasks=(replace(plan.tasks[0], key=key),))
@@ -292,8 +294,8 @@ def test_a_plan_names_packs_of_its_own_place_only(vault: Vault) -> None:
     assert decode_plan(TARGET, plan.check, encode_plan(plan)) == plan
 
 
-def test_a_plan_calls_nothing_good(vault: Vault) -> None:
-    """Only a report of S3's does."""
+def test_a_plan_cannot_call_a_pack_good(vault: Vault) -> None:
+    """Only a report from S3 calls a pack good."""
     plan = plan_check(vault.job, TARGET, vault.places, ROLE)
     task = plan.tasks[0]
     for verdict in Verdict:

@@ -35,8 +35,8 @@ def collect(world: World, account: FakeAccount) -> Report:
     return collect_report(world.job(), account, Trust(), None)
 
 
-def test_every_record_is_there(world: World, account: FakeAccount) -> None:
-    """The newest first, with its hash; and the sums are those of `stats`."""
+def test_every_record_is_collected(world: World, account: FakeAccount) -> None:
+    """The newest comes first, with its hash; the sums are those of `stats`."""
     found = collect(world, account)
     [place] = found.places
     assert [row.sequence for row in place.records] == [1, 0]
@@ -49,8 +49,8 @@ def test_every_record_is_there(world: World, account: FakeAccount) -> None:
     assert found.totals.records == sums.records == 2
 
 
-def test_a_record_that_cannot_be_read_is_shown(world: World, account: FakeAccount) -> None:
-    """With the reason; and its chain is broken."""
+def test_an_unreadable_record_is_shown(world: World, account: FakeAccount) -> None:
+    """The reason is given, and its chain is broken."""
     (*_, entry) = world.store.list_objects("dest", prefix="custody/").objects
     world.store.put("dest", entry.key, b"damaged")
     found = collect(world, account)
@@ -61,8 +61,8 @@ def test_a_record_that_cannot_be_read_is_shown(world: World, account: FakeAccoun
     assert place.walked.findings
 
 
-def test_what_is_not_told_is_unknown(world: World, account: FakeAccount) -> None:
-    """One question that is refused, or not answered, does not cost the others' answers."""
+def test_an_unanswered_question_is_unknown(world: World, account: FakeAccount) -> None:
+    """A question that is refused or not answered does not cost the others' answers."""
     account.broken = {
         "GetObjectLockConfiguration": AccessDenied("no"),
         "GetBucketVersioning": Unreachable("late"),
@@ -75,8 +75,8 @@ def test_what_is_not_told_is_unknown(world: World, account: FakeAccount) -> None
     assert found.encryption.value
 
 
-def test_what_is_told_is_taken(world: World, account: FakeAccount) -> None:
-    """As it is."""
+def test_answers_are_shown_unchanged(world: World, account: FakeAccount) -> None:
+    """An answer is reported unchanged."""
     [place] = collect(world, account).places
     assert place.protection.lock.value == account.buckets["dest"].lock
     assert place.protection.lock.problem == ""
@@ -85,7 +85,7 @@ def test_what_is_told_is_taken(world: World, account: FakeAccount) -> None:
 def test_only_the_newest_records_are_listed(
     world: World, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How many more there are is said, and all are counted."""
+    """The number of older ones is given, and all are counted."""
     monkeypatch.setattr(steps, "RECORDS_MAX", 1)
     found = collect(world, account)
     assert [row.sequence for row in found.places[0].records] == [1]

@@ -85,8 +85,8 @@ def gaps(calendar: Calendar) -> list[tuple[GapKind, int]]:
 
 
 @pytest.mark.parametrize("by", list(By), ids=["account", "region"])
-def test_what_there_is_of_each_day(by: By) -> None:
-    """Originals, both, packs; and archived once a pack lies in a Glacier class."""
+def test_each_day_shows_originals_and_packs(by: By) -> None:
+    """Originals, both, or packs; archived if a pack lies in a Glacier class."""
     site = site_of()
     region = SPEC.home_region if by is By.REGION else ""
     before = look(site, by=by)
@@ -110,8 +110,8 @@ def test_what_there_is_of_each_day(by: By) -> None:
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
 @pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
-def test_a_day_without_objects_that_the_digests_name(is_packed: bool, every_digest: bool) -> None:
-    """Nothing of the day is left, and the digests still say how many there were."""
+def test_a_day_whose_logs_are_all_lost_is_found(is_packed: bool, every_digest: bool) -> None:
+    """Nothing of the day is left, and the digests still give the number of its logs."""
     site = site_of()
     gone = delete(site, lambda key: is_log(key) and date_of(key) == day(1))
     if is_packed:
@@ -131,8 +131,8 @@ def test_a_day_without_objects_that_the_digests_name(is_packed: bool, every_dige
 
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
-def test_a_single_file(is_packed: bool) -> None:
-    """It takes reading every digest; without that nobody claims that it was looked for."""
+def test_a_single_lost_file_is_found(is_packed: bool) -> None:
+    """Finding it takes reading every digest; otherwise nothing is claimed about it."""
     site = site_of()
     key = site.log_keys[11]
     site.store.delete(BUCKET, key)
@@ -149,8 +149,10 @@ def test_a_single_file(is_packed: bool) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_is_lost_is_counted(seed: int) -> None:
-    """Any files of any days, before and after packing: as many are missing as were deleted."""
+def test_every_lost_file_is_counted(seed: int) -> None:
+    """Whichever files of whichever days are deleted, before or after packing, the same number is
+    missing.
+    """
     random, site = Random(seed), site_of(objects=120)
     gone = set(random.sample(site.log_keys, random.randint(1, 40)))
     delete(site, gone.__contains__)
@@ -161,8 +163,8 @@ def test_whatever_is_lost_is_counted(seed: int) -> None:
     assert {gap.date for gap in calendar.gaps} == {date_of(key) for key in gone}
 
 
-def test_a_log_in_another_day_pack_is_not_missing() -> None:
-    """Digests after midnight name logs of the evening before: of its day, and nothing else."""
+def test_a_log_in_another_days_pack_is_not_missing() -> None:
+    """Digests after midnight name logs of the evening before: they count for that day only."""
     site = site_of(objects=2_000, size_bytes_median=500)
     site.pack()
     assert look(site, every_digest=True).is_complete
@@ -171,7 +173,7 @@ def test_a_log_in_another_day_pack_is_not_missing() -> None:
 @pytest.mark.parametrize("is_packed", [False, True], ids=["originals", "packs"])
 @pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
 def test_a_day_without_digests_is_a_hole(is_packed: bool, every_digest: bool) -> None:
-    """With its logs and without them."""
+    """The day is a hole, with its logs and without them."""
     site = site_of()
     delete(site, lambda key: is_digest(key) and date_of(key) in (day(1), day(2)))
     delete(site, lambda key: is_log(key) and date_of(key) == day(2))
@@ -200,9 +202,9 @@ def test_an_hour_without_a_digest_is_a_hole() -> None:
 
 
 @pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
-def test_before_its_first_digest_a_trail_is_not_missing(every_digest: bool) -> None:
-    """Where that digest says that it is the first; where it links to one that is gone, there is a
-    hole before it.
+def test_nothing_is_missing_before_a_trail_began(every_digest: bool) -> None:
+    """Nothing is missing if that digest says that it is the first; if it links to a missing one,
+    there is a hole before it.
     """
     site = site_of()
     early = DateWindow(FIRST - timedelta(days=2), WINDOW.last)
@@ -216,8 +218,8 @@ def test_before_its_first_digest_a_trail_is_not_missing(every_digest: bool) -> N
 
 
 @pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
-def test_a_trail_may_be_older_than_the_validation_of_its_files(every_digest: bool) -> None:
-    """Logs before the first digest, of a day that another day without any parts from it."""
+def test_a_trail_may_be_older_than_its_first_digest(every_digest: bool) -> None:
+    """Logs before the first digest, separated from it by a day without any."""
     site = site_of()
     key = next(key for key in site.log_keys if date_of(key) == FIRST)
     before = FIRST - timedelta(days=2)
@@ -230,7 +232,7 @@ def test_a_trail_may_be_older_than_the_validation_of_its_files(every_digest: boo
     assert calendar.is_complete
 
 
-def test_what_is_not_delivered_yet_is_not_missing() -> None:
+def test_undelivered_logs_are_not_missing() -> None:
     """Today's digests are still on their way."""
     site = site_of()
     today = site.world.clock.now().date()
@@ -240,7 +242,7 @@ def test_what_is_not_delivered_yet_is_not_missing() -> None:
     assert set(states[DAYS + 1 : -2]) == {"H"}
 
 
-def test_other_log_types_are_unknown_and_not_missing() -> None:
+def test_other_log_types_are_unknown_instead_of_missing() -> None:
     site = site_of()
     account = SPEC.account_ids[0]
     for number in (0, 2):
@@ -258,8 +260,8 @@ def test_other_log_types_are_unknown_and_not_missing() -> None:
     assert [row.name for row in only.rows] == [RowName("Config", account)]
 
 
-def test_a_pack_that_is_gone() -> None:
-    """Its index is there: what it lists is nowhere, whatever log type it is of."""
+def test_a_missing_pack_is_found() -> None:
+    """The index exists, but what it lists is nowhere, whatever the log type."""
     site = site_of()
     site.pack()
     pack = next(
@@ -275,8 +277,8 @@ def test_a_pack_that_is_gone() -> None:
 
 
 @pytest.mark.parametrize("every_digest", [False, True], ids=["silent days", "every digest"])
-def test_frozen_digests_are_not_checked(every_digest: bool) -> None:
-    """Nobody knows what they name: neither missing nor fine; and the packs to thaw are named."""
+def test_frozen_digests_are_unchecked(every_digest: bool) -> None:
+    """What they name is unknown, neither missing nor fine; the packs to thaw are named."""
     site = replace_storage(site_of())
     delete(site, lambda key: is_log(key) and date_of(key) == day(1))
     site.pack()
@@ -292,8 +294,8 @@ def replace_storage(site: Trails) -> Trails:
     return Trails(site.spec, storage_class="GLACIER")
 
 
-def test_quiet_regions_and_accounts_apart() -> None:
-    """By Region each has a row of its own, and one account's gap is not another's."""
+def test_regions_and_accounts_have_separate_rows() -> None:
+    """Each Region has a row, and one account's gap is not another's."""
     site = site_of(accounts=2)
     other = SPEC.regions[1]
     gone = delete(
@@ -306,9 +308,9 @@ def test_quiet_regions_and_accounts_apart() -> None:
     assert sum(gap.missing for gap in calendar.gaps) == len(gone)
 
 
-def test_an_account_that_never_had_digests() -> None:
-    """Nothing is due where there is no log file validation; one digest of any day shows that there
-    was.
+def test_an_account_without_digests_has_no_gap() -> None:
+    """Nothing is expected without log file validation; one digest of any day shows that there was
+    some.
     """
     site = site_of(accounts=2)
     account = site.spec.account_ids[1]
@@ -323,8 +325,8 @@ def test_an_account_that_never_had_digests() -> None:
     assert [gap.kind for gap in calendar.gaps] == [GapKind.HOLE] * DAYS
 
 
-def test_a_trail_of_its_own_bucket() -> None:
-    """A trail that delivers to another bucket than Control Tower's is looked at as any other."""
+def test_a_trail_with_another_bucket_is_covered() -> None:
+    """A trail that delivers to a bucket other than Control Tower's is treated like any other."""
     site = site_of()
     site.store.create_bucket("own-trail", versioning="Enabled")
     gone = [key for key in site.log_keys if date_of(key) == day(1)]
@@ -345,14 +347,14 @@ def test_a_trail_of_its_own_bucket() -> None:
     assert gap.missing == len(gone)
 
 
-def test_accounts_are_chosen() -> None:
+def test_accounts_can_be_chosen() -> None:
     site = site_of(accounts=2)
     account = site.spec.account_ids[1]
     calendar = look(site, accounts=frozenset({account}))
     assert {row.name.account for row in calendar.rows} == {account}
 
 
-def test_gaps_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_of_gaps_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("log_aggregator.steps.evidence.coverage.GAPS_MAX", 1)
     site = site_of()
     delete(site, lambda key: is_log(key) and date_of(key) in (day(1), day(2)))
@@ -361,8 +363,8 @@ def test_gaps_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert days(calendar) == "oXXo"
 
 
-def test_little_is_asked() -> None:
-    """By account nothing is read: packs and originals are only listed."""
+def test_coverage_by_account_only_lists() -> None:
+    """By account, packs and originals are only listed, never read."""
     site = site_of()
     site.pack()
     store = CountingStore(site.store)
@@ -373,7 +375,9 @@ def test_little_is_asked() -> None:
 
 
 def test_a_damaged_index_hides_no_log() -> None:
-    """By Region it is read: where that fails the day is there, without a Region, and it is said."""
+    """By Region the index is read: if that fails, the day is present without a Region, and this is
+    reported.
+    """
     site = site_of()
     site.pack()
     index = next(
@@ -388,7 +392,7 @@ def test_a_damaged_index_hides_no_log() -> None:
     assert [failure.error for failure in calendar.failures] == ["BadPack"]
 
 
-def test_a_digest_that_cannot_be_parsed_is_not_checked() -> None:
+def test_an_invalid_digest_is_unchecked() -> None:
     site = site_of()
     key = next(key for key in site.digest_keys if "T05" in key and date_of(key) == day(1))
     site.put(key, gzip.compress(json.dumps({}).encode()), site.objects[key].metadata)

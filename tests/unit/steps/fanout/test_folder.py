@@ -12,9 +12,7 @@ from log_aggregator_lab.stores.memory import MemoryStore
 
 
 def test_the_first_result_of_a_piece_counts() -> None:
-    """A function that is called again while its first call still runs cannot change what the other
-    one has said.
-    """
+    """A function called again while its first call still runs cannot change the first result."""
     store = MemoryStore()
     store.create_bucket("work")
     folder = RunFolder(store, "work", "run")
@@ -30,9 +28,9 @@ def test_the_first_result_of_a_piece_counts() -> None:
     )
 
 
-def test_a_conflict_does_not_say_that_anything_is_there() -> None:
-    """A 409 while nothing is there is an error that the state machine tries again; silence would be
-    a piece that never was.
+def test_a_conflict_without_an_object_is_an_error() -> None:
+    """A 409 with nothing there is an error that the state machine retries; ignoring it would lose a
+    piece.
     """
     store = MemoryStore()
     store.create_bucket("work")

@@ -14,8 +14,8 @@ DAYS = st.dates(date(2006, 3, 14), date(2040, 1, 1))
 
 
 @given(DAYS, st.integers(0, 100))
-def test_months_are_the_whole_window_and_no_day_twice(first: date, days: int) -> None:
-    """Each part is of one month, and together they are the window."""
+def test_months_cover_the_window_without_overlap(first: date, days: int) -> None:
+    """Each part lies in one month, and together they are the window."""
     window = DateWindow(first, first + timedelta(days=days))
     parts = list(split_months(window))
     assert [day for part in parts for day in part] == list(window)

@@ -19,7 +19,7 @@ BUCKETS = ("trail", "flow")
 
 
 def seen(day: date, left: dict[str, Left] | None = None, **more: Any) -> Seen:
-    """A run of one day; what it left, by bucket."""
+    """A run of one day and what it left, by bucket."""
     places = {(bucket, day): found for bucket, found in (left or {}).items()}
     return Seen(day, day, more.pop("buckets", BUCKETS), places, **more)
 
@@ -36,16 +36,16 @@ def record(store: Any, found: Seen) -> tuple[int, int]:
     return left.left_behind, left.retained
 
 
-def test_a_night_ends_no_alarm_about_other_days(store: MemoryStore) -> None:
-    """What a run left counts until a run of the same days has seen it gone, whatever others say."""
+def test_a_night_does_not_end_alarms_about_other_days(store: MemoryStore) -> None:
+    """Objects left by a run count until a run of the same days has seen them gone."""
     assert record(store, seen(MARCH, {"trail": Left(3, 2)})) == (3, 2)
     assert record(store, seen(MAY, is_nightly=True)) == (3, 2)
     assert record(store, seen(MARCH, buckets=("flow",))) == (3, 2)
     assert record(store, seen(MARCH)) == (0, 0)
 
 
-def test_the_newest_look_counts(store: MemoryStore) -> None:
-    """More and less, of one place out of several."""
+def test_the_newest_observation_counts(store: MemoryStore) -> None:
+    """The newest count replaces an older one, higher or lower, of its place only."""
     record(store, seen(MARCH, {"trail": Left(3), "flow": Left(5)}))
     assert record(store, seen(MAY, {"trail": Left(1, 1)})) == (9, 1)
     assert record(store, seen(MARCH, {"trail": Left(1), "flow": Left(6)})) == (8, 1)
@@ -59,25 +59,25 @@ def test_the_newest_look_counts(store: MemoryStore) -> None:
         ({"doubtful": {("flow", MARCH)}}, (1, 0)),
     ],
 )
-def test_a_run_that_failed_resolves_nothing(
+def test_a_failed_run_resolves_nothing(
     doubt: dict[str, Any], left: tuple[int, int], store: MemoryStore
 ) -> None:
-    """Less than before is believed only where nothing failed; more is always believed."""
+    """A lower count is believed only if nothing failed; a higher one always."""
     record(store, seen(MARCH, {"trail": Left(3, 4)}))
     assert record(store, seen(MARCH, {"trail": Left(1)}, **doubt)) == left
     assert record(store, seen(MARCH, {"trail": Left(7)}, **doubt))[0] == 7
 
 
-def test_what_is_of_no_bucket_of_the_stack_is_forgotten(store: MemoryStore) -> None:
-    """By a whole night's run only: others look at one bucket, and a failure hides one."""
+def test_removed_buckets_are_forgotten(store: MemoryStore) -> None:
+    """Only a whole night's run forgets it: other runs read one bucket, and a failure hides one."""
     record(store, seen(MARCH, {"flow": Left(3)}))
     for is_nightly, is_whole, left in ((False, True, 3), (True, False, 3), (True, True, 0)):
         found = seen(MAY, buckets=("trail",), is_nightly=is_nightly, is_whole=is_whole)
         assert record(store, found) == (left, 0)
 
 
-def test_it_is_written_where_it_changed(store: MemoryStore) -> None:
-    """A night that changes nothing writes nothing; each change has an object of its own."""
+def test_only_changes_are_written(store: MemoryStore) -> None:
+    """An unchanged night writes nothing; each change is a separate object."""
 
     def keys() -> list[str]:
         return [entry.key for entry in store.list_objects("work").objects]
@@ -89,8 +89,8 @@ def test_it_is_written_where_it_changed(store: MemoryStore) -> None:
     assert keys() == ["outstanding/00000001.json", "outstanding/00000002.json"]
 
 
-def test_two_runs_that_end_at_the_same_time(store: MemoryStore) -> None:
-    """Neither loses what the other one wrote in between."""
+def test_two_runs_ending_together_lose_nothing(store: MemoryStore) -> None:
+    """Neither run loses what the other wrote meanwhile."""
     others = iter(
         [
             seen(MAY, {"flow": Left(4)}, buckets=("flow",)),
@@ -106,8 +106,10 @@ def test_two_runs_that_end_at_the_same_time(store: MemoryStore) -> None:
     assert record(store, seen(MAY, {"flow": Left(4), "trail": Left(0, 2)})) == (7, 2)
 
 
-def test_it_does_not_try_for_ever(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where every number is taken, the run says so and fails."""
+def test_it_gives_up_after_some_attempts(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If every number is taken, the run reports it and fails."""
     store.put("work", "outstanding/00000001.json", b"[]")
     monkeypatch.setattr(outstanding, "_read_newest", lambda *_: (0, Outstanding()))
     with pytest.raises(StoreError, match="another run wrote the next state first"):

@@ -22,7 +22,7 @@ def watch(_group: Group) -> Any:
 
 
 def make_item(world: World) -> WorkItem:
-    """Everything that is in the bucket."""
+    """Put everything in the bucket into an item."""
     area = Area(SourceBucket("logs", "Enabled"), "")
     selection = list_whole(world.store, area, world.rules.selection)
     return WorkItem("logs", "Enabled", sorted(selection.groups.items()))
@@ -40,9 +40,9 @@ def two_accounts() -> World:
     return world
 
 
-def test_only_what_passed_is_passed_on() -> None:
-    """A pack that does not verify is a failure of its group and is not handed to deletion; the
-    other group's is.
+def test_only_verified_packs_are_passed_on() -> None:
+    """A pack that does not verify fails its group and is not handed to deletion; the other group's
+    is.
     """
     world = two_accounts()
     result = work(world).combine(make_item(world))
@@ -53,9 +53,9 @@ def test_only_what_passed_is_passed_on() -> None:
     assert [len(state.result.failures) for state in verified.states] == [1, 0]
 
 
-def test_only_what_was_listed_for_the_item_goes() -> None:
-    """A member of the pack that the item does not name (somebody holds it now, it was put back)
-    stays where it is.
+def test_only_objects_listed_for_the_item_are_deleted() -> None:
+    """A member of the pack that the item does not name (now held, or put back) stays where
+    it is.
     """
     world = make_world()
     world.put("logs", trail_key(1), document(1))
@@ -69,8 +69,8 @@ def test_only_what_was_listed_for_the_item_goes() -> None:
     assert [source.key for source in left_in_place(world)] == [trail_key(2)]
 
 
-def test_a_group_that_fails_does_not_stop_the_others() -> None:
-    """What cannot be combined is taken down, and all other groups of the item are done."""
+def test_a_failed_group_does_not_stop_the_others() -> None:
+    """A group that cannot be combined is recorded, and all other groups of the item are done."""
     world = two_accounts()
     world.store.put("dest", "packs/logs/CloudTrail/111111111111/2025/04/03/notes.txt", b"no pack")
     result = work(world).combine(make_item(world))

@@ -1,5 +1,5 @@
-"""Listing tasks: together they list every key of every bucket once, and each finds what a listing
-in a single process finds.
+"""Listing tasks: together they list every key of every bucket once, and find what a single process
+finds.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ACCOUNTS = [f"{number:012}" for number in range(100_000_000_000, 100_000_000_007
 
 
 def main_keys() -> list[str]:
-    """Both organisation layouts, one account under both, and what is no log."""
+    """Both organisation layouts, one account under both, and keys that are not logs."""
     keys = [
         trail_key(
             number, account=account, region=region, service=service, day=DAY - timedelta(days=age)
@@ -61,7 +61,7 @@ def main_keys() -> list[str]:
 
 
 def auxiliary_keys() -> list[str]:
-    """Keys beside AWSLogs/ and under it, in the folders of accounts, of an organisation, and of no
+    """Keys outside AWSLogs/ and under it, in the folders of accounts, of an organisation, and of no
     account.
     """
     keys = [
@@ -98,7 +98,7 @@ def cut(
 
 
 def tasks_of(world: World) -> list[ListingTask]:
-    """As the functions get them: through the state machine's manifest."""
+    """The tasks as functions get them: through the state machine's manifest."""
     plan = plan_listing(world.job())
     assert plan.failures == []
     return [
@@ -123,7 +123,7 @@ def list_all_tasks(
 
 
 def list_in_one(world: World) -> Selection:
-    """As a run in one process does."""
+    """List as a run in one process does."""
     selection, job = Selection(), world.job()
     for bucket in find_buckets(job):
         own = job.rules.own_prefixes(bucket.name)
@@ -168,8 +168,8 @@ SHAPES: dict[str, tuple[list[str], dict[str, Any]]] = {
 def test_every_key_is_listed_by_exactly_one_task(
     shape: str, folders_max: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However a bucket is cut, no key is in two tasks, and none in no task but what is reported or
-    our own.
+    """However a bucket is cut, no key is in two tasks, and only reported keys and our own are in
+    none.
     """
     monkeypatch.setattr(tasks_module, "FOLDERS_MAX", folders_max)
     keys, more = SHAPES[shape]
@@ -194,11 +194,11 @@ def test_every_key_is_listed_by_exactly_one_task(
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("folders_max", [2, 50])
 @pytest.mark.parametrize("regions", ["", "keep", "delete"])
-def test_tasks_find_what_one_process_finds(
+def test_tasks_find_the_same_as_a_single_process(
     shape: str, folders_max: int, regions: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same log objects in the same groups, the same ones discarded, and the same counts of what
-    was left alone.
+    """Tasks find the same log objects in the same groups, the same discards, and the same counts of
+    what was left alone.
     """
     monkeypatch.setattr(tasks_module, "FOLDERS_MAX", folders_max)
     keys, more = SHAPES[shape]
@@ -222,10 +222,8 @@ def test_tasks_find_what_one_process_finds(
 
 
 @pytest.mark.parametrize("threads", [0, 4])
-def test_what_is_held_is_bounded(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Items are written whenever so many log objects are held, and none is lost or written twice on
-    the way.
-    """
+def test_memory_is_limited(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items are written at a fixed number of log objects, and none is lost or written twice."""
     monkeypatch.setattr(tasks_module, "HELD_OBJECTS_MAX", 20)
     monkeypatch.setattr(selection_module, "CHUNK_KEYS_MAX", 6)
     world = make(main_keys(), is_main=True)
@@ -254,9 +252,9 @@ def test_what_is_held_is_bounded(threads: int, monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
-def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one listing thread hands over is taken whole before another one's, or log objects would
-    be lost between two items.
+def test_threads_do_not_mix_their_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each listing thread's batch is taken whole before the next, or log objects would be lost
+    between two items.
     """
     inside: list[int] = []
     together: list[int] = []
@@ -284,7 +282,7 @@ def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_late_log_objects_are_counted() -> None:
-    """Those of days before the nightly window, in every item by itself."""
+    """Logs of days before the nightly window are counted separately in every item."""
     world = make(
         [trail_key(number, day=DAY - timedelta(days=number % 2)) for number in range(10)],
         is_main=True,
@@ -307,9 +305,9 @@ def test_late_log_objects_are_counted() -> None:
     assert sum(sum(days.values()) for days in late) == 5
 
 
-def test_a_task_survives_its_manifest() -> None:
-    """What is not in the manifest would be listed otherwise than it was planned, our own packs for
-    one.
+def test_a_task_survives_encoding() -> None:
+    """Anything missing from the manifest would be listed differently from the plan, such as our own
+    packs.
     """
     world = make(auxiliary_keys(), destination_bucket="", final_aggregation_prefix="aggregated")
     planned = plan_listing(world.job()).tasks[Kind.AUXILIARY]
@@ -334,8 +332,8 @@ def test_a_task_survives_its_manifest() -> None:
     assert planned[0].window == WINDOW
 
 
-def test_a_bucket_that_cannot_be_looked_at_does_not_stop_the_others() -> None:
-    """It is a failure of the run; where there is nothing else, the run cannot start."""
+def test_an_inaccessible_bucket_does_not_stop_the_others() -> None:
+    """It is a failure of the run; if there is nothing else, the run cannot start."""
     world = make(auxiliary_keys(), other_buckets=["logs", "not-there"])
     plan = plan_listing(world.job())
     assert [failure.where for failure in plan.failures] == ["bucket not-there"]

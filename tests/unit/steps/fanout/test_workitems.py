@@ -95,7 +95,7 @@ def any_key(random: Random) -> str:
 
 
 def any_groups(random: Random, keys_max: int = 40) -> dict[Group, GroupSources]:
-    """Keys of one to four versions; some with delete markers, some that are discarded."""
+    """Keys of one to four versions; some with delete markers, some discarded."""
     groups: dict[Group, GroupSources] = {}
     for key in {any_key(random) for _ in range(random.randrange(keys_max))}:
         count = random.choice((1, 1, 1, 2, 4))
@@ -131,7 +131,7 @@ def cut(
 
 
 def decode(data: bytes) -> WorkItem:
-    """As a run does that declares `LAYOUTS`."""
+    """Decode as a run that declares `LAYOUTS`."""
     return decode_item(data, LAYOUTS.of)
 
 
@@ -154,8 +154,8 @@ def size_of(part: tuple[Group, GroupSources]) -> int:
 @RUNS
 @given(seed=SEEDS)
 def test_every_log_object_is_in_exactly_one_item(seed: int) -> None:
-    """Nothing that was listed is left out or taken twice, however small the limits are; markers go
-    with their keys.
+    """Nothing that was listed is omitted or taken twice, however small the limits; markers go with
+    their keys.
     """
     random = Random(seed)
     groups = any_groups(random)
@@ -173,9 +173,7 @@ def test_every_log_object_is_in_exactly_one_item(seed: int) -> None:
 @RUNS
 @given(seed=SEEDS)
 def test_versions_of_a_key_stay_together(seed: int) -> None:
-    """The order in which they are deleted is in one hand: all of a key's versions are in one part
-    of one item.
-    """
+    """All versions of a key are in one part of one item, so that one deletion keeps their order."""
     random = Random(seed)
     places: dict[str, set[tuple[int, int]]] = {}
     for number, item in enumerate(cut(any_groups(random), any_limits(random))):
@@ -187,8 +185,8 @@ def test_versions_of_a_key_stay_together(seed: int) -> None:
 
 @RUNS
 @given(seed=SEEDS)
-def test_limits_hold(seed: int) -> None:
-    """An item is over a limit only by the versions of one key, which are never parted."""
+def test_limits_are_respected(seed: int) -> None:
+    """Only the versions of one key, which are never separated, take an item over a limit."""
     random = Random(seed)
     limits = any_limits(random)
     for item in cut(any_groups(random), limits):
@@ -206,8 +204,8 @@ def test_limits_hold(seed: int) -> None:
         )
 
 
-def test_no_item_is_for_nothing() -> None:
-    """Two items that follow one another would not have fitted into one."""
+def test_items_are_as_full_as_possible() -> None:
+    """Two consecutive items would not have fitted into one."""
     random = Random(1)
     for _ in range(100):
         limits = ItemLimits(20, 500, 5)
@@ -221,8 +219,8 @@ def test_no_item_is_for_nothing() -> None:
 
 @RUNS
 @given(seed=SEEDS, versioning=st.sampled_from([None, "Enabled", "Suspended"]))
-def test_an_item_comes_back_as_it_was(seed: int, versioning: str | None) -> None:
-    """Odd keys, versions, times, markers and discards: what is decoded equals what was encoded, in
+def test_an_item_survives_encoding(seed: int, versioning: str | None) -> None:
+    """Odd keys, versions, times, markers and discards: the decoded item equals the encoded one, in
     the same order.
     """
     random = Random(seed)
@@ -231,8 +229,8 @@ def test_an_item_comes_back_as_it_was(seed: int, versioning: str | None) -> None
         assert decode(encode_item(given_item)) == given_item
 
 
-def test_an_object_without_a_version_comes_back() -> None:
-    """Of a bucket that never had versions."""
+def test_an_object_without_a_version_survives_encoding() -> None:
+    """An object from a bucket that never had versions is decoded without one."""
     found = log_object(access_key(1), None, 5)
     item = WorkItem(
         "logs", None, [(group_of("logs", source(found).facts), GroupSources([source(found)]))]
@@ -253,8 +251,8 @@ def declared_item() -> WorkItem:
     return item
 
 
-def test_declared_keys_come_back() -> None:
-    """By the layouts of the run, also where the date is not in the key."""
+def test_declared_keys_survive_encoding() -> None:
+    """They are read by the run's layouts, even if the date is not in the key."""
     item = declared_item()
     assert [(group.log_type, group.date) for group, _ in item.groups] == [
         ("nginx", DAY),
@@ -275,8 +273,8 @@ def test_declared_keys_come_back() -> None:
         ][::-1],
     ],
 )
-def test_keys_that_the_run_does_not_declare_are_refused(declared: list[dict[str, str]]) -> None:
-    """An item whose keys are read otherwise, or not at all, is not this run's."""
+def test_undeclared_keys_are_refused(declared: list[dict[str, str]]) -> None:
+    """An item whose keys are read differently, or not at all, belongs to another run."""
     data = encode_item(declared_item())
     with pytest.raises(BadPack):
         decode_item(data, read_declarations(declared).of)
@@ -297,9 +295,9 @@ def test_keys_that_the_run_does_not_declare_are_refused(declared: list[dict[str,
         "flipped",
     ],
 )
-def test_what_is_not_a_whole_item_is_refused(damage: str) -> None:
-    """A damaged item is an error: what it does not name would be forgotten, and what it names
-    wrongly might be deleted.
+def test_an_incomplete_item_is_refused(damage: str) -> None:
+    """A damaged item is an error: missing names would be forgotten, and wrong ones might be
+    deleted.
     """
     objects = [source(log_object(access_key(number), f"{number}", 5)) for number in range(50)]
     data = encode_item(
@@ -327,8 +325,8 @@ def test_what_is_not_a_whole_item_is_refused(damage: str) -> None:
         decode(damaged)
 
 
-def test_work_grows_with_the_objects_and_not_with_their_square() -> None:
-    """Eight times as many groups in one item take eight times as much of Python to cut, and no
+def test_cutting_takes_linear_time() -> None:
+    """Cutting eight times as many groups in one item takes Python eight times as much work, and no
     more.
     """
 

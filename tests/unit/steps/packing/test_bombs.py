@@ -56,8 +56,10 @@ def pack(*, has_kms: bool = False) -> tuple[World, Index]:
     return world, index
 
 
-def test_it_is_sealed_and_named(inflated: Inflated) -> None:
-    """It costs what an honest log may cost, has its flag, and its neighbours lie as ever."""
+def test_a_bomb_is_sealed_and_flagged(inflated: Inflated) -> None:
+    """It costs what an honest log may cost, has its flag, and its neighbours are stored as
+    usual.
+    """
     _, index = pack()
     assert {member.key: (member.encoding, member.flags) for member in index.members} == {
         key: ((Encoding.SEALED, ("gzip-bomb",)) if key == KEY else (Encoding.RAW, ()))
@@ -66,14 +68,14 @@ def test_it_is_sealed_and_named(inflated: Inflated) -> None:
     assert LIMIT_BYTES < inflated.total_bytes < LIMIT_BYTES + SMALL_BYTES
 
 
-def test_with_kms_too(inflated: Inflated) -> None:
-    """Where no MD5 tells, it is read twice, because its own CRC-32 was not reached."""
+def test_a_bomb_is_sealed_with_kms_too(inflated: Inflated) -> None:
+    """Without an MD5 the bomb is read twice, because its CRC-32 was not reached."""
     _, index = pack(has_kms=True)
     assert [member.flags for member in index.members] == [(), ("gzip-bomb",), ()]
     assert inflated.total_bytes < 2 * (LIMIT_BYTES + SMALL_BYTES)
 
 
-def test_no_reader_inflates_it(inflated: Inflated) -> None:
+def test_no_reader_inflates_a_bomb(inflated: Inflated) -> None:
     """Every level of verification, zcat of the pack, and put-back handle its bytes only."""
     world, index = pack()
     inflated.total_bytes = 0
@@ -88,8 +90,8 @@ def test_no_reader_inflates_it(inflated: Inflated) -> None:
     assert inflated.total_bytes < SMALL_BYTES
 
 
-def test_its_pack_is_always_the_same(inflated: Inflated) -> None:
-    """Nothing of a pack depends on when inflating ended."""
+def test_a_bomb_always_gives_the_same_pack(inflated: Inflated) -> None:
+    """Nothing in a pack depends on when inflating ended."""
     packs = []
     for _ in range(2):
         world, index = pack()

@@ -20,7 +20,7 @@ WHOLE = DateWindow(FIRST, FIRST + timedelta(days=20))
 
 
 class Watched(RunMeter):
-    """Keeps what there was to see after everything that it was told."""
+    """Keeps the reading after every event."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Watched(RunMeter):
 
 
 def three_weeks() -> World:
-    """Logs in each week: two on the first day, five and then three a week later each."""
+    """Logs in each week: two on the first day, then five and three a week later each."""
     world = make_world()
     numbers = iter(range(100))
     for week, count in enumerate((2, 5, 3)):
@@ -56,9 +56,9 @@ def three_weeks() -> World:
     return world
 
 
-def test_what_is_done_is_never_more_than_there_is() -> None:
-    """A run over several windows: each begins at nothing and ends at all that was found in it,
-    and the totals go on over all of them.
+def test_progress_never_exceeds_the_total() -> None:
+    """In a run over several windows, each begins at zero and ends at all that was found, and the
+    totals continue over all of them.
     """
     world, watched = three_weeks(), Watched()
     assert run(world.job(), watched).failures == []
@@ -71,8 +71,8 @@ def test_what_is_done_is_never_more_than_there_is() -> None:
     assert last.total_bytes == sum(len(stored.data) for stored in world.originals)
 
 
-def test_a_group_is_seen_to_move_before_it_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log objects count as soon as they are in a pack, originals once they are deleted."""
+def test_progress_is_shown_before_a_group_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log objects count once they are in a pack, originals once they are deleted."""
     monkeypatch.setattr("log_aggregator.steps.packing.combine.TOLD_AT_ONCE", 2)
     world, watched = make_world(), Watched()
     for number in range(5):
@@ -84,8 +84,8 @@ def test_a_group_is_seen_to_move_before_it_is_settled(monkeypatch: pytest.Monkey
     assert watched.seen[3].total_bytes == sum(len(stored.data) for stored in world.originals)
 
 
-def test_a_pack_that_is_planned_anew_does_not_count_twice() -> None:
-    """What was counted on the way gives way to the group's result."""
+def test_a_pack_planned_again_is_not_counted_twice() -> None:
+    """The group's result replaces the intermediate count."""
     meter = RunMeter()
     meter.planned(1, 3)
     for _ in range(2):
@@ -97,8 +97,8 @@ def test_a_pack_that_is_planned_anew_does_not_count_twice() -> None:
 
 
 @pytest.mark.parametrize("keys", [0, 7])
-def test_the_next_window_begins_with_its_listing(keys: int) -> None:
-    """Keys are counted anew; also where a listing finds none to tell of."""
+def test_the_next_window_starts_with_its_listing(keys: int) -> None:
+    """Keys are counted anew, even if a listing finds none to report."""
     meter = RunMeter()
     meter.listed(5)
     meter.planned(1, 2)
@@ -109,8 +109,8 @@ def test_the_next_window_begins_with_its_listing(keys: int) -> None:
     assert (reading.keys, reading.is_planned, reading.objects) == (keys, False, 0)
 
 
-def test_each_plan_begins_at_nothing() -> None:
-    """Whatever was told before it: what is done of one window is not done of the next."""
+def test_each_plan_starts_at_zero() -> None:
+    """What was done in one window does not count in the next."""
     meter = RunMeter()
     for objects in (3_115, 1_127):
         meter.planned(1, objects)

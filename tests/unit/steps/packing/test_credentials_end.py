@@ -1,4 +1,4 @@
-"""A run whose credentials expire: it ends with its report, and says to renew them."""
+"""A run whose credentials expire ends with its report, and says to renew them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_long_world() -> World:
 
 
 def ending_at(number: int) -> Callable[[Call], bool]:
-    """From the GET of so many log objects on, every request is refused."""
+    """Refuse every request from the n-th GET of a log object on."""
     seen = 0
 
     def is_refused(call: Call) -> bool:
@@ -43,9 +43,9 @@ def ending_at(number: int) -> Callable[[Call], bool]:
 
 
 @pytest.mark.parametrize("is_threaded", [False, True])
-def test_the_run_ends_early(*, is_threaded: bool) -> None:
-    """No group after group that fails; what was packed before stays packed, and nothing is deleted
-    that is not in a pack. Whoever has renewed them starts again, and the rest is done.
+def test_a_run_ends_early_when_credentials_expire(*, is_threaded: bool) -> None:
+    """Later groups do not fail one by one; packed logs stay packed, and only packed ones are
+    deleted. A run with renewed credentials does the rest.
     """
     world = make_long_world()
     store = FaultyStore(world.store, fail_on(ending_at(3), ENDED))
@@ -67,8 +67,8 @@ def test_the_run_ends_early(*, is_threaded: bool) -> None:
     assert not world.store.list_objects("logs").objects
 
 
-def test_nothing_is_asked_afterwards() -> None:
-    """One refusal is enough: not even the record is tried."""
+def test_nothing_is_requested_after_a_refusal() -> None:
+    """After one refusal not even the record is tried."""
     world = make_long_world()
     store = FaultyStore(world.store, fail_on(ending_at(3), ENDED))
     world.run(PatientStore(store))
@@ -81,10 +81,8 @@ def test_nothing_is_asked_afterwards() -> None:
     assert len(store.calls) == reads[-1] + 1
 
 
-def test_the_record_is_written_where_it_can_be() -> None:
-    """A source may be another account's, whose credentials are refused where those of the
-    destination are taken.
-    """
+def test_a_record_is_written_where_credentials_still_work() -> None:
+    """Another account's source may refuse credentials that the destination accepts."""
     world = make_long_world()
     calls = ending_at(3)
     store = FaultyStore(

@@ -29,7 +29,7 @@ from log_aggregator_lab.stores.faults import Fault, FaultyStore
 
 
 class Refusing:
-    """A store of which only deletions matter: it answers with what it was told to, call by call."""
+    """A store in which only deletions matter: it gives prepared answers, call by call."""
 
     def __init__(self, *answers: dict[str, str]) -> None:
         self.answers = list(answers)
@@ -46,7 +46,7 @@ class Refusing:
 
 
 def any_keys(keys: object) -> None:
-    """Conditions hold for all of them."""
+    """Let conditions hold for all keys."""
 
 
 def deleter(
@@ -62,9 +62,9 @@ def delete_keys(store: Any, *keys: str) -> DeletionReport:
     return report
 
 
-def test_every_answer_has_its_place() -> None:
-    """Refused ones are retained, changed ones the next run's; missing ones count as deleted: the
-    first answer to the same request may have been lost.
+def test_every_answer_is_counted_correctly() -> None:
+    """Refused ones are retained, changed ones are left to the next run; missing ones count as
+    deleted, as the first answer to the same request may have been lost.
     """
     codes = {
         "a": "AccessDenied",
@@ -79,15 +79,15 @@ def test_every_answer_has_its_place() -> None:
     assert [failure.deletion.key for failure in report.changed] == ["b"]
 
 
-def test_what_may_go_away_is_tried_again() -> None:
-    """Only the entries that failed are sent again, and count when they succeed."""
+def test_temporary_errors_are_retried() -> None:
+    """Only the failed entries are sent again, and count when they succeed."""
     store = Refusing({"a": "InternalError", "b": "SlowDown"}, {"b": "InternalError"})
     assert delete_keys(store, "a", "b", "c").deleted == 3
     assert store.calls == [["a", "b", "c"], ["a", "b"], ["b"]]
 
 
-def test_there_is_a_pause_before_each_further_attempt() -> None:
-    """S3 that asks to slow down is given longer and longer."""
+def test_pauses_grow_between_attempts() -> None:
+    """When S3 asks to slow down, the pauses get longer."""
     pauses: list[float] = []
 
     class Watched(SerialWorkers):
@@ -101,8 +101,8 @@ def test_there_is_a_pause_before_each_further_attempt() -> None:
     assert (report.deleted, pauses) == (1, [1.0, 4.0, 16.0])
 
 
-def test_what_stays_is_an_error() -> None:
-    """An entry that keeps failing is never taken for success, whatever the other entries did."""
+def test_permanent_errors_are_reported() -> None:
+    """An entry that keeps failing never counts as success, whatever happened to the others."""
     store = Refusing(*[{"a": "InternalError", "b": "AccessDenied"}] * 5)
     with pytest.raises(StoreError, match="1 originals could not be deleted: InternalError"):
         delete_keys(store, "a", "b", "c")
@@ -110,20 +110,20 @@ def test_what_stays_is_an_error() -> None:
 
 
 def test_an_unknown_code_is_an_error() -> None:
-    """A code that nobody has thought of is not taken for success."""
+    """An unknown code never counts as success."""
     with pytest.raises(StoreError, match="Strange"):
         delete_keys(Refusing(*[{"a": "Strange"}] * 4), "a")
 
 
-def test_batches() -> None:
-    """At most a thousand entries go into one request."""
+def test_a_request_takes_at_most_a_thousand_entries() -> None:
+    """A request has at most a thousand entries."""
     store = Refusing()
     assert delete_keys(store, *map(str, range(2001))).deleted == 2001
     assert [len(call) for call in store.calls] == [1000, 1000, 1]
 
 
-def test_a_whole_request_that_is_refused_is_raised() -> None:
-    """An error of the whole request is the group's failure."""
+def test_a_refused_request_is_an_error() -> None:
+    """An error of the whole request fails the group."""
     world = make_world()
     faulty = FaultyStore(
         world.store, lambda number, call: Fault(before=StoreError("no", code="InternalError"))
@@ -142,10 +142,10 @@ def test_a_whole_request_that_is_refused_is_raised() -> None:
         ("null", "Suspended", Deletion("a", version_id="null", etag="e")),
     ],
 )
-def test_what_identifies_an_entry(
+def test_an_entry_is_identified_by_version_or_etag(
     version_id: str | None, versioning: str | None, expected: Deletion
 ) -> None:
-    """By version id where that is immutable; else the ETag goes along as a condition."""
+    """An entry goes by version id if that is immutable; otherwise with the ETag as a condition."""
     assert deletion_of("a", version_id, "e", versioning) == expected
 
 
@@ -154,7 +154,7 @@ def list_logs(world: World) -> list[LogObject]:
 
 
 def packed_world(**settings: Any) -> tuple[World, VerifiedPack, ListedVersions]:
-    """A world whose objects are packed and still there."""
+    """A world whose objects are packed and still exist."""
     world = make_world(keep_originals_days=30, **settings)
     world.put("logs", trail_key(1), document(1))
     world.store.delete("logs", trail_key(1))
@@ -171,8 +171,8 @@ def packed_world(**settings: Any) -> tuple[World, VerifiedPack, ListedVersions]:
     )
 
 
-def test_older_versions_first_and_the_newest_last() -> None:
-    """Old delete markers go first, then older versions and only ones, the newest of several last;
+def test_older_versions_are_deleted_first() -> None:
+    """Old delete markers go first, then older versions and single ones, the newest of several last;
     each by its version id.
     """
     world, pack, listed = packed_world()
@@ -191,9 +191,9 @@ def test_older_versions_first_and_the_newest_last() -> None:
     assert world.store.list_object_versions("logs") == Page(objects=())
 
 
-def test_an_older_version_that_stays_keeps_the_newest() -> None:
-    """Where S3 keeps an older version (Object Lock), the newest stays too: else the older one would
-    come to light.
+def test_a_retained_older_version_keeps_the_newest() -> None:
+    """If Object Lock keeps an older version, the newest stays too: otherwise the older one would
+    become visible.
     """
     world = make_world(keep_originals_days=30)
     world.put("logs", trail_key(1), document(1))
@@ -208,8 +208,8 @@ def test_an_older_version_that_stays_keeps_the_newest() -> None:
 
 
 def test_an_older_version_in_another_pack_keeps_the_newest() -> None:
-    """The order holds from pack to pack: the newest goes when the older ones, packed before, have
-    gone, and not earlier.
+    """The order holds across packs: the newest goes once the older ones, packed before,
+    have gone.
     """
     world = make_world(keep_originals_days=30)
     world.put("logs", trail_key(1), document(1))
@@ -243,11 +243,11 @@ def two_versions() -> list[LogObject]:
     ],
 )
 @pytest.mark.parametrize("before", [False, True])
-def test_the_newest_waits_for_every_older_version_that_is_there(
+def test_the_newest_version_waits_for_existing_older_ones(
     code: str, *, is_gone: bool, before: bool
 ) -> None:
-    """Why an older version stays does not matter, nor what S3 refused before in the same report;
-    one that is gone holds nothing up.
+    """The newest waits for whatever reason an older version stays, and whatever S3 refused earlier
+    in the report; one that is gone holds nothing up.
     """
 
     class Versions(Refusing):
@@ -266,8 +266,10 @@ def test_the_newest_waits_for_every_older_version_that_is_there(
     assert report.withheld == (not is_gone)
 
 
-def test_older_versions_that_had_gone_before_hold_nothing_up() -> None:
-    """What an old listing names and is not there is not deleted, and not waited for."""
+def test_vanished_older_versions_are_not_waited_for() -> None:
+    """Versions that an old listing names and that no longer exist are neither deleted nor waited
+    for.
+    """
     new, old = two_versions()
     listed = ListedVersions([new, old])
     assert (listed.has_older("a"), listed.is_newest(new.identity)) == (True, True)
@@ -279,9 +281,9 @@ def test_older_versions_that_had_gone_before_hold_nothing_up() -> None:
 
 
 @given(st.randoms(use_true_random=False))
-def test_what_is_listed_is_known_exactly(random: Random) -> None:
-    """Of keys of any number of versions, wherever they stand in the listing, and of what is like
-    them: as a set of identities would say.
+def test_listed_objects_are_recognised_exactly(random: Random) -> None:
+    """Listed versions act like a set of identities, for keys of any number of versions, anywhere in
+    the listing, and for similar identities.
     """
     new, _ = two_versions()
     some = [
@@ -309,8 +311,8 @@ def test_what_is_listed_is_known_exactly(random: Random) -> None:
 
 
 @pytest.mark.parametrize("newest", [0, 1, 2])
-def test_the_newest_is_the_one_that_s3_calls_so(newest: int) -> None:
-    """Not the first or the last of them."""
+def test_s3_decides_which_version_is_newest(newest: int) -> None:
+    """The newest need not be the first or last of the versions."""
     versions = [
         replace(two_versions()[0], version_id=f"v{number}", is_latest=number == newest)
         for number in range(3)
@@ -321,8 +323,8 @@ def test_the_newest_is_the_one_that_s3_calls_so(newest: int) -> None:
     assert [listed.is_older(each.identity) for each in versions] == [not each for each in found]
 
 
-def test_a_report_goes_on_from_attempt_to_attempt_and_batch_to_batch() -> None:
-    """Nothing that was taken down is lost by what is answered later."""
+def test_a_report_accumulates_over_attempts_and_batches() -> None:
+    """Later answers lose nothing that was recorded."""
     first = {"0": "AccessDenied", "1": "PreconditionFailed", "2": "SlowDown", "3": "SlowDown"}
     again = {"2": "AccessDenied", "3": "ConditionalRequestConflict"}
     last = {"1000": "AccessDenied", "1001": "PreconditionFailed"}
@@ -332,10 +334,8 @@ def test_a_report_goes_on_from_attempt_to_attempt_and_batch_to_batch() -> None:
     assert report.deleted == 1003 - 6
 
 
-def test_only_what_is_listed_is_deleted() -> None:
-    """A member that is not in the listing is not touched, nor are the old delete markers of its
-    key.
-    """
+def test_only_listed_objects_are_deleted() -> None:
+    """A member that is not in the listing is not touched, nor are its key's old delete markers."""
     world, pack, _ = packed_world()
     kept = {each.identity for each in list_logs(world) if each.key == trail_key(1)}
     listed = ListedVersions(each for each in list_logs(world) if each.key != trail_key(1))
@@ -345,8 +345,8 @@ def test_only_what_is_listed_is_deleted() -> None:
     assert len(page.markers) == 1
 
 
-def test_a_marker_that_is_retained_is_reported() -> None:
-    """A refusal to delete an old delete marker is a refusal like any other."""
+def test_a_retained_delete_marker_is_reported() -> None:
+    """A refusal to delete an old delete marker is reported like any other."""
     world, pack, listed = packed_world()
 
     class RefusesMarkers(FaultyStore):
@@ -367,8 +367,8 @@ def test_a_marker_that_is_retained_is_reported() -> None:
     assert report.deleted == 4
 
 
-def test_a_pack_that_changed_since_is_not_trusted() -> None:
-    """If the pack is another object, or gone, by the time of deletion, nothing is deleted."""
+def test_a_changed_pack_is_not_trusted() -> None:
+    """If the pack is replaced or gone by the time of deletion, nothing is deleted."""
     for spoil in ("replace", "delete"):
         world, pack, listed = packed_world()
         world.store.delete("dest", pack.index.pack_key)
@@ -380,9 +380,9 @@ def test_a_pack_that_changed_since_is_not_trusted() -> None:
         assert [call for call in store.calls if call.operation == "DeleteObjects"] == []
 
 
-def test_an_etag_condition_protects_what_was_written_over() -> None:
-    """In a bucket without versions, an object that was replaced after it was packed is kept and
-    counted as changed.
+def test_an_etag_condition_protects_an_overwritten_object() -> None:
+    """Without versions, an object that was replaced after it was packed is kept and counted as
+    changed.
     """
     world = make_world(versioning=None, keep_originals_days=30)
     world.put("logs", access_key(1), b"old\n")
@@ -400,9 +400,9 @@ def test_an_etag_condition_protects_what_was_written_over() -> None:
 
 
 @pytest.mark.parametrize("versioning", ["Suspended", "Enabled"])
-def test_a_log_object_in_the_place_of_an_old_marker_stays(versioning: str) -> None:
-    """A "null" delete marker is replaced by whatever is written while versioning is suspended:
-    under its id lies a log object now.
+def test_a_log_object_in_place_of_a_delete_marker_stays(versioning: str) -> None:
+    """Any write while versioning is suspended replaces a "null" delete marker: its id now names a
+    log object.
     """
     world = make_world(versioning="Suspended", keep_originals_days=30)
     world.store.delete("logs", trail_key(1))
@@ -419,9 +419,9 @@ def test_a_log_object_in_the_place_of_an_old_marker_stays(versioning: str) -> No
     assert [each.identity for each in list_logs(world)] == [late.identity]
 
 
-def test_an_older_version_that_can_be_replaced_stays() -> None:
-    """A "null" version that is not the newest may be delivered again, and then be the newest, of
-    the same ETag: no condition tells.
+def test_an_older_null_version_stays() -> None:
+    """A "null" version that is not the newest may be delivered again, and then be the newest, with
+    the same ETag: no condition can tell.
     """
     world = make_world(versioning=None, keep_originals_days=30)
     world.store.put("logs", trail_key(1), document(1))
@@ -437,8 +437,8 @@ def test_an_older_version_that_can_be_replaced_stays() -> None:
     assert [each.identity for each in list_logs(world) if each.is_latest] == [again.identity]
 
 
-def test_nothing_goes_from_another_bucket_than_the_pack_s() -> None:
-    """A key of the same name may lie there, with another log object in it."""
+def test_nothing_is_deleted_from_another_bucket() -> None:
+    """Another bucket may have a key of the same name with another log object."""
     world, pack, listed = packed_world()
     world.store.create_bucket("other")
     world.store.put("other", trail_key(2), document(4))
@@ -449,9 +449,9 @@ def test_nothing_goes_from_another_bucket_than_the_pack_s() -> None:
     assert world.store.snapshot() == before
 
 
-def test_deletion_takes_nothing_but_a_verified_pack() -> None:
-    """A hand-made list cannot be deleted: the parameter's type has its own evidence, which a lie
-    does not pass.
+def test_deletion_accepts_only_a_verified_pack() -> None:
+    """A hand-made list cannot be deleted: the parameter's type checks its evidence, and rejects a
+    false one.
     """
     world, pack, _ = packed_world()
     with pytest.raises(VerificationError):

@@ -1,5 +1,5 @@
-"""Discarding: what the settings say to delete without a pack is listed first, and deleted as
-exactly as everything else.
+"""Discarding: what the settings delete without a pack is listed first, and deleted as exactly as
+everything else.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def discarding_world(**more: Any) -> World:
 
 
 def any_keys(keys: object) -> None:
-    """Conditions hold for all of them."""
+    """Let conditions hold for all keys."""
 
 
 def discard_from(world: World, *sources: LogObject) -> DeletionReport:
@@ -59,9 +59,9 @@ def total(result: RunResult, field: str) -> int:
     return sum(getattr(group, field) for group in result.groups)
 
 
-def test_discarding_other_regions() -> None:
-    """What other_regions discards is written down first, object by object, and only then deleted;
-    the rest is packed.
+def test_discards_are_written_down_before_deletion() -> None:
+    """The list of what other_regions discards is written first, object by object, and only then is
+    it deleted; the rest is packed.
     """
     world = discarding_world()
     world.put("logs", trail_key(1), document(1))
@@ -93,8 +93,10 @@ def us_east(deletions: Any) -> bool:
     return any("us-east-1" in deletion.key for deletion in deletions or ())
 
 
-def test_nothing_of_an_auxiliary_bucket_is_discarded() -> None:
-    """There `other_regions = "delete"` leaves the logs of other regions where they are."""
+def test_nothing_in_an_auxiliary_bucket_is_discarded() -> None:
+    """For an auxiliary bucket, `other_regions = "delete"` leaves the logs of other Regions in
+    place.
+    """
     world = make_world(aggregation_regions="eu-west-1", other_regions="delete")
     world.put("logs", trail_key(1), document(1))
     kept = world.put("logs", trail_key(2, region="us-east-1"), document(2))
@@ -105,8 +107,8 @@ def test_nothing_of_an_auxiliary_bucket_is_discarded() -> None:
     assert world.store.list_objects("dest", prefix="discards/").objects == ()
 
 
-def test_discards_that_are_refused_are_failures() -> None:
-    """A refusal to delete what was to be discarded ends the run as failed."""
+def test_refused_discards_are_failures() -> None:
+    """A refusal to delete a discard ends the run as failed."""
     world = discarding_world()
     world.store.put("logs", trail_key(2, region="us-east-1"), document(2))
     world.store.retain("logs", trail_key(2, region="us-east-1"))
@@ -117,7 +119,7 @@ def test_discards_that_are_refused_are_failures() -> None:
     )
 
 
-def test_nothing_is_discarded_before_it_is_written_down() -> None:
+def test_without_a_list_nothing_is_discarded() -> None:
     """If the list cannot be written, nothing is deleted."""
     world = discarding_world()
     source = world.put("logs", trail_key(2, region="us-east-1"), document(2))
@@ -129,8 +131,8 @@ def test_nothing_is_discarded_before_it_is_written_down() -> None:
 
 
 def test_discards_are_kept_as_long_as_originals() -> None:
-    """As old as `keep_originals_days` says each of them must be, by the day it was written, and the
-    others wait; a list names only what goes.
+    """Each waits until it is as old as `keep_originals_days` says, counted from the day it was
+    written; a list names only what is deleted.
     """
     world = discarding_world(keep_originals_days=5)
     old, young = (
@@ -156,9 +158,9 @@ def test_discards_are_kept_as_long_as_originals() -> None:
     assert len(lists) == 2
 
 
-def test_a_list_that_may_not_have_been_written_is_looked_for() -> None:
-    """A 409 says that somebody else is writing the list, not that it is there: nothing is deleted
-    on its word.
+def test_a_list_with_a_conflict_is_checked() -> None:
+    """A 409 says that someone else is writing the list, not that it exists: nothing is deleted
+    because of it.
     """
     world = discarding_world()
     source = world.put("logs", trail_key(2, region="us-east-1"), document(2))
@@ -176,9 +178,9 @@ def test_a_list_that_may_not_have_been_written_is_looked_for() -> None:
     [gzip.compress(b'{"key":"another"}\n'), b"no gzip", b"", gzip.compress(b"x")[:-4]],
     ids=["another list", "no gzip", "nothing", "half a list"],
 )
-def test_a_list_is_not_believed_by_its_name(lies_there: bytes) -> None:
-    """Where something else lies under its name nothing is deleted; the same list, however it was
-    compressed, is the list.
+def test_a_list_is_checked_by_its_contents(lies_there: bytes) -> None:
+    """If something else has its name nothing is deleted; the same list counts, however it was
+    compressed.
     """
     world, other = discarding_world(), discarding_world()
     source = world.put("logs", trail_key(2, region="us-east-1"), document(2))
@@ -193,9 +195,9 @@ def test_a_list_is_not_believed_by_its_name(lies_there: bytes) -> None:
     assert discard_from(world, source).deleted == 1
 
 
-def test_discards_keep_the_order_of_versions() -> None:
-    """Where S3 keeps an older version of what is discarded, the newest stays too: else the older
-    one would come to light.
+def test_discards_are_deleted_in_the_order_of_versions() -> None:
+    """If S3 keeps an older version of a discard, the newest stays too: otherwise the older one
+    would become visible.
     """
     world = discarding_world()
     key = trail_key(2, region="us-east-1")
@@ -209,8 +211,8 @@ def test_discards_keep_the_order_of_versions() -> None:
     ] == [newest.identity]
 
 
-def test_what_is_listed_twice_is_discarded_once() -> None:
-    """The list of what goes names it once, and it is counted once."""
+def test_an_object_listed_twice_is_discarded_once() -> None:
+    """The list names it once, and it is counted once."""
     world = discarding_world()
     source = world.store.put("logs", trail_key(2, region="us-east-1"), document(2))
     report = discard_from(world, source, source)

@@ -1,5 +1,5 @@
-"""Emptying the access-log bucket: every version of every access log in it, and nothing else in this
-or any other bucket.
+"""Emptying the access-log bucket: every version of every access log in it, and nothing else in any
+bucket.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def empty(store: Any, **more: Any) -> EmptyReport:
 
 
 class StopsAfter(SerialWorkers):
-    """Workers that are told to stop at the n-th time that they are asked."""
+    """Workers that report a stop the n-th time that they are asked."""
 
     def __init__(self, times: int) -> None:
         self.left = times
@@ -62,8 +62,10 @@ class StopsAfter(SerialWorkers):
 
 @pytest.mark.parametrize("versioning", [None, "Enabled", "Suspended"])
 @pytest.mark.parametrize("page_size", [1, 2, 1000])
-def test_all_access_logs_go_and_all_others_stay(versioning: str | None, page_size: int) -> None:
-    """Flat and partitioned access logs go, page by page; every other key stays as it was, is
+def test_all_access_logs_are_deleted_and_nothing_else(
+    versioning: str | None, page_size: int
+) -> None:
+    """Flat and partitioned access logs are deleted, page by page; every other key stays, is
     counted, and is named.
     """
     store = make_store(versioning, page_size)
@@ -83,9 +85,9 @@ def test_all_access_logs_go_and_all_others_stay(versioning: str | None, page_siz
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 1000])
-def test_versions_and_delete_markers_go_too(page_size: int) -> None:
-    """Old versions and delete markers are what the bucket is billed for: nothing of them is left,
-    also where a page ends within a key.
+def test_versions_and_delete_markers_are_deleted_too(page_size: int) -> None:
+    """The bucket is billed for old versions and delete markers: all of them go, even if a page ends
+    within a key.
     """
     store = make_store("Enabled", page_size)
     for _ in range(3):
@@ -101,9 +103,9 @@ def test_versions_and_delete_markers_go_too(page_size: int) -> None:
     assert (report.deleted, report.left) == (7, 3)
 
 
-def test_everything_is_deleted_exactly() -> None:
-    """With versions by version id, so that no new delete marker is left; without, on the condition
-    of the ETag.
+def test_deletions_name_a_version_or_an_etag() -> None:
+    """With versions by version id, so that no new delete marker is left; otherwise with the ETag as
+    a condition.
     """
     for versioning in ("Enabled", None):
         store = make_store(versioning)
@@ -121,10 +123,8 @@ def test_everything_is_deleted_exactly() -> None:
         assert store.snapshot() == ()
 
 
-def test_a_suspended_bucket_is_emptied_although_conditions_look_at_the_newest_entry() -> None:
-    """A null version under a delete marker goes in the same run as the marker: the marker goes
-    first.
-    """
+def test_a_suspended_bucket_is_emptied_completely() -> None:
+    """A null version under a delete marker goes in the same run as the marker, which goes first."""
     store = make_store("Suspended")
     store.put(BUCKET, access_key(1), b"line\n")
     store.set_versioning(BUCKET, "Enabled")
@@ -135,9 +135,9 @@ def test_a_suspended_bucket_is_emptied_although_conditions_look_at_the_newest_en
     assert (report.deleted, report.changed) == (2, 0)
 
 
-def test_what_was_written_over_is_the_next_hours() -> None:
-    """Without versions, an access log that is another one by the time of its deletion stays, and is
-    counted as changed.
+def test_an_overwritten_log_is_left_for_the_next_hour() -> None:
+    """Without versions, an access log that was replaced before its deletion stays, and is counted
+    as changed.
     """
     store = make_store(None)
     store.put(BUCKET, access_key(1), b"old\n")
@@ -155,8 +155,8 @@ def test_what_was_written_over_is_the_next_hours() -> None:
     assert store.get_object(BUCKET, access_key(1)).data == b"new\n"
 
 
-def test_what_s3_keeps_is_counted_and_the_rest_goes() -> None:
-    """A refusal stops nothing; of many, only a few are named, so that memory stays bounded."""
+def test_refused_deletions_are_counted_and_the_rest_is_deleted() -> None:
+    """A refusal stops nothing; only a few of many are named, so that memory stays bounded."""
     store = make_store(page_size=3)
     for number in range(20):
         store.put(BUCKET, access_key(number), b"line\n")
@@ -168,8 +168,8 @@ def test_what_s3_keeps_is_counted_and_the_rest_goes() -> None:
     assert set(report.retained_samples.values()) == {"AccessDenied"}
 
 
-def test_only_a_few_of_what_is_left_are_named() -> None:
-    """However much else lies in the bucket, the report stays small."""
+def test_only_a_few_remaining_keys_are_named() -> None:
+    """The report stays small, however much else is in the bucket."""
     store = make_store()
     for number in range(50):
         store.put(BUCKET, f"{number}.txt", b"1")
@@ -178,8 +178,8 @@ def test_only_a_few_of_what_is_left_are_named() -> None:
 
 
 @pytest.mark.parametrize("other", [BUCKET, "aws-controltower-s3-*", "*", f"{BUCKET}*"])
-def test_a_bucket_that_is_one_of_the_others_is_refused(other: str) -> None:
-    """The guard comes first: not even a look at the bucket, and certainly no deletion."""
+def test_a_protected_bucket_is_refused(other: str) -> None:
+    """The guard comes first: the bucket is not even read, let alone emptied."""
     store = make_store()
     store.put(BUCKET, access_key(1), b"line\n")
     watched = FaultyStore(store, nothing)
@@ -188,15 +188,17 @@ def test_a_bucket_that_is_one_of_the_others_is_refused(other: str) -> None:
     assert watched.calls == []
 
 
-def test_a_name_that_only_begins_like_another_is_allowed() -> None:
-    """Without the star a name stands for itself alone; a longer beginning does not match."""
+def test_a_similar_bucket_name_is_allowed() -> None:
+    """A name without a star stands for itself alone; a pattern with a longer beginning does not
+    match.
+    """
     check_bucket_to_empty("logs", ["logs-2", "logs-*", "log"])
 
 
 @pytest.mark.parametrize("others", ["aws-controltower-logs", "", [], ()])
-def test_a_guard_that_guards_nothing_is_refused(others: Any) -> None:
-    """A text is a collection of letters, and an empty list names no bucket: either would let every
-    bucket through.
+def test_an_empty_protection_list_is_refused(others: Any) -> None:
+    """A string is a collection of letters, and an empty list names no bucket: either would let
+    every bucket pass.
     """
     store = FaultyStore(make_store(), nothing)
     with pytest.raises(ValueError, match="others"):
@@ -204,8 +206,8 @@ def test_a_guard_that_guards_nothing_is_refused(others: Any) -> None:
     assert store.calls == []
 
 
-def test_a_bucket_that_cannot_be_looked_at_is_no_start() -> None:
-    """A wrong name and a missing permission end it before anything is touched."""
+def test_an_inaccessible_bucket_is_an_error() -> None:
+    """A wrong name or a missing permission ends it before anything is touched."""
     with pytest.raises(CannotStart, match="does not exist"):
         empty(MemoryStore())
     refused = FaultyStore(
@@ -217,10 +219,8 @@ def test_a_bucket_that_cannot_be_looked_at_is_no_start() -> None:
     assert {call.operation for call in refused.calls} <= READS
 
 
-def test_a_stop_keeps_the_report_and_the_next_call_goes_on() -> None:
-    """Told to stop, it stops; what was done until then stands in the report; the next call does the
-    rest.
-    """
+def test_a_stopped_call_is_resumed_by_the_next() -> None:
+    """The report keeps what was done before the stop; the next call does the rest."""
     store = make_store(page_size=2)
     for number in range(10):
         store.put(BUCKET, access_key(number), b"line\n")
@@ -235,8 +235,8 @@ def test_a_stop_keeps_the_report_and_the_next_call_goes_on() -> None:
     assert store.snapshot() == ()
 
 
-def test_an_error_keeps_the_report_too() -> None:
-    """Where S3 fails in the middle of a page, what it did of that page is counted."""
+def test_a_failed_call_keeps_its_report() -> None:
+    """If S3 fails in the middle of a page, what was done of that page is counted."""
     store = make_store()
     for number in range(4):
         store.put(BUCKET, access_key(number), b"line\n")
@@ -255,7 +255,7 @@ def test_an_error_keeps_the_report_too() -> None:
     assert (report.deleted, report.is_finished) == (3, False)
 
 
-def test_memory_holds_one_page() -> None:
+def test_only_one_page_is_held_in_memory() -> None:
     """Each page is deleted before the next is listed."""
     store = make_store(page_size=2)
     for number in range(6):
@@ -280,8 +280,8 @@ def test_no_other_bucket_is_touched() -> None:
     assert [entry[0] for entry in store.snapshot()] == [OTHERS[0]]
 
 
-def test_what_may_go_is_known_by_its_name() -> None:
-    """All rows of S3's own names, and no row of a folder in front: those are somebody's copies."""
+def test_access_logs_are_recognised_by_name() -> None:
+    """All rows for S3's own names, and none for names behind a folder, which are copies."""
     assert {row.name for row in LAYOUTS if row.log_type == "S3AccessLogs"} == {
         *ACCESS_LOGS,
         "s3accesslog",

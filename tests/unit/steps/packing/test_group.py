@@ -61,9 +61,9 @@ def packs_of(world: World) -> list[str]:
     return [found.key for found in world.store.list_objects("dest", prefix="packs/").objects]
 
 
-def test_write_order() -> None:
-    """Pack, then index, then terms, then verification, then one more HEAD, then deletion: in this
-    order of requests.
+def test_pack_index_and_terms_are_written_before_deletion() -> None:
+    """Requests are made in this order: pack, index, terms, verification, one more HEAD,
+    deletion.
     """
     world = trail_world()
     _, calls = world.run_faulty(nothing)
@@ -94,9 +94,9 @@ def test_write_order() -> None:
 
 
 @pytest.mark.parametrize("operation", ["PutObject", "GetObject", "HeadObject", "ListObjectsV2"])
-def test_trouble_of_the_store_keeps_originals_and_other_groups_go_on(operation: str) -> None:
-    """A store that fails for one group, in whatever it does for it, loses nothing; the other group
-    is finished, the next run mends it.
+def test_store_errors_keep_originals_and_do_not_stop_other_groups(operation: str) -> None:
+    """A store that fails for one group, in any request, loses nothing; the other group is finished,
+    and the next run repairs it.
     """
     world = trail_world()
     world.put("logs", trail_key(1, account="222222222222"), document(1))
@@ -118,9 +118,9 @@ def test_trouble_of_the_store_keeps_originals_and_other_groups_go_on(operation: 
 
 
 @pytest.mark.parametrize("operation", ["GetObject", "PutObject", "HeadObject", "DeleteObjects"])
-def test_a_store_that_dies_in_the_middle(operation: str) -> None:
-    """From some call on nothing works any more: nothing is lost, every group that was not finished
-    is reported.
+def test_a_dying_store_loses_nothing(operation: str) -> None:
+    """If every call fails from some point on, nothing is lost, and every unfinished group is
+    reported.
     """
     probe = trail_world()
     probe.put("logs", access_key(1), b"line\n")
@@ -141,7 +141,7 @@ def dead_from(at: int) -> Decide:
 
 
 def test_one_denied_object_is_reported_and_the_rest_is_packed() -> None:
-    """What cannot be read stays and is named; the others of its group are packed and deleted."""
+    """Unreadable objects stay and are named; the others of their group are packed and deleted."""
     world = trail_world(4)
     world.store.deny_reading("logs", trail_key(2))
     result = world.run()
@@ -151,9 +151,9 @@ def test_one_denied_object_is_reported_and_the_rest_is_packed() -> None:
     assert find_losses(world) == []
 
 
-def test_a_version_that_cannot_be_read_keeps_its_key() -> None:
-    """The newest version of a key stays with an older one that cannot be read, so that this one
-    does not come to light.
+def test_an_unreadable_older_version_keeps_its_key() -> None:
+    """If an older version cannot be read, the newest version of its key stays too, so that the
+    older one does not become visible.
     """
     world = make_world()
     older = world.put("logs", trail_key(1), document(1))
@@ -166,8 +166,8 @@ def test_a_version_that_cannot_be_read_keeps_its_key() -> None:
     assert find_losses(world) == []
 
 
-def test_all_denied() -> None:
-    """If nothing can be read nothing is written, nothing is deleted, and that is a failure."""
+def test_a_fully_denied_group_is_a_failure() -> None:
+    """If nothing can be read, nothing is written or deleted, and that is a failure."""
     world = trail_world(3)
     for number in range(3):
         world.store.deny_reading("logs", trail_key(number))
@@ -177,9 +177,7 @@ def test_all_denied() -> None:
 
 
 def test_many_denied_stop_the_group_early() -> None:
-    """When more than a hundred objects cannot be read the group is given up, with the reason S3
-    gave.
-    """
+    """When more than a hundred objects cannot be read the group is given up, with S3's reason."""
     world = trail_world(120)
     for number in range(120):
         world.store.deny_reading("logs", trail_key(number))
@@ -189,9 +187,9 @@ def test_many_denied_stop_the_group_early() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 5])
-def test_large_objects_that_are_denied_do_not_block_their_group(count: int) -> None:
-    """Large members that cannot be read are found all at once, however many, and the rest of their
-    pack is packed.
+def test_denied_large_objects_do_not_block_their_group(count: int) -> None:
+    """Large members that cannot be read are all found in one pass, however many, and the rest of
+    their pack is packed.
     """
     world = make_world(
         limits=PackLimits(copy_size_bytes_min=1000, part_size_bytes=5 * MIB),
@@ -212,8 +210,8 @@ def test_large_objects_that_are_denied_do_not_block_their_group(count: int) -> N
 
 
 @pytest.mark.parametrize("event", ["replaced", "deleted"])
-def test_what_changes_between_listing_and_reading_is_the_next_runs(event: str) -> None:
-    """An object that was replaced or deleted meanwhile is no failure; the others are packed, and
+def test_objects_changed_after_listing_are_left_for_the_next_run(event: str) -> None:
+    """An object that was replaced or deleted meanwhile is not a failure; the others are packed, and
     the new object by the next run.
     """
     world = make_world(versioning=None)
@@ -238,9 +236,9 @@ def test_what_changes_between_listing_and_reading_is_the_next_runs(event: str) -
     assert left_in_place(world) == []
 
 
-def test_log_objects_that_keep_changing_end_as_a_failure() -> None:
-    """A group whose objects are written over all the time is given up after some attempts, without
-    a loop and without a loss.
+def test_constantly_changing_objects_end_as_a_failure() -> None:
+    """A group whose objects are overwritten all the time is given up after some attempts, without a
+    loop or a loss.
     """
     world = make_world(versioning=None, limits=PackLimits())
     for number in range(9):
@@ -259,8 +257,8 @@ def test_log_objects_that_keep_changing_end_as_a_failure() -> None:
     assert find_losses(world) == []
 
 
-def test_damaged_bodies_of_a_whole_run() -> None:
-    """Bodies that come damaged once are read again; nothing wrong reaches a pack."""
+def test_damaged_bodies_never_reach_a_pack() -> None:
+    """Bodies that arrive damaged once are read again; nothing wrong reaches a pack."""
     world = trail_world()
     seen: set[str] = set()
 
@@ -276,8 +274,8 @@ def test_damaged_bodies_of_a_whole_run() -> None:
 
 
 class CorruptingStore(FaultyStore):
-    """Stores other bytes than it was given, and says that all is well; with `everywhere`, also its
-    checksum is that of the wrong bytes.
+    """Stores other bytes than it was given, and reports success; with `everywhere`, its checksum
+    matches the wrong bytes too.
     """
 
     def put_object(self, bucket: str, key: str, data: Any, *, crc64nvme: int, options: Any) -> None:
@@ -290,8 +288,8 @@ class CorruptingStore(FaultyStore):
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", None])
-def test_a_pack_that_is_stored_damaged_is_never_trusted(versioning: str | None) -> None:
-    """If S3 stores other bytes than were sent, nothing is deleted, by this run or the next one."""
+def test_a_pack_stored_damaged_is_never_trusted(versioning: str | None) -> None:
+    """If S3 stores bytes other than those sent, neither this run nor the next deletes anything."""
     world = trail_world(versioning=versioning)
     assert errors_of(world.run(CorruptingStore(world.store, nothing))) == ["VerificationError"]
     assert len(left_in_place(world)) == 3
@@ -299,9 +297,9 @@ def test_a_pack_that_is_stored_damaged_is_never_trusted(versioning: str | None) 
     assert len(left_in_place(world)) == 3
 
 
-def test_an_index_that_cannot_be_written_is_written_by_the_next_run() -> None:
-    """A pack whose index fails keeps its originals; the next run gets the index out of the pack and
-    goes on, with no second pack.
+def test_a_missing_index_is_written_by_the_next_run() -> None:
+    """A pack whose index fails keeps its originals; the next run restores the index from the pack
+    and continues, without a second pack.
     """
     world = trail_world()
     no_index = fail_on(
@@ -315,7 +313,7 @@ def test_an_index_that_cannot_be_written_is_written_by_the_next_run() -> None:
     assert sum(group.packed for group in again.groups) == 0
 
 
-def test_an_index_that_vanishes_before_deletion_stops_it() -> None:
+def test_a_vanished_index_stops_deletion() -> None:
     """Without a durable index nothing is deleted, even if the pack is right."""
     world = trail_world()
 
@@ -332,9 +330,9 @@ def test_an_index_that_vanishes_before_deletion_stops_it() -> None:
     assert len(left_in_place(world)) == 3
 
 
-def test_refused_deletes_are_failures_and_are_tried_again() -> None:
-    """A retained object is reported as such, by this run and by the next; the others are gone;
-    nothing is packed twice.
+def test_refused_deletes_are_reported_and_retried() -> None:
+    """A retained object is reported by this run and the next; the others are gone; nothing is
+    packed twice.
     """
     world = trail_world()
     world.store.retain("logs", trail_key(1))
@@ -350,7 +348,7 @@ def test_refused_deletes_are_failures_and_are_tried_again() -> None:
 
 
 def test_a_denied_delete_request_is_a_failure() -> None:
-    """A DeleteObjects that is refused as a whole is reported and repeated by the next run."""
+    """A DeleteObjects that is refused as a whole is reported, and repeated by the next run."""
     world = trail_world()
     result, _ = world.run_faulty(
         fail_on(
@@ -363,9 +361,9 @@ def test_a_denied_delete_request_is_a_failure() -> None:
     assert left_in_place(world) == []
 
 
-def test_late_logs_make_another_pack() -> None:
-    """What arrives after the day was packed is packed beside it; the first pack stays as it is,
-    bytes and all.
+def test_late_logs_get_another_pack() -> None:
+    """Logs that arrive after the day was packed get another pack; the first stays byte for byte the
+    same.
     """
     world = trail_world()
     world.run()
@@ -378,8 +376,8 @@ def test_late_logs_make_another_pack() -> None:
     assert set(count_copies(world).values()) == {1}
 
 
-def test_an_existing_pack_with_the_same_bytes_is_taken_over() -> None:
-    """A pack that another run wrote in between is not written over, and its originals are deleted
+def test_an_existing_pack_with_the_same_bytes_is_adopted() -> None:
+    """A pack that another run wrote meanwhile is not overwritten, and its originals are deleted
     once it is verified.
     """
     world = trail_world()
@@ -404,9 +402,9 @@ def test_an_existing_pack_with_the_same_bytes_is_taken_over() -> None:
 
 
 @pytest.mark.parametrize("with_index", [True, False])
-def test_an_existing_pack_of_another_zlib_is_taken_over(*, with_index: bool) -> None:
-    """Where the same members were deflated by another zlib, or by another version of this program,
-    theirs counts.
+def test_an_existing_pack_by_another_zlib_is_adopted(*, with_index: bool) -> None:
+    """If another zlib, or another version of this program, deflated the same members, the existing
+    pack counts.
     """
     other = make_world()
     other.put("logs", access_key(1), b"line\n" * 100)
@@ -431,8 +429,8 @@ def test_an_existing_pack_of_another_zlib_is_taken_over(*, with_index: bool) -> 
     assert find_losses(world) == []
 
 
-def test_a_pack_of_the_same_name_with_other_members_is_refused() -> None:
-    """Should a pack have the right name and the wrong members, nothing is deleted."""
+def test_an_existing_pack_with_other_members_is_refused() -> None:
+    """If a pack has the right name and the wrong members, nothing is deleted."""
     world = trail_world()
     probe = trail_world()
     probe.run()
@@ -452,8 +450,8 @@ def test_a_pack_of_the_same_name_with_other_members_is_refused() -> None:
     assert len(left_in_place(world)) == 3
 
 
-def test_a_sound_pack_of_the_same_name_with_other_members_is_refused() -> None:
-    """Should two sets of members have one name, the second is a failure: its objects are neither
+def test_a_valid_pack_with_other_members_is_refused() -> None:
+    """If two sets of members have one name, the second is a failure: its objects are neither
     counted as packed nor deleted.
     """
     with mock.patch.object(planning, "pack_id", return_value="0" * 12):
@@ -471,8 +469,8 @@ def test_a_sound_pack_of_the_same_name_with_other_members_is_refused() -> None:
 
 
 def test_an_existing_pack_of_the_same_size_keeps_its_own_index() -> None:
-    """Size alone does not make a pack ours: beside it our index would stand for ever, and none of
-    its members could be had.
+    """Size alone does not make a pack ours: with our index, none of its members could ever be
+    extracted.
     """
     ours = make_world()
     ours.put("logs", access_key(1), b"line\n")
@@ -495,7 +493,7 @@ def test_an_existing_pack_of_the_same_size_keeps_its_own_index() -> None:
 
 
 def pack_of_tool(tool: str) -> bytes:
-    """The same log object, packed by another version of this program."""
+    """Pack the same log object with another version of this program."""
     world = make_world()
     world.put("logs", access_key(1), b"line\n")
     with mock.patch.object(combine_module, "TOOL", tool):
@@ -505,9 +503,9 @@ def pack_of_tool(tool: str) -> bytes:
 
 
 @pytest.mark.parametrize("copy_alone", [True, False])
-def test_a_store_without_checksums_of_objects_is_read_back(*, copy_alone: bool) -> None:
-    """Where the store knows no checksum of what was written in parts, every byte is read again
-    before anything is deleted.
+def test_without_checksums_packs_are_read_back(*, copy_alone: bool) -> None:
+    """If the store has no checksum of what was written in parts, every byte is read again before
+    anything is deleted.
     """
     clock = SteppingClock()
     store = MemoryStore(part_size_bytes_min=10, reports_object_checksums=False, clock=clock)
@@ -526,9 +524,9 @@ def test_a_store_without_checksums_of_objects_is_read_back(*, copy_alone: bool) 
     assert (find_losses(world), left_in_place(world)) == ([], [])
 
 
-def test_a_copy_without_index_and_checksum_is_taken_over() -> None:
-    """An object that was copied alone by a run that died gets its index from the next run, also
-    where the store has no checksum of it.
+def test_an_unfinished_copy_is_adopted() -> None:
+    """An object copied alone by a run that died gets its index from the next run, even if the store
+    has no checksum of it.
     """
     clock = SteppingClock()
     store = MemoryStore(part_size_bytes_min=10, reports_object_checksums=False, clock=clock)
@@ -544,7 +542,7 @@ def test_a_copy_without_index_and_checksum_is_taken_over() -> None:
 
 @pytest.mark.parametrize("at", ["UploadPart", "UploadPartCopy", "CompleteMultipartUpload"])
 def test_no_upload_is_left_open(at: str) -> None:
-    """Whatever fails in an upload, it is aborted."""
+    """Any failure during an upload aborts it."""
     clock = SteppingClock()
     world = make_world(
         store=MemoryStore(part_size_bytes_min=10, clock=clock),
@@ -561,8 +559,8 @@ def test_no_upload_is_left_open(at: str) -> None:
     assert left_in_place(world) == []
 
 
-def test_every_encoding_in_one_group() -> None:
-    """A group with every kind of content is one gzip pack and one tar, and every object comes
+def test_every_encoding_can_be_in_one_group() -> None:
+    """A group with every kind of content becomes one gzip pack and one tar, and every object comes
     back.
     """
     clock = SteppingClock()
@@ -597,7 +595,7 @@ def test_every_encoding_in_one_group() -> None:
     }
 
 
-def test_zlib_is_the_only_reason_for_other_bytes() -> None:
+def test_the_same_objects_always_give_the_same_bytes() -> None:
     """The same log objects give the same bytes in another store, in another order of arrival and
     with another clock.
     """
@@ -623,10 +621,10 @@ LARGE = {
 
 @pytest.mark.parametrize("times", [1, 1000])
 @pytest.mark.parametrize("shape", LARGE)
-def test_a_damaged_range_of_a_large_object_never_reaches_a_pack(shape: str, times: int) -> None:
-    """What is read in ranges (a large text, the first bytes of a member that S3 copies) is right,
-    or its original is kept: one damaged answer is found in any case, damaged answers for ever by
-    the checksum that S3 stores.
+def test_a_damaged_range_never_reaches_a_pack(shape: str, times: int) -> None:
+    """Whatever is read in ranges (a large text, the first bytes of a member that S3 copies) is
+    right, or its original is kept: one damaged answer is always found, constantly damaged answers
+    by the checksum that S3 stores.
     """
     clock = SteppingClock()
     limits = PackLimits(copy_size_bytes_min=1000, part_size_bytes=10_000_000)
@@ -652,9 +650,9 @@ def test_a_damaged_range_of_a_large_object_never_reaches_a_pack(shape: str, time
     assert find_losses(world) == []
 
 
-def test_the_newest_version_goes_last_also_over_several_packs() -> None:
-    """Whoever reads a key sees its newest version or nothing, also where its versions are members
-    of several packs.
+def test_the_newest_version_is_deleted_last_across_packs() -> None:
+    """A reader of a key sees its newest version or nothing, even if its versions are members of
+    several packs.
     """
     for count in range(2, 5):
         world = make_world(limits=PackLimits(members_max=2))

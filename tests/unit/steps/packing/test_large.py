@@ -36,8 +36,8 @@ def large_world() -> World:
 def test_a_large_text_is_packed_whatever_its_etag_is(
     text: bytes, *, has_kms: bool, with_checksum: bool
 ) -> None:
-    """An ETag that is no MD5 says nothing against what was read, with a stored checksum or without:
-    the original is packed, and goes.
+    """An ETag that is not an MD5 is no objection, with or without a stored checksum: the original
+    is packed and deleted.
     """
     clock = SteppingClock()
     store = MemoryStore(part_size_bytes_min=10, clock=clock)
@@ -48,8 +48,8 @@ def test_a_large_text_is_packed_whatever_its_etag_is(
 
 
 @pytest.mark.parametrize("operation", ["UploadPartCopy", "UploadPart", "CompleteMultipartUpload"])
-def test_an_upload_that_somebody_aborted_is_a_failure(operation: str) -> None:
-    """A run whose clock is a day ahead takes it for a dead run's: the group fails and keeps its
+def test_an_aborted_upload_is_a_failure(operation: str) -> None:
+    """A run whose clock is a day ahead aborts it as a dead run's: the group fails, keeps its
     originals, and says why.
     """
     world = large_world()

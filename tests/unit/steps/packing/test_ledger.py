@@ -36,7 +36,7 @@ GROUP = Group("logs", "vpcflowlogs", "111111111111", DAY)
 
 
 def packed(*, keep: bool = True, **more: Any) -> World:
-    """A gzip pack, a tar pack and a copy, whose originals are still there."""
+    """A gzip pack, a tar pack and a copy, whose originals still exist."""
     limits = PackLimits(copy_alone_bytes_min=5000)
     world = make_world(limits=limits, keep_originals_days=30 if keep else 0, **more)
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"a\n"))
@@ -53,7 +53,7 @@ def pack_keys(world: World) -> dict[PackFormat, str]:
 
 
 def drop(world: World, key: str) -> None:
-    """Away with it, without a trace."""
+    """Delete it with all its versions."""
     found = world.store.list_object_versions("dest", prefix=key).objects
     world.store.delete_objects(
         "dest", [Deletion(each.key, version_id=each.version_id) for each in found]
@@ -61,10 +61,10 @@ def drop(world: World, key: str) -> None:
 
 
 @pytest.mark.parametrize("pack_format", list(PackFormat))
-def test_a_missing_index_comes_back_from_the_pack(pack_format: PackFormat) -> None:
-    """A pack whose run died before its index was written has the very same index after the next
-    run, and its originals are no less safe. Only the SHA-256 of the whole pack is lost, which it
-    cannot hold itself.
+def test_a_missing_index_is_restored_from_the_pack(pack_format: PackFormat) -> None:
+    """If a run died before writing its pack's index, the next run writes the very same index, and
+    its originals are no less safe. Only the SHA-256 of the whole pack is lost, which the pack
+    itself cannot hold.
     """
     world = packed()
     before = world.store.snapshot()
@@ -80,8 +80,8 @@ def test_a_missing_index_comes_back_from_the_pack(pack_format: PackFormat) -> No
     assert sum(group.packed for group in result.groups) == 0
 
 
-def test_a_ledger_keeps_only_what_is_asked_for() -> None:
-    """Memory does not grow with what the packs hold: of a group's packs only the wanted members are
+def test_a_ledger_keeps_only_wanted_members() -> None:
+    """Memory does not grow with what the packs hold: for a group only the wanted members are
     remembered, each with its pack.
     """
     world = packed()
@@ -94,8 +94,8 @@ def test_a_ledger_keeps_only_what_is_asked_for() -> None:
     assert set(ledger.written) == set(pack_keys(world).values())
 
 
-def test_only_a_group_that_has_packs_is_asked_for_indexes() -> None:
-    """The first run of a group costs one listing; where there is a pack, its index counts."""
+def test_only_groups_with_packs_need_indexes() -> None:
+    """The first run of a group costs one listing; once there is a pack, its index counts."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     source = world.originals[0].source
@@ -112,8 +112,8 @@ def test_only_a_group_that_has_packs_is_asked_for_indexes() -> None:
     assert look() == (2, {source.identity})
 
 
-def test_a_dry_run_restores_nothing() -> None:
-    """To plan writes nothing, not even an index."""
+def test_a_dry_run_restores_no_index() -> None:
+    """Planning writes nothing, not even an index."""
     world = packed()
     target, keys = world.targets[0], pack_keys(world)
     wanted = {
@@ -131,8 +131,8 @@ def test_a_dry_run_restores_nothing() -> None:
 
 
 def test_a_frozen_pack_without_index_does_not_stop_its_group() -> None:
-    """A pack in an archive class cannot give its index back; a late log is packed and deleted all
-    the same.
+    """A pack in an archive class cannot give its index back; a late log is still packed and
+    deleted.
     """
     world = make_world(storage_class="DEEP_ARCHIVE")
     world.put("logs", trail_key(1), document(1))
@@ -146,9 +146,9 @@ def test_a_frozen_pack_without_index_does_not_stop_its_group() -> None:
     assert len(world.store.list_objects("dest", prefix="indexes/").objects) == 1
 
 
-def test_a_frozen_pack_whose_originals_are_there_gets_its_index_back() -> None:
-    """The same objects make the same pack: it is found to be there, is not read, and its index is
-    written anew.
+def test_a_frozen_pack_with_originals_gets_its_index_back() -> None:
+    """The same objects make the same pack: the existing one is found without being read, and its
+    index is written anew.
     """
     world = make_world(storage_class="DEEP_ARCHIVE")
     world.put("logs", trail_key(1), document(1))
@@ -164,9 +164,7 @@ def test_a_frozen_pack_whose_originals_are_there_gets_its_index_back() -> None:
 
 
 def test_the_index_of_another_pack_is_refused() -> None:
-    """An index that names another pack than the one it lies beside is a BadPack, and nothing is
-    deleted.
-    """
+    """An index that names a pack other than its own is a BadPack, and nothing is deleted."""
     world = packed()
     keys, target = pack_keys(world), world.targets[0]
     other = world.store.get_object("dest", target.index_key(keys[PackFormat.TAR])).data
@@ -183,9 +181,9 @@ def test_the_index_of_another_pack_is_refused() -> None:
 
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
-def test_a_whole_index_that_lies_is_found_out(pack_format: PackFormat) -> None:
-    """An index that is well formed but not the pack's own (a member's hash, place or version is
-    another) does not verify.
+def test_an_index_with_wrong_entries_fails_verification(pack_format: PackFormat) -> None:
+    """A well-formed index that is not the pack's own (another hash, place or version of a member)
+    does not verify.
     """
     world = packed()
     key, target = pack_keys(world)[pack_format], world.targets[0]
@@ -206,10 +204,8 @@ def test_a_whole_index_that_lies_is_found_out(pack_format: PackFormat) -> None:
 
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
-def test_a_pack_with_any_byte_changed_or_cut_does_not_verify(pack_format: PackFormat) -> None:
-    """Whichever byte of a small pack is changed, reading it back refuses it; so does every length
-    that is not its own.
-    """
+def test_a_changed_or_truncated_pack_fails_verification(pack_format: PackFormat) -> None:
+    """Reading back refuses a small pack with any byte changed, and every wrong length."""
     world = packed()
     key, target = pack_keys(world)[pack_format], world.targets[0]
     data = world.store.get_object("dest", key).data
@@ -225,8 +221,8 @@ def test_a_pack_with_any_byte_changed_or_cut_does_not_verify(pack_format: PackFo
 
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
-def test_a_damaged_tail_never_gives_another_index(pack_format: PackFormat) -> None:
-    """An index that is restored from a damaged tail is the right one or none."""
+def test_a_damaged_tail_gives_no_wrong_index(pack_format: PackFormat) -> None:
+    """An index restored from a damaged tail is right, or there is none."""
     world = packed()
     key, target = pack_keys(world)[pack_format], world.targets[0]
     whole, data = read_tail(world.store, target, key).data, world.store.get_object("dest", key).data
@@ -242,9 +238,9 @@ def test_a_damaged_tail_never_gives_another_index(pack_format: PackFormat) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"x", bytes(5000)])
-def test_a_foreign_object_among_the_packs_fails_its_group_only(content: bytes) -> None:
-    """What lies among a group's packs and is none fails that group, names it, and stops no other
-    group.
+def test_a_foreign_object_among_packs_fails_only_its_group(content: bytes) -> None:
+    """An object among a group's packs that is not a pack fails that group, is named, and stops no
+    other group.
     """
     world = make_world()
     world.put("logs", trail_key(1), document(1))
@@ -257,9 +253,9 @@ def test_a_foreign_object_among_the_packs_fails_its_group_only(content: bytes) -
     assert find_losses(world) == []
 
 
-def test_a_folder_that_a_console_made_is_no_pack() -> None:
-    """An empty object whose key ends in a slash, as the console writes it for a new folder, is
-    passed over.
+def test_a_folder_made_by_the_console_is_ignored() -> None:
+    """An empty object whose key ends in a slash, as the console writes for a new folder, is
+    ignored.
     """
     world = make_world()
     world.put("logs", trail_key(1), document(1))

@@ -60,7 +60,7 @@ def refusal(name: str, operation: str = "GetObject") -> RequestFailed:
 
 
 def mixed_store() -> tuple[MemoryStore, LogObject, LogObject]:
-    """An object whose ETag is no MD5, and one whose ETag is."""
+    """An object whose ETag is not an MD5, and one whose ETag is."""
     store = MemoryStore()
     store.create_bucket("kms", versioning="Enabled", has_kms=True)
     store.create_bucket("logs", versioning="Enabled")
@@ -68,13 +68,13 @@ def mixed_store() -> tuple[MemoryStore, LogObject, LogObject]:
 
 
 def damage(bucket: str) -> Decide:
-    """Every body that comes from there."""
+    """Damage every body from this bucket."""
     return lambda _, call: Fault(alter=lambda _: DAMAGED) if call.bucket == bucket else None
 
 
-def test_what_one_object_showed_is_not_believed_of_another() -> None:
-    """A damaged body whose MD5 is not its ETag is refused, also after any number of objects whose
-    ETags are no MD5s.
+def test_each_body_is_compared_with_its_own_etag() -> None:
+    """A damaged body whose MD5 is not its ETag is refused, even after any number of objects whose
+    ETags are not MD5s.
     """
     store, opaque, plain = mixed_store()
     reader = Reader(FaultyStore(store, damage("logs")), SerialWorkers())
@@ -82,10 +82,8 @@ def test_what_one_object_showed_is_not_believed_of_another() -> None:
     assert [type(each) for each in found] == [Original, Unreadable] * 3
 
 
-def test_objects_of_both_kinds_in_one_pack_are_read() -> None:
-    """In any order, and at most twice each: what was guessed of the next one costs no request more
-    where it is wrong.
-    """
+def test_objects_with_and_without_md5_can_share_a_pack() -> None:
+    """In any order, at most twice each: a wrong guess about the next one costs no extra request."""
     store, opaque, plain = mixed_store()
     order = [random.Random(1).choice([opaque, plain]) for _ in range(40)]
     counting = CountingStore(store)
@@ -95,8 +93,10 @@ def test_objects_of_both_kinds_in_one_pack_are_read() -> None:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_an_object_that_s3_refuses_is_left_and_the_rest_is_packed(name: str) -> None:
-    """Whatever S3 answers of one object only: it stays, it is named, and the others go."""
+def test_an_object_refused_by_s3_is_left_and_the_rest_is_packed(name: str) -> None:
+    """An object that S3 refuses, for whatever reason, stays and is named; the others are packed and
+    deleted.
+    """
     world = make_world()
     for number in range(5):
         world.put("logs", trail_key(number), document(number))
@@ -110,8 +110,8 @@ def test_an_object_that_s3_refuses_is_left_and_the_rest_is_packed(name: str) -> 
 
 
 @pytest.mark.parametrize(("count", "end"), [(1, "S3 says"), (10, ".json.gz"), (12, " and 2 more")])
-def test_what_is_left_is_named(count: int, end: str) -> None:
-    """Every object, up to ten of them, and the first with its reason."""
+def test_unreadable_objects_are_named(count: int, end: str) -> None:
+    """Each of up to ten objects is named, and the first with its reason."""
     world = make_world()
     for number in range(14):
         world.put("logs", trail_key(number), document(number))
@@ -126,8 +126,8 @@ def test_what_is_left_is_named(count: int, end: str) -> None:
 
 
 def test_odd_objects_in_many_groups_do_not_end_the_run() -> None:
-    """Nobody takes an odd header for a server that does not answer: every group is packed but for
-    its odd object.
+    """Odd headers are not mistaken for a server that does not answer: every group is packed except
+    for its odd object.
     """
     world = make_world()
     for account in range(6):
@@ -149,8 +149,8 @@ def test_odd_objects_in_many_groups_do_not_end_the_run() -> None:
 @pytest.mark.parametrize(
     ("code", "status"), [("SlowDown", 503), ("ThrottlingException", 400), ("InternalError", 500)]
 )
-def test_trouble_of_s3_itself_is_no_objects_fault(code: str, status: int) -> None:
-    """The group is tried again by the next run, and nothing is called unreadable."""
+def test_an_outage_is_not_blamed_on_an_object(code: str, status: int) -> None:
+    """The next run tries the group again, and nothing is called unreadable."""
     world = make_world()
     for number in range(3):
         world.put("logs", trail_key(number), document(number))
@@ -172,7 +172,7 @@ BAD = flow_key("b.log")
 
 
 def large_world(shape: str) -> World:
-    """A large log object between small ones. A bridge is proved by a HEAD, which counts too."""
+    """A large log object between small ones. The HEAD that verifies a bridge counts too."""
     limits = PackLimits(copy_size_bytes_min=1000, part_size_bytes=10_000_000)
     world = make_world(store=MemoryStore(part_size_bytes_min=10), limits=limits)
     for name in ("a.log", "c.log"):
@@ -184,8 +184,8 @@ def large_world(shape: str) -> World:
 @pytest.mark.parametrize("shape", LARGE)
 @pytest.mark.parametrize("name", REFUSALS)
 @pytest.mark.parametrize("first", [0, 1], ids=["from the first read", "in the middle"])
-def test_a_large_object_that_s3_refuses_is_left(name: str, shape: str, first: int) -> None:
-    """At its first bytes, or once these were read."""
+def test_a_large_object_refused_by_s3_is_left(name: str, shape: str, first: int) -> None:
+    """The object is refused at its first bytes, or after these were read."""
     world = large_world(shape)
     seen = [0]
 
@@ -204,8 +204,8 @@ def test_a_large_object_that_s3_refuses_is_left(name: str, shape: str, first: in
 
 
 @pytest.mark.parametrize("operation", ["UploadPart", "UploadPartCopy", "CompleteMultipartUpload"])
-def test_a_refused_write_is_no_objects_fault(operation: str) -> None:
-    """The group fails with the reason that S3 gave, and all of it stays."""
+def test_a_refused_write_is_not_blamed_on_an_object(operation: str) -> None:
+    """The group fails with the reason that S3 gave, and all its objects stay."""
     world = large_world("behind a bridge")
     error = AccessDenied("no", code="AccessDenied", operation=operation)
     result, _ = world.run_faulty(fail_on(lambda call: call.operation == operation, error))

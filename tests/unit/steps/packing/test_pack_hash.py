@@ -26,7 +26,7 @@ TARGET = Target("dest")
 
 
 def told(world: World) -> dict[str, str | None]:
-    """By the metadata of indexes."""
+    """The hashes in the metadata of the indexes."""
     return {
         found.key: read_index(world.store, TARGET, found.key).pack_sha256
         for found in list_all(world.store, "dest", "packs/")
@@ -42,7 +42,7 @@ def entries(world: World) -> list[PackEntry]:
     return [pack for found in read_back(world.store, newest) for pack in found.record.packs]
 
 
-def test_the_index_and_custody_tell_the_hash_of_the_pack() -> None:
+def test_index_and_custody_record_the_hash_of_the_pack() -> None:
     world = make_world()
     for number in range(3):
         world.put("logs", trail_key(number), document(number))
@@ -54,8 +54,8 @@ def test_the_index_and_custody_tell_the_hash_of_the_pack() -> None:
     assert {pack.key: pack.sha256 for pack in entries(world)} == packs
 
 
-def test_a_run_that_only_finds_a_pack_tells_no_hash() -> None:
-    """What the index's metadata says is not what this run has seen."""
+def test_a_run_that_finds_a_pack_records_no_hash() -> None:
+    """The hash in the index's metadata is not one that this run computed."""
     world = make_world()
     source = world.put("logs", trail_key(1), document(1))
     assert world.run(rules=keeping(world)).failures == []
@@ -70,8 +70,8 @@ def keeping(world: World) -> RunRules:
     return replace(world.rules, group=replace(world.rules.group, keep_originals_days=14))
 
 
-def test_of_a_pack_with_a_copied_member_no_hash_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its bytes were never here."""
+def test_a_pack_with_a_copied_member_has_no_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes of a copied member were never downloaded."""
     monkeypatch.setattr(pack_writer, "PART_SIZE_BYTES_MIN", 5 * KIB)
     world = build_multipart()
     assert world.run().failures == []
@@ -103,8 +103,8 @@ def test_a_pack_of_several_parts_has_a_hash(monkeypatch: pytest.MonkeyPatch) -> 
     assert packs == {key: hash_of(world, key) for key in packs}
 
 
-def test_what_is_no_hash_is_not_told() -> None:
-    """Whoever can write there may write anything into metadata."""
+def test_an_invalid_hash_is_ignored() -> None:
+    """Anyone with write permission can put anything into metadata."""
     world = make_world()
     world.put("logs", trail_key(1), document(1))
     assert world.run().failures == []

@@ -62,8 +62,8 @@ def uploads_of(store: FaultyStore) -> list[object]:
 
 @pytest.mark.parametrize("size", [0, 1, 49, 50, 51, 99, 100, 101, 1000])
 @pytest.mark.parametrize("piece", [1, 7, 50, 1000])
-def test_any_pieces_make_the_object(size: int, piece: int) -> None:
-    """However the bytes come, they are stored as they are; less than a part is one PUT."""
+def test_an_object_is_the_same_however_it_is_written(size: int, piece: int) -> None:
+    """Bytes are stored unchanged, in whatever pieces they come; less than a part is one PUT."""
     data = random.Random(size).randbytes(size)
     store = make_store()
     write(store, [data[first : first + piece] for first in range(0, size, piece)], checksum(data))
@@ -72,8 +72,8 @@ def test_any_pieces_make_the_object(size: int, piece: int) -> None:
     assert ("PutObject" in operations) == (size < 50)
 
 
-def test_threads_keep_the_order() -> None:
-    """Parts that are uploaded at once are joined in their order."""
+def test_parallel_parts_keep_their_order() -> None:
+    """Parts that are uploaded in parallel are joined in their order."""
     data = random.Random(1).randbytes(5000)
     store = make_store()
     with ThreadWorkers(writers=4) as workers:
@@ -87,8 +87,8 @@ def test_threads_keep_the_order() -> None:
 
 
 @pytest.mark.parametrize("size", [10, 200])
-def test_other_bytes_than_were_built_are_never_completed(size: int) -> None:
-    """If what was sent does not add up to what was built, there is no object and no upload."""
+def test_wrong_bytes_are_never_completed(size: int) -> None:
+    """If the bytes sent do not add up to those built, neither an object nor an upload remains."""
     store = make_store()
     wrong = checksum(bytes(size))
     wrong.crc ^= 1
@@ -98,8 +98,8 @@ def test_other_bytes_than_were_built_are_never_completed(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 200])
-def test_an_existing_pack_is_never_written_over(size: int) -> None:
-    """The first stays; the second is told, and leaves no upload behind."""
+def test_an_existing_pack_is_never_overwritten(size: int) -> None:
+    """The first stays; the second is reported, and leaves no upload."""
     store = make_store()
     write(store, [b"first"], checksum(b"first"))
     with pytest.raises(PreconditionFailed):
@@ -112,7 +112,7 @@ def test_an_existing_pack_is_never_written_over(size: int) -> None:
     "operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"]
 )
 def test_a_failure_aborts_the_upload(operation: str, *, threads: bool) -> None:
-    """Whatever fails, in whatever thread, is raised, and no part stays behind."""
+    """Any failure, in any thread, is raised, and no part remains."""
     store = make_store(fail_on(lambda call: call.operation == operation, StoreError("500")))
     workers = ThreadWorkers() if threads else SerialWorkers()
     with pytest.raises(StoreError, match="500"):
@@ -120,8 +120,8 @@ def test_a_failure_aborts_the_upload(operation: str, *, threads: bool) -> None:
     assert uploads_of(store) == []
 
 
-def test_an_abort_that_fails_does_not_hide_why() -> None:
-    """If the store cannot even abort, the first error is the one that is told."""
+def test_a_failed_abort_does_not_hide_the_first_error() -> None:
+    """If the abort fails too, the first error is reported."""
     store = make_store(
         fail_on(
             lambda call: call.operation in {"UploadPart", "AbortMultipartUpload"},
@@ -135,9 +135,9 @@ def test_an_abort_that_fails_does_not_hide_why() -> None:
 
 @pytest.mark.parametrize("reports", [True, False])
 @pytest.mark.parametrize("bridge", [0, 20])
-def test_a_copied_range_counts_like_written_bytes(bridge: int, *, reports: bool) -> None:
-    """Written bytes, a bridge and a range copied by S3 add up to the object, also where the store
-    reports no checksum of the copy; then none of our own is said to be the store's.
+def test_a_copied_range_counts_towards_the_checksum(bridge: int, *, reports: bool) -> None:
+    """Written bytes, a bridge and a range copied by S3 add up to the object, even if the store
+    reports no checksum of the copy; then none of ours passes as the store's.
     """
     inner = MemoryStore(part_size_bytes_min=10, reports_object_checksums=reports)
     for bucket in ("logs", "dest"):
@@ -160,8 +160,8 @@ def test_a_copied_range_counts_like_written_bytes(bridge: int, *, reports: bool)
 @pytest.mark.parametrize(
     "buffered", [0, 1, 100, PART_SIZE_BYTES_MIN - 1, PART_SIZE_BYTES_MIN, PART_SIZE_BYTES_MIN + 1]
 )
-def test_a_bridge_fills_a_part(buffered: int) -> None:
-    """What is buffered before a copied range, and the bridge, are nothing at all or enough for a
+def test_a_bridge_fills_a_whole_part(buffered: int) -> None:
+    """The bytes buffered before a copied range, with the bridge, are either none or enough for a
     part.
     """
     whole = buffered + bridge_bytes(buffered)
@@ -172,7 +172,7 @@ def test_a_bridge_fills_a_part(buffered: int) -> None:
     ("first", "end", "length_max"),
     [(0, 1, 5), (0, 5, 5), (0, 6, 5), (3, 104, 10), (7, 7 + 10**6, 999)],
 )
-def test_split_evenly(first: int, end: int, length_max: int) -> None:
+def test_parts_are_split_evenly(first: int, end: int, length_max: int) -> None:
     """The pieces join, are as few as possible, and none is much smaller than the others."""
     pieces = list(split_evenly(first, end, length_max))
     assert (pieces[0][0], pieces[-1][1]) == (first, end)

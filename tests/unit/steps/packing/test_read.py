@@ -37,7 +37,7 @@ def read_one(store: ObjectStore, source: LogObject) -> ReadResult:
 
 
 def alter_reads(alter: dict[int, bytes]) -> Decide:
-    """The n-th read gives these bytes instead."""
+    """Replace the n-th read by these bytes."""
 
     def decide(number: int, call: Call) -> Fault | None:
         return Fault(alter=lambda _: alter[number]) if number in alter else None
@@ -45,7 +45,7 @@ def alter_reads(alter: dict[int, bytes]) -> Decide:
     return decide
 
 
-def test_what_is_right_is_read_once() -> None:
+def test_an_intact_object_is_read_once() -> None:
     """One GET gives bytes, hash and headers."""
     store, source = make_store()
     counting = CountingStore(store)
@@ -63,7 +63,7 @@ def test_what_is_right_is_read_once() -> None:
     "wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"]
 )
 def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
-    """A wrong length or a wrong MD5 is read once more; if that is right, nothing has happened."""
+    """A wrong length or MD5 is read once more; if that is right, nothing has happened."""
     store, source = make_store()
     found = read_one(FaultyStore(store, alter_reads({0: wrong})), source)
     assert isinstance(found, Original)
@@ -73,8 +73,8 @@ def test_a_damaged_body_is_read_again(wrong: bytes) -> None:
 @pytest.mark.parametrize(
     "wrong", [DATA[:-1], DATA + b"x", b"", b"b line\n"], ids=["short", "long", "empty", "changed"]
 )
-def test_a_body_that_stays_damaged_is_unreadable(wrong: bytes) -> None:
-    """What is wrong twice is never packed."""
+def test_a_body_damaged_twice_is_unreadable(wrong: bytes) -> None:
+    """A body that is wrong twice is never packed."""
     store, source = make_store()
     assert isinstance(
         read_one(FaultyStore(store, alter_reads({0: wrong, 1: wrong})), source), Unreadable
@@ -85,9 +85,9 @@ GZIP = gzip.compress(b"lines\n", mtime=0)
 
 
 @pytest.mark.parametrize("at", [4, 8, 9], ids=["time", "extra flags", "system"])
-def test_a_gzip_header_is_part_of_the_bytes(at: int) -> None:
-    """A bit that was flipped in a gzip's header inflates to the same text, with the right CRC-32,
-    and is noticed all the same.
+def test_a_flipped_bit_in_a_gzip_header_is_noticed(at: int) -> None:
+    """A flipped bit in a gzip header inflates to the same text, with the right CRC-32, and is still
+    noticed.
     """
     store, _ = make_store()
     source = store.put("logs", "2025/04/03/b.gz", GZIP)
@@ -100,8 +100,8 @@ def test_a_gzip_header_is_part_of_the_bytes(at: int) -> None:
     )
 
 
-def test_with_kms_whole_gzip_is_read_once() -> None:
-    """The answer itself tells that the ETag is no MD5."""
+def test_with_kms_intact_gzip_is_read_once() -> None:
+    """The answer itself shows that the ETag is not an MD5."""
     store, _ = make_store(has_kms=True)
     sources = [store.put("logs", f"2025/04/03/{number}.gz", GZIP) for number in range(5)]
     counting = CountingStore(store)
@@ -110,16 +110,16 @@ def test_with_kms_whole_gzip_is_read_once() -> None:
     assert counting.requests == {"GetObject": 5}
 
 
-def test_damaged_gzip_is_found_also_with_kms() -> None:
-    """What is not whole gzip any more is read twice, and refused where it came differently."""
+def test_with_kms_damaged_gzip_is_found() -> None:
+    """Gzip that is no longer whole is read twice, and refused if the reads differ."""
     store, _ = make_store(has_kms=True)
     source = store.put("logs", "2025/04/03/b.gz", GZIP)
     wrong = GZIP[:12] + bytes([GZIP[12] ^ 1]) + GZIP[13:]
     assert isinstance(read_one(FaultyStore(store, alter_reads({0: wrong})), source), Unreadable)
 
 
-def test_with_kms_both_reads_must_be_the_same() -> None:
-    """Where no MD5 tells which of two bodies is the right one, neither is taken."""
+def test_with_kms_both_reads_must_match() -> None:
+    """If no MD5 tells which of two bodies is right, neither is taken."""
     store, source = make_store(has_kms=True)
     assert isinstance(
         read_one(FaultyStore(store, alter_reads({1: b"b line\n"})), source), Unreadable
@@ -127,8 +127,8 @@ def test_with_kms_both_reads_must_be_the_same() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 6, 8])
-def test_with_kms_the_length_still_counts(size: int) -> None:
-    """Where the ETag is no MD5 a body of another length is refused all the same."""
+def test_with_kms_the_length_is_compared(size: int) -> None:
+    """A body of another length is refused even if the ETag is not an MD5."""
     store, source = make_store(has_kms=True)
     wrong = (DATA * 2)[:size]
     assert isinstance(
@@ -136,8 +136,8 @@ def test_with_kms_the_length_still_counts(size: int) -> None:
     )
 
 
-def test_kms_costs_one_request_more_at_most() -> None:
-    """An object whose ETag is no MD5 is read at most twice, and never asked for by HEAD."""
+def test_kms_costs_at_most_one_extra_request() -> None:
+    """An object whose ETag is not an MD5 is read at most twice, without any HEAD."""
     store, source = make_store(has_kms=True)
     counting = CountingStore(store)
     assert isinstance(read_one(counting, source), Original)
@@ -146,9 +146,9 @@ def test_kms_costs_one_request_more_at_most() -> None:
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", None])
-def test_what_was_replaced_is_changed(versioning: str | None) -> None:
-    """Without versions, another object under the key is not the one that was listed; with versions,
-    the listed one is still there.
+def test_a_replaced_object_is_changed(versioning: str | None) -> None:
+    """Without versions, another object under the key is not the listed one; with versions, the
+    listed one still exists.
     """
     store, source = make_store(versioning=versioning)
     store.put("logs", source.key, b"another")
@@ -156,8 +156,8 @@ def test_what_was_replaced_is_changed(versioning: str | None) -> None:
     assert isinstance(found, Changed if versioning is None else Original)
 
 
-def test_what_is_gone_is_changed() -> None:
-    """An object that is not there any more is the next run's, or nobody's."""
+def test_a_deleted_object_is_changed() -> None:
+    """An object that no longer exists is left to the next run, if any."""
     store, source = make_store(versioning=None)
     store.delete("logs", source.key)
     assert isinstance(read_one(store, source), Changed)
@@ -165,8 +165,8 @@ def test_what_is_gone_is_changed() -> None:
     assert isinstance(read_one(versioned, replace(listed, version_id="other")), Changed)
 
 
-def test_what_may_not_be_read_is_unreadable() -> None:
-    """A denied object, and one that is frozen, is left to a person."""
+def test_a_denied_object_is_unreadable() -> None:
+    """A denied or frozen object is left to an operator."""
     store, source = make_store()
     store.deny_reading("logs", source.key)
     assert isinstance(read_one(store, source), Unreadable)
@@ -174,8 +174,8 @@ def test_what_may_not_be_read_is_unreadable() -> None:
     assert isinstance(read_one(store, frozen), Unreadable)
 
 
-def test_trouble_of_s3_itself_is_raised() -> None:
-    """An error that says nothing about this object is not taken for one that does."""
+def test_general_errors_are_raised() -> None:
+    """An error that is not about this object is not taken for one that is."""
     store, source = make_store()
     faulty = FaultyStore(
         store, lambda number, call: Fault(before=StoreError("500", code="InternalError"))

@@ -1,5 +1,5 @@
-"""Bodies as they really are, unlike their names promise: whatever the pack, each comes back byte
-for byte; text is compressed, whatever it is called.
+"""Bodies that differ from what their names promise: whatever the pack, each comes back byte for
+byte, and text is compressed whatever its name.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ BODIES = {
 
 
 class Kept:
-    """What was extracted."""
+    """Keeps what was extracted."""
 
     def __init__(self) -> None:
         self.originals: dict[str, bytes] = {}
@@ -93,7 +93,7 @@ class Kept:
 
 
 def declared_world(kind: str | None = None, limits: PackLimits | None = None) -> World:
-    """A wide declaration never makes a log of a table; the second one names it."""
+    """A wide declaration never turns a table into a log, so the second one names tables."""
     patterns = {"app": "app/{YYYY-MM-DD}/{*}", "tables": "app/{YYYY-MM-DD}/{*}.parquet"}
     layouts = [
         {"name": name, "pattern": pattern} | ({"kind": kind} if kind else {})
@@ -103,7 +103,7 @@ def declared_world(kind: str | None = None, limits: PackLimits | None = None) ->
 
 
 def put(world: World, bodies: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Under their whole keys."""
+    """Store the bodies under their whole keys."""
     stored = {f"app/2025-04-03/{name}": body for name, body in bodies.items()}
     for key, body in stored.items():
         world.put("logs", key, body, content_type="application/octet-stream")
@@ -138,8 +138,8 @@ def formats(world: World) -> set[PackFormat]:
 def test_every_body_comes_back(
     kind: str | None, limits: PackLimits | None, wanted: set[PackFormat]
 ) -> None:
-    """Packed, verified, deleted and extracted: nothing is left, and every byte is there, even where
-    the declaration calls all of them what most of them are not.
+    """Packed, verified, deleted and extracted: nothing is left, and every byte comes back, even if
+    most bodies are not what the declaration says.
     """
     world = declared_world(kind, limits)
     stored = put(world, BODIES)
@@ -151,7 +151,9 @@ def test_every_body_comes_back(
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body_alone_in_its_group(name: str) -> None:
-    """The first and the last of its pack: no neighbour hides what its end does."""
+    """Each body is both first and last of its pack, so that no neighbour hides a fault at
+    its end.
+    """
     world = declared_world()
     stored = put(world, {name: BODIES[name]})
     assert world.run().failures == []
@@ -161,8 +163,8 @@ def test_a_body_alone_in_its_group(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["app.out", "trace.xml", "access.log.2025-04-03", "stdout"])
 def test_text_is_compressed_whatever_its_suffix(name: str) -> None:
-    """Text of a name that no table knows goes into a gzip pack: it takes less than a third of its
-    size there, and a tar would take all of it.
+    """Text with a name that no table knows goes into a gzip pack, at less than a third of its size;
+    a tar would take all of it.
     """
     origin, random = (
         Origin("111111111111", "eu-west-1", datetime(2025, 4, 3, tzinfo=UTC)),

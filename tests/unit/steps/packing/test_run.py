@@ -63,8 +63,8 @@ def plan(world: World) -> RunPlan:
     return plan_run(world.job(), Progress())
 
 
-def test_a_plan_is_what_the_run_does() -> None:
-    """The plan names the packs that the run then writes, and making it writes nothing."""
+def test_the_run_writes_what_the_plan_showed() -> None:
+    """The plan names the packs that the run then writes, and planning writes nothing."""
     world = trail_world()
     world.put("logs", flow_key("a.parquet"), b"PAR1")
     before = world.store.snapshot()
@@ -75,9 +75,9 @@ def test_a_plan_is_what_the_run_does() -> None:
     assert len(planned) == 2
 
 
-def test_estimated_requests_are_those_that_were_made() -> None:
-    """The dry run's count of requests, for packs that are one PUT, is what the run then needs; and
-    each of them has a price.
+def test_estimated_requests_match_the_real_ones() -> None:
+    """For packs that are one PUT, the run makes as many requests as the dry run counted; and each
+    has a price.
     """
     world = trail_world(30)
     estimate = plan(world).totals.requests
@@ -92,7 +92,7 @@ def test_estimated_requests_are_those_that_were_made() -> None:
     assert set(store.requests) <= set(REQUEST_DOLLARS)
 
 
-def test_one_get_an_object_and_no_head() -> None:
+def test_each_object_costs_one_get_and_no_head() -> None:
     """A hundred objects cost a hundred GETs, one for the index, and a handful of other requests."""
     world = trail_world(100)
     store = CountingStore(world.store)
@@ -102,8 +102,8 @@ def test_one_get_an_object_and_no_head() -> None:
     assert sum(store.requests.values()) < 101 + 20
 
 
-def test_threads_do_what_one_thread_does() -> None:
-    """Many threads end in the same stored bytes as one after the other."""
+def test_threads_give_the_same_result() -> None:
+    """Many threads store the same bytes as one."""
     serial, threaded = trail_world(40), trail_world(40)
     serial.run()
     with ThreadWorkers(readers=8) as workers:
@@ -127,9 +127,11 @@ HOLDS: list[tuple[dict[str, Any], set[str]]] = [
 
 @pytest.mark.parametrize(("holds", "held"), HOLDS)
 @pytest.mark.parametrize("packed_before", [False, True])
-def test_holds(holds: dict[str, Any], held: set[str], *, packed_before: bool) -> None:
-    """What is held is neither packed nor deleted, also if it was packed before it was held;
-    everything else goes on.
+def test_held_logs_are_neither_packed_nor_deleted(
+    holds: dict[str, Any], held: set[str], *, packed_before: bool
+) -> None:
+    """Held objects are neither packed nor deleted, even if packed before the hold; everything else
+    continues.
     """
     world = make_world(keep_originals_days=30)
     for key, data in ((trail_key(1), document(1)), (access_key(1), b"line\n")):
@@ -152,8 +154,10 @@ def test_holds(holds: dict[str, Any], held: set[str], *, packed_before: bool) ->
     assert find_losses(world) == []
 
 
-def test_nothing_is_deleted_unless_it_is_asked_for() -> None:
-    """By name: however old a pack is, and whatever else is set, discarding included."""
+def test_nothing_is_deleted_without_being_requested() -> None:
+    """It must be asked for explicitly, however old a pack is, and whatever else is set, discarding
+    included.
+    """
     world = trail_world(delete_originals=False, keep_originals_days=0)
     first = world.run()
     assert (total(first, "packed"), total(first, "kept"), total(first, "deleted")) == (3, 3, 0)
@@ -166,7 +170,7 @@ def test_nothing_is_deleted_unless_it_is_asked_for() -> None:
 
 
 def test_a_run_that_only_deletes_packs_nothing() -> None:
-    """What is in a verified pack goes, and what came since stays for the next run."""
+    """Originals in a verified pack are deleted, and later logs are left to the next run."""
     world = trail_world(delete_originals=False)
     world.run()
     late = world.put("logs", trail_key(17), document(17))
@@ -177,9 +181,9 @@ def test_a_run_that_only_deletes_packs_nothing() -> None:
     assert left_in_place(world) == [late]
 
 
-def test_originals_are_kept_as_long_as_wanted() -> None:
+def test_originals_are_kept_for_the_configured_days() -> None:
     """With keep_originals_days the first run packs, the next ones verify and write nothing, and a
-    later one deletes, with no new pack.
+    later one deletes, without a new pack.
     """
     world = trail_world(keep_originals_days=5)
     first = world.run()
@@ -204,7 +208,7 @@ def test_originals_are_kept_as_long_as_wanted() -> None:
 
 
 def test_kept_originals_of_a_damaged_pack_are_never_deleted() -> None:
-    """What is deleted later is verified again then."""
+    """Packs are verified again before a later deletion."""
     world = trail_world(keep_originals_days=3)
     world.run()
     (pack,) = world.store.list_objects("dest", prefix="packs/").objects
@@ -214,8 +218,8 @@ def test_kept_originals_of_a_damaged_pack_are_never_deleted() -> None:
     assert len(left_in_place(world)) == 3
 
 
-def test_kept_originals_and_late_ones() -> None:
-    """A log that arrives while the others are kept has a pack of its own."""
+def test_a_late_log_gets_its_own_pack() -> None:
+    """A log that arrives while the others are kept gets its own pack."""
     world = trail_world(keep_originals_days=5)
     world.run()
     world.put("logs", trail_key(9), document(9))
@@ -223,7 +227,7 @@ def test_kept_originals_and_late_ones() -> None:
     assert set(count_copies(world).values()) == {1}
 
 
-def test_each_pack_is_as_old_as_it_is_itself() -> None:
+def test_each_pack_has_its_own_age() -> None:
     """The originals of an older pack go while those of a younger one are kept, whatever their
     names.
     """
@@ -240,15 +244,15 @@ def test_each_pack_is_as_old_as_it_is_itself() -> None:
 
 
 def left_after(world: World, days: int) -> list[LogObject]:
-    """What is in place after a run so many days later."""
+    """What is in place after a run this number of days later."""
     world.clock.advance(days=days)
     assert world.run().failures == []
     return left_in_place(world)
 
 
-def test_packs_are_settled_the_oldest_first() -> None:
-    """Older versions were packed first: so all versions of a key go in one run, whatever the names
-    of their packs.
+def test_the_oldest_packs_are_settled_first() -> None:
+    """Older versions were packed first, so all versions of a key go in one run, whatever their
+    packs' names.
     """
     for number in range(6):
         world = make_world(keep_originals_days=5)
@@ -260,8 +264,8 @@ def test_packs_are_settled_the_oldest_first() -> None:
         assert (total(result, "deleted"), total(result, "kept")) == (3, 0)
 
 
-def test_what_is_left_alone_counts_for_no_limit() -> None:
-    """Only what would be packed or discarded is too much, however much is held or frozen."""
+def test_skipped_objects_do_not_count_for_the_limit() -> None:
+    """Only objects to pack or discard count, however many are held or frozen."""
     holds = {"prefixes": [trail_key(1)]}
     world = make_world(objects_max=2, holds=holds)
     for number in range(4):
@@ -272,8 +276,8 @@ def test_what_is_left_alone_counts_for_no_limit() -> None:
 
 
 @pytest.mark.parametrize("objects_max", [2, 3])
-def test_too_many_objects(objects_max: int) -> None:
-    """Beyond objects_max nothing at all is touched; at it, all is done."""
+def test_too_many_objects_stop_the_run(objects_max: int) -> None:
+    """Beyond objects_max nothing is touched; at the limit, everything is done."""
     world = trail_world(3, objects_max=objects_max)
     before = world.store.snapshot()
     if objects_max == 3:
@@ -289,8 +293,8 @@ def test_too_many_objects(objects_max: int) -> None:
             plan(world)
 
 
-def test_too_many_objects_in_later_days_of_a_long_range() -> None:
-    """What was done to earlier days is told; the days with too many objects, and those behind them,
+def test_too_many_objects_in_later_days_stop_those_days() -> None:
+    """What was done for earlier days is reported; the days with too many objects, and later ones,
     are not touched and are a failure.
     """
     world = make_world(objects_max=2)
@@ -330,7 +334,7 @@ def in_place_world(versioning: str | None = "Enabled") -> World:
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", "Suspended", None])
-def test_in_place(versioning: str | None) -> None:
+def test_in_place_each_bucket_keeps_its_packs(versioning: str | None) -> None:
     """Without a destination each bucket keeps its own packs; they are never taken for logs; a
     second run does nothing.
     """
@@ -348,9 +352,9 @@ def test_in_place(versioning: str | None) -> None:
     "prefix",
     ["aggregated", "AWSLogs", "AWSLogs/packed", "o-abcd1234/packed", "a/b/c", "2025/04/03"],
 )
-def test_in_place_wherever_the_packs_are(prefix: str) -> None:
-    """Wherever in the bucket the packs lie, also among the logs, all logs are found and no pack
-    is.
+def test_in_place_packs_are_never_taken_for_logs(prefix: str) -> None:
+    """Wherever in the bucket the packs lie, even among the logs, all logs are found and no
+    pack is.
     """
     clock = SteppingClock()
     store = MemoryStore(clock=clock)
@@ -380,9 +384,9 @@ def test_the_destination_may_be_a_source() -> None:
     assert writes_of(calls) == []
 
 
-def test_a_suspended_bucket() -> None:
-    """Where versioning is suspended, null versions and older ones are packed and deleted, each by
-    its version.
+def test_a_suspended_bucket_is_packed_by_version() -> None:
+    """With versioning suspended, null versions and older ones are packed and deleted, each by its
+    version.
     """
     world = make_world()
     world.put("logs", trail_key(1), document(1))
@@ -395,9 +399,9 @@ def test_a_suspended_bucket() -> None:
     assert {str(identity[1]) for _, identity in count_copies(world)} == {"v00000001", "null"}  # type: ignore[index] # a key's parts
 
 
-def test_what_is_not_tried_is_a_failure() -> None:
-    """After three groups without an answer the others are not waited for; each is a failure, and
-    keeps its originals.
+def test_skipped_groups_are_failures() -> None:
+    """After three groups without an answer the others are not tried; each is a failure, and keeps
+    its originals.
     """
     world = make_world()
     for number in range(5):
@@ -426,8 +430,8 @@ def test_what_is_not_tried_is_a_failure() -> None:
     )
 
 
-def test_only_groups_in_a_row_without_an_answer_end_the_trying() -> None:
-    """Two, and then one that S3 answers for: what was before is nothing to what comes."""
+def test_only_unanswered_groups_in_a_row_stop_the_run() -> None:
+    """Two groups without an answer, then an answered one, start the count anew."""
     world = make_world()
     for number in range(9):
         world.put("logs", trail_key(number, account=f"{number:012d}"), document(number))
@@ -442,7 +446,7 @@ def test_only_groups_in_a_row_without_an_answer_end_the_trying() -> None:
 
 
 def test_other_regions_are_kept_by_default() -> None:
-    """Logs of regions that are not wanted stay; logs without a region are wanted always."""
+    """Logs of unwanted Regions stay; logs without a Region are always wanted."""
     world = make_world(aggregation_regions="eu-west-1")
     world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(2, region="us-east-1"), document(2))
@@ -493,8 +497,8 @@ LEFT_ALONE: list[tuple[str, Callable[[World], Any], Left]] = [
 @pytest.mark.parametrize(
     ("build", "reason"), [each[1:] for each in LEFT_ALONE], ids=[each[0] for each in LEFT_ALONE]
 )
-def test_left_alone(build: Callable[[World], Any], reason: Left) -> None:
-    """What is no log of these days is counted with its reason and not touched."""
+def test_other_objects_are_left_and_counted(build: Callable[[World], Any], reason: Left) -> None:
+    """Objects that are not logs of these days are counted with their reason and not touched."""
     world = make_world()
     build(world)
     before = world.store.snapshot()
@@ -503,8 +507,8 @@ def test_left_alone(build: Callable[[World], Any], reason: Left) -> None:
     assert (writes_of(calls), world.store.snapshot(), result.failures) == ([], before, [])
 
 
-def test_a_zero_byte_version_among_others_is_packed_too() -> None:
-    """Every data version of a key that holds data is a member, also an empty one."""
+def test_an_empty_version_is_packed_with_the_others() -> None:
+    """Every data version of a key that holds data is a member, including an empty one."""
     world = make_world()
     for data in (b"one\n", b"", b"two\n"):
         world.put("logs", access_key(1), data)
@@ -514,9 +518,9 @@ def test_a_zero_byte_version_among_others_is_packed_too() -> None:
 
 
 @pytest.mark.parametrize(("age_hours", "aborted"), [(23.9, 0), (24.1, 1)])
-def test_stale_uploads(age_hours: float, aborted: int) -> None:
-    """An upload that a dead run left is aborted after a day; a younger one may belong to a run that
-    is under way.
+def test_stale_uploads_are_aborted_after_a_day(age_hours: float, aborted: int) -> None:
+    """An upload of a dead run is aborted after a day; a younger one may belong to a run
+    under way.
     """
     world = trail_world()
     world.store.create_multipart_upload("dest", "packs/logs/x", options=WriteOptions())
@@ -534,8 +538,8 @@ def test_stale_uploads(age_hours: float, aborted: int) -> None:
         ({"other_buckets": "missing-*"}, "no bucket's name begins with 'missing-'"),
     ],
 )
-def test_wrong_buckets(settings: dict[str, Any], expected: str) -> None:
-    """A bucket that is not there ends the run before anything is touched."""
+def test_a_missing_bucket_stops_the_run(settings: dict[str, Any], expected: str) -> None:
+    """A missing bucket ends the run before anything is touched."""
     world = trail_world(**settings)
     before = world.store.snapshot()
     for start in (world.run, lambda: plan(world)):
@@ -544,7 +548,7 @@ def test_wrong_buckets(settings: dict[str, Any], expected: str) -> None:
     assert world.store.snapshot() == before
 
 
-def test_beginnings_of_names() -> None:
+def test_a_prefix_selects_buckets() -> None:
     """`lo*` takes every bucket whose name begins so."""
     world = trail_world(other_buckets="lo*")
     assert world.run().failures == []
@@ -552,9 +556,9 @@ def test_beginnings_of_names() -> None:
 
 
 @pytest.mark.parametrize("operation", ["GetBucketVersioning", "ListObjectVersions"])
-def test_no_permission_to_begin(operation: str) -> None:
-    """If a bucket cannot be looked at or listed, the run does not begin, and says what is not
-    allowed.
+def test_a_missing_permission_stops_the_run_before_it_begins(operation: str) -> None:
+    """If a bucket cannot be examined or listed, the run does not begin, and names the missing
+    permission.
     """
     world = trail_world()
     before = world.store.snapshot()
@@ -564,9 +568,9 @@ def test_no_permission_to_begin(operation: str) -> None:
     assert world.store.snapshot() == before
 
 
-def test_stale_uploads_that_cannot_be_listed_stop_nothing() -> None:
-    """That unfinished uploads may not be listed is a failure of the run, and no reason to leave the
-    logs.
+def test_a_failed_listing_of_stale_uploads_stops_nothing() -> None:
+    """No permission to list unfinished uploads is a failure of the run, but the logs are still
+    packed.
     """
     world = trail_world()
     error = AccessDenied("needs s3:ListBucketMultipartUploads", code="AccessDenied")
@@ -577,8 +581,8 @@ def test_stale_uploads_that_cannot_be_listed_stop_nothing() -> None:
     assert left_in_place(world) == []
 
 
-def test_a_long_range_is_done_in_windows() -> None:
-    """Seventeen days are three windows; everything in them is done, nothing outside."""
+def test_a_long_range_is_run_in_windows() -> None:
+    """Seventeen days are three windows; everything in them is done, and nothing outside."""
     world = make_world()
     world.clock.advance(days=30)
     for day in range(1, 28):
@@ -595,8 +599,8 @@ def test_a_long_range_is_done_in_windows() -> None:
     assert (len(result.groups), result.first, result.last) == (17, window.first, window.last)
 
 
-def test_progress_is_told() -> None:
-    """Whoever watches hears of every bucket, of the plan and of each group."""
+def test_progress_is_reported() -> None:
+    """Every bucket, the plan and each group are reported as progress."""
     heard: list[tuple[str, int]] = []
 
     class Watching(Progress):
@@ -615,9 +619,9 @@ def test_progress_is_told() -> None:
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 7])
-def test_pages_end_anywhere(page_size: int) -> None:
-    """However the listing is cut into pages, also inside the versions of one key, the same packs
-    come out.
+def test_the_size_of_pages_does_not_matter(page_size: int) -> None:
+    """The packs are the same however the listing is cut into pages, even within the versions of one
+    key.
     """
     worlds = []
     for size in (1000, page_size):
@@ -634,7 +638,7 @@ def test_pages_end_anywhere(page_size: int) -> None:
     assert worlds[0] == worlds[1]
 
 
-def test_members_max_and_sizes_come_from_the_settings() -> None:
+def test_settings_reach_the_plan() -> None:
     """Settings reach the plan."""
     rules = make_rules(
         WINDOW,

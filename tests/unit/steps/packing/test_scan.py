@@ -45,14 +45,14 @@ def make_store(keys: list[str], page_size: int = 1000, versions: int = 1) -> Mem
 
 
 def main_job(keys: list[str], workers: Workers | None = None, **settings: Any) -> Job:
-    """Over a Control Tower bucket."""
+    """A job over a Control Tower bucket."""
     own = {"control_tower_bucket": "logs", "destination_bucket": "dest"} | settings
     return job_over(make_store(keys), workers, **own)
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 3, 4, 5, 1000])
 @pytest.mark.parametrize("versions", [1, 2, 5])
-def test_keys_come_whole(page_size: int, versions: int) -> None:
+def test_a_key_is_listed_with_all_its_versions(page_size: int, versions: int) -> None:
     """All versions and markers of a key come together, newest first, wherever a page ends; each key
     comes once.
     """
@@ -70,9 +70,9 @@ def test_keys_come_whole(page_size: int, versions: int) -> None:
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 5, 1000])
-def test_other_days_are_jumped_over_and_wanted_ones_never(page_size: int) -> None:
-    """Of four months all keys of the window come, however pages are cut, and most of the others are
-    not even listed.
+def test_other_days_are_skipped_and_wanted_ones_never(page_size: int) -> None:
+    """From four months, all keys of the window come, however pages are cut, and most others are not
+    even listed.
     """
     days = [date(2025, month, day) for month in range(2, 6) for day in range(1, 29)]
     keys = [access_key(number, day=day) for day in days for number in range(5)]
@@ -83,9 +83,9 @@ def test_other_days_are_jumped_over_and_wanted_ones_never(page_size: int) -> Non
     assert len(store.calls) <= len(wanted) // page_size + 4
 
 
-def test_main_prefixes() -> None:
-    """Of a Control Tower bucket every account and service of both organisation layouts is listed by
-    itself; what is something else is reported.
+def test_main_prefixes_are_listed_separately() -> None:
+    """In a Control Tower bucket every account and service of both organisation layouts is listed
+    separately; anything else is reported.
     """
     keys = [
         trail_key(1),
@@ -110,8 +110,8 @@ def test_main_prefixes() -> None:
 
 @pytest.mark.parametrize("tops", [["", "zzz/"], ["a/"], ["a/", "zzz/"], ["a/", "", "b/", "c/"]])
 def test_one_folder_of_logs_is_enough(tops: list[str]) -> None:
-    """Wherever among other folders AWSLogs/ lies, in front of them or behind, the bucket is not
-    said to be the wrong one; and where it does not lie at all, it is.
+    """A bucket passes as right wherever AWSLogs/ lies among its folders, before or after them, and
+    as wrong without it.
     """
     log = f"AWSLogs/333333333333/CloudTrail/eu-west-1/{DAY:%Y/%m/%d}/x.json.gz"
     for place in range(len(tops)):
@@ -126,9 +126,9 @@ def test_one_folder_of_logs_is_enough(tops: list[str]) -> None:
         assert any(why.left is Left.NOTHING for why in selection.left_why)
 
 
-def test_what_threads_see_is_counted_once_each() -> None:
-    """However many threads look at accounts, every stray folder is counted: none writes into what
-    another one reads.
+def test_threads_count_each_folder_once() -> None:
+    """However many threads read accounts, every stray folder is counted: none writes into what
+    another reads.
     """
     accounts = [f"{number:012d}" for number in range(200)]
     keys = [f"AWSLogs/{account}/stray{number}/x" for account in accounts for number in range(3)]
@@ -148,8 +148,8 @@ def test_what_threads_see_is_counted_once_each() -> None:
     assert writers == {threading.get_ident()}
 
 
-def test_a_prefix_is_listed_from_its_very_beginning() -> None:
-    """Whatever character comes behind a prefix, nothing under it is passed over."""
+def test_a_prefix_is_listed_from_its_beginning() -> None:
+    """Whatever character follows a prefix, nothing under it is skipped."""
     names = [" x", "-x", "0/x", "2025/04/03/x", "9x", "A/x", "z", "\u00e9"]
     keys = [f"AWSLogs/111111111111/{name}" for name in names]
     area = Area(BUCKET, "AWSLogs/111111111111/")
@@ -157,8 +157,8 @@ def test_a_prefix_is_listed_from_its_very_beginning() -> None:
     assert found == sorted(keys, key=str.encode)
 
 
-def test_another_organisation() -> None:
-    """Where the organisation is named, another one's folder is reported and left."""
+def test_another_organisation_is_left() -> None:
+    """If the organisation is named, another one's folder is reported and left."""
     other = trail_key(1).replace("o-abcd1234", "o-other9999")
     selection = Selection()
     job = main_job([trail_key(1), other], organization_id="o-abcd1234")
@@ -167,10 +167,8 @@ def test_another_organisation() -> None:
     assert list(selection.samples) == ["s3://logs/o-other9999/"]
 
 
-def test_regions_that_are_not_wanted_are_left_and_counted() -> None:
-    """One by one; where they are to be discarded they are taken as discards, of a main bucket
-    only.
-    """
+def test_unwanted_regions_are_left_and_counted() -> None:
+    """Each is counted; if they are to be discarded they become discards, in a main bucket only."""
     job = main_job(
         [trail_key(1), trail_key(2, region="us-east-1"), trail_key(3, region="us-east-1")]
     )
@@ -188,8 +186,8 @@ def test_regions_that_are_not_wanted_are_left_and_counted() -> None:
 
 
 def test_a_service_is_listed_in_few_pages() -> None:
-    """Seventeen regions of which only the wanted days are left are a page or two; with old days
-    each costs two more at most.
+    """Seventeen Regions with only the wanted days left are a page or two; with old days each costs
+    at most two more.
     """
     regions = [f"eu-west-{number}" for number in range(17)]
     for days, pages in (((2, 3, 4), 2), (range(1, 29), 3 * 17)):
@@ -207,11 +205,9 @@ def test_a_service_is_listed_in_few_pages() -> None:
 
 
 @pytest.mark.parametrize("stems_max", [1, 4, 5, 100])
-def test_what_is_looked_for_is_found_however_many_places_it_lies_in(
-    stems_max: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Place by place, or, of many, all that lies between the first and the last key; and nothing
-    else, neither another version nor what was not asked for.
+def test_a_lookup_finds_all_places(stems_max: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Place by place, or, for many, by everything between the first and last key; no other version
+    or key is found.
     """
     monkeypatch.setattr(scan_module, "_STEMS_MAX", stems_max)
     accounts = [f"{number:02}1111111111" for number in (1, 2, 13, 24, 25)]
@@ -225,8 +221,8 @@ def test_what_is_looked_for_is_found_however_many_places_it_lies_in(
         assert find_present(store, BUCKET, wanted, DAY) == {each.identity for each in there}
 
 
-def test_one_key_of_many_stems_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the first and the last key share may be nothing, or a whole key."""
+def test_a_lookup_of_one_key_in_many_folders_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first and last key may share nothing, or a whole key."""
     monkeypatch.setattr(scan_module, "_STEMS_MAX", 0)
     store = make_store([access_key(1), trail_key(1)])
     both = list(store.list_object_versions("logs").objects)
@@ -236,8 +232,8 @@ def test_one_key_of_many_stems_is_found(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("empty", [0, 1, 2])
-def test_an_empty_page_is_not_the_end(empty: int) -> None:
-    """S3 may give a page without any key and say that there is more: the listing goes on."""
+def test_an_empty_page_does_not_end_a_listing(empty: int) -> None:
+    """S3 may return a page without keys and say that there is more: the listing continues."""
 
     class Sparse(FaultyStore):
         pages = 0
@@ -257,8 +253,8 @@ def test_an_empty_page_is_not_the_end(empty: int) -> None:
     assert [len(listed.versions) for listed in found] == [3] * 5
 
 
-def test_our_own_packs_are_not_logs() -> None:
-    """What lies under our own prefixes is neither a log nor counted as anything."""
+def test_own_packs_are_not_logs() -> None:
+    """Objects under our own prefixes are not logs, and are not counted."""
     ours = [f"mine/packs/{access_key(number)}" for number in range(50)]
     store = FaultyStore(make_store([access_key(1), *ours], page_size=5), nothing)
     selection = list_whole(store, Area(BUCKET, "", ("mine/packs/",)), Rules(WINDOW))
@@ -269,8 +265,8 @@ def test_our_own_packs_are_not_logs() -> None:
     assert len(store.calls) == 2, "however many they are"
 
 
-def test_a_window_of_one_day() -> None:
-    """Both ends of a window are wanted."""
+def test_a_window_may_be_one_day() -> None:
+    """Both ends of a window are included."""
     store = make_store([access_key(1, day=date(2025, 4, day)) for day in (2, 3, 4)])
     selection = list_whole(store, WHOLE, Rules(DateWindow(DAY, DAY)))
     assert [group.date for group in selection.groups] == [DAY]

@@ -26,7 +26,7 @@ AUXILIARY = SourceBucket("logs", "Enabled")
 
 
 def listed(key: str, *classes: str, size_bytes: int = 10) -> ListedKey:
-    """A key whose versions are in these storage classes, the newest first."""
+    """A key whose versions are in these storage classes, newest first."""
     time = datetime(2025, 4, 3, tzinfo=UTC)
     versions = (
         LogObject("logs", key, f"v{age}", "e", size_bytes, time, each, age == 0)
@@ -45,9 +45,9 @@ def packed(selection: Selection) -> int:
 
 @pytest.mark.parametrize("frozen", ["GLACIER", "DEEP_ARCHIVE"])
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_one_frozen_version_leaves_its_key(frozen: str, count: int) -> None:
-    """Whichever version it is, the first, the last or one between: without it the others would be
-    packed in parts, and an older one could come to light.
+def test_one_frozen_version_excludes_its_key(frozen: str, count: int) -> None:
+    """Any frozen version counts, first, last or between: without it the others would be packed in
+    parts, and an older one could become visible.
     """
     for classes in set(permutations([frozen, *["STANDARD_IA"] * (count - 1)])):
         selection = select(AUXILIARY, [listed(trail_key(1), *classes)], rules())
@@ -69,11 +69,11 @@ def test_one_frozen_version_leaves_its_key(frozen: str, count: int) -> None:
     ],
 )
 @pytest.mark.parametrize("discard", [False, True])
-def test_what_is_of_no_region_is_of_every_region(
+def test_global_services_and_local_zones_are_never_other_regions(
     region: str, *, is_wanted: bool, discard: bool
 ) -> None:
-    """The logs of global services are never those of "other regions", and a local zone is part of
-    its parent Region: neither is left, let alone discarded.
+    """Logs of global services never count as "other regions", and a local zone belongs to its
+    parent Region: neither is left, let alone discarded.
     """
     wanted = rules("eu-west-1", "us-west-2", discard=discard)
     selection = select(MAIN, [listed(trail_key(1, region=region, service="Config"))], wanted)
@@ -84,14 +84,14 @@ def test_what_is_of_no_region_is_of_every_region(
 
 
 def test_a_key_without_a_region_is_wanted() -> None:
-    """Server access logs name none."""
+    """Server access logs name no Region."""
     assert packed(select(AUXILIARY, [listed(access_key(1))], rules("eu-west-1"))) == 1
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 5, 50])
-def test_counts_add_up_over_chunks(chunks: int) -> None:
-    """Every version is counted once, however a listing is cut, and of the keys that are left only a
-    few are named, the first.
+def test_counts_add_up_across_chunks(chunks: int) -> None:
+    """Every version is counted once, however a listing is cut, and only the first few of the keys
+    that are left are named.
     """
     unknown = [listed(f"no-date-{number:03}", "STANDARD", "STANDARD") for number in range(50)]
     frozen = [listed(trail_key(number), "GLACIER") for number in range(50)]
@@ -114,7 +114,7 @@ def test_counts_add_up_over_chunks(chunks: int) -> None:
 
 
 def test_no_key_is_lost_between_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where a listing ends with a whole chunk; and the progress is that of all keys."""
+    """No key is lost even if a listing ends with a whole chunk; and progress covers all keys."""
     for count in range(7):
         told: list[int] = []
         keys = [listed(trail_key(number)) for number in range(count)]
@@ -125,7 +125,7 @@ def test_no_key_is_lost_between_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_both_ends_of_the_window_are_packed() -> None:
-    """And the days beside them are of another date."""
+    """The days next to them are of another date."""
     days = [date(2025, 4, day) for day in range(1, 6)]
     keys = [listed(trail_key(1, day=day)) for day in days]
     selection = select(AUXILIARY, keys, rules())
@@ -134,8 +134,8 @@ def test_both_ends_of_the_window_are_packed() -> None:
     assert DAY in WINDOW
 
 
-def test_reasons_are_kept_apart() -> None:
-    """By bucket, kind and why in particular."""
+def test_reasons_are_counted_separately() -> None:
+    """Counts are kept by bucket, kind and detailed reason."""
     selection = Selection()
     for why in ("a", "b", "a"):
         selection.leave(LeftWhy("logs", Left.NO_LOG, why), f"key-{why}", 2, 5)
@@ -145,8 +145,10 @@ def test_reasons_are_kept_apart() -> None:
     assert selection.samples == {}
 
 
-def test_what_has_no_date_counts_once() -> None:
-    """Every listing of some days sees it again; what has a date is of one of them."""
+def test_a_key_without_a_date_is_counted_once() -> None:
+    """Every listing of some days sees keys without a date again; a dated key belongs to one of
+    them.
+    """
     total = Selection()
     for seen in (2, 3, 1):
         window = Selection()

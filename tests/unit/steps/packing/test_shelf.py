@@ -29,7 +29,7 @@ MODIFIED = datetime(2025, 4, 3, 1, 2, 3, 450_000, tzinfo=UTC)
 
 
 def any_keys(random: Random, count: int) -> list[ListedKey]:
-    """Keys with several versions and old delete markers, of some accounts, regions and days, and of
+    """Keys with several versions and old delete markers, of some accounts, Regions and days, and of
     buckets without accounts.
     """
     listed = []
@@ -64,7 +64,7 @@ def any_keys(random: Random, count: int) -> list[ListedKey]:
 
 
 def plain_keys(count: int) -> list[ListedKey]:
-    """Of one group, in key order, each of one version."""
+    """Keys of one group, in key order, each of one version."""
     keys = sorted(trail_key(number) for number in range(count))
     return [ListedKey(key, (LogObject("logs", key, None, "e", 1, MODIFIED),)) for key in keys]
 
@@ -77,7 +77,7 @@ def contents(found: GroupSources) -> Counter[object]:
 
 
 def put(shelf: Shelf, listed: list[ListedKey], chunk: int) -> Selection:
-    """On the shelf in chunks; what it comes to in one piece."""
+    """Put the keys on the shelf in chunks; return what they make together."""
     whole = Selection()
     for start in range(0, len(listed), chunk):
         shelf.take(select(BUCKET, listed[start : start + chunk], RULES))
@@ -86,9 +86,9 @@ def put(shelf: Shelf, listed: list[ListedKey], chunk: int) -> Selection:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_everything_comes_back(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often it is folded and however it is cut into parts: every log object, discard and
-    marker of a group once, unchanged.
+def test_everything_put_on_the_shelf_comes_back(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is folded and cut into parts, every log object, discard and marker of a
+    group comes back once, unchanged.
     """
     random = Random(seed)
     monkeypatch.setattr(shelf_module, "_BLOCK_OBJECTS_MAX", random.choice([1, 5, 1000]))
@@ -104,8 +104,8 @@ def test_everything_comes_back(seed: int, monkeypatch: pytest.MonkeyPatch) -> No
         assert len(keys) == len(set(keys)), "versions of a key are in one part"
 
 
-def test_parts_are_bounded_and_in_order() -> None:
-    """A group that is too large comes in parts of the wanted size, in key order where it was listed
+def test_parts_are_limited_and_in_order() -> None:
+    """A group that is too large comes in parts of the wanted size, in key order if it was listed
     so.
     """
     shelf = Shelf(10, 2_500)
@@ -124,9 +124,9 @@ def test_parts_are_bounded_and_in_order() -> None:
     assert joined == sorted(joined)
 
 
-def test_what_is_open_is_part_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not folded makes no part larger, and does not wait unfolded until the parts before
-    it are done; a small group stays as it is.
+def test_unfolded_objects_are_part_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unfolded keys make no part larger, and are folded before the parts before them are done; a
+    small group stays as it is.
     """
     monkeypatch.setattr(shelf_module, "_BLOCK_OBJECTS_MAX", 10)
     shelf = Shelf(60, 60)
@@ -144,9 +144,9 @@ def test_what_is_open_is_part_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_what_several_threads_listed_comes_in_key_order(seed: int) -> None:
-    """Places are listed side by side, and what is folded first need not be the first: the parts of
-    a group follow each other in key order all the same.
+def test_objects_listed_by_several_threads_are_in_key_order(seed: int) -> None:
+    """Places are listed in parallel and may be folded in any order; the parts of a group are still
+    in key order.
     """
     shelf = Shelf(0, 20)
     keys = plain_keys(100)
@@ -159,9 +159,9 @@ def test_what_several_threads_listed_comes_in_key_order(seed: int) -> None:
     assert [key for part in parts for key in part] == [each.key for each in keys]
 
 
-def test_it_folds_only_what_has_become_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was folded before is not counted again: else each log object behind the first many would
-    be a block of its own.
+def test_only_new_objects_are_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folded keys are not counted again: otherwise each later log object would be a block by
+    itself.
     """
     blocks: list[int] = []
     fold = shelf_module._make_block
@@ -181,9 +181,9 @@ def test_it_folds_only_what_has_become_too_much(monkeypatch: pytest.MonkeyPatch)
     assert blocks == [10] * 10
 
 
-def test_it_takes_little_memory() -> None:
-    """A log object takes at most 100 bytes, of which most is what no compression can take away: its
-    version, ETag and name.
+def test_the_shelf_takes_little_memory() -> None:
+    """A log object takes at most 100 bytes, mostly what no compression can remove: its version,
+    ETag and name.
     """
     random = Random(1)
 
@@ -209,8 +209,8 @@ def test_it_takes_little_memory() -> None:
     assert held_bytes / shelf.objects < 100
 
 
-def test_threads_may_put_at_once() -> None:
-    """Nothing is lost where several listings fold at the same time."""
+def test_threads_may_add_at_the_same_time() -> None:
+    """Nothing is lost if several listings fold at the same time."""
     shelf = Shelf(50)
     chunks = [
         select(
@@ -237,9 +237,9 @@ def test_threads_may_put_at_once() -> None:
     assert sum(part.count for group in shelf.groups for part in shelf.parts(group)) == 800
 
 
-def test_a_run_in_parts_is_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A group that is settled part by part: all is packed and deleted, and the result counts each
-    log object once.
+def test_a_run_in_parts_gives_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a group is settled in parts, everything is packed and deleted, and the result counts
+    each log object once.
     """
     monkeypatch.setattr(shelf_module, "PART_OBJECTS_MAX", 10)
     monkeypatch.setattr(shelf_module, "OPEN_OBJECTS_MAX", 0)

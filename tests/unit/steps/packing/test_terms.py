@@ -52,7 +52,7 @@ KEY = SearchKey(b"0123456789abcdef0123456789abcdef")
 
 
 def trail(*access_keys: str, **more: Any) -> bytes:
-    """A CloudTrail file: an event for each access key."""
+    """A CloudTrail file with an event for each access key."""
     records = [
         {
             "eventTime": "2025-04-03T01:02:03Z",
@@ -67,7 +67,7 @@ def trail(*access_keys: str, **more: Any) -> bytes:
 
 
 def make_trail_world(count: int = 5, **settings: Any) -> World:
-    """Of the log objects, the odd ones have the key that leaked."""
+    """The odd-numbered log objects have the key that leaked."""
     world = make_world(**settings)
     for number in reversed(range(count)):
         keys = [LEAKED] if number % 2 else ["AKIAOTHER"]
@@ -85,14 +85,14 @@ def find_terms(world: World) -> list[str]:
 
 
 def read_all(world: World) -> tuple[TermsHead, dict[Term, Sighting]]:
-    """Of the only pack that has terms."""
+    """Read the only pack that has terms."""
     (key,) = find_terms(world)
     head, sightings = read_terms(world.store, DEST, DEST.pack_key_of_terms(key))
     return head, {each.term: each for each in sightings}
 
 
 def index_keys(world: World, pack_key: str) -> list[str]:
-    """Of the members of a pack, by their places in the stored index, read by nobody's code."""
+    """The keys of a pack's members by their places in the stored index, read without our code."""
     data = gzip.decompress(world.store.get_object("dest", DEST.index_key(pack_key)).data)
     return [json.loads(line)["key"] for line in data.splitlines()[1:]]
 
@@ -106,8 +106,8 @@ def is_terms_write(call: Call) -> bool:
     return call.operation == "PutObject" and call.key.startswith("terms/")
 
 
-def test_a_packs_terms_name_the_members_that_have_them() -> None:
-    """By their places in the index, whatever order they were read in."""
+def test_terms_name_members_by_their_place_in_the_index() -> None:
+    """Terms name members by their places in the index, whatever order they were read in."""
     world = make_trail_world()
     result = world.run()
     head, sightings = read_all(world)
@@ -122,7 +122,7 @@ def test_a_packs_terms_name_the_members_that_have_them() -> None:
 
 
 def test_versions_and_large_members_keep_their_places() -> None:
-    """A large member is written behind the small ones, and stands in the index by its key."""
+    """A large member is written after the small ones, and has its place in the index by key."""
     world = make_trail_world(limits=PackLimits(copy_size_bytes_min=10 * MIB))
     world.put("logs", trail_key(1), trail("AKIANEWER"))
     large = gzip.compress(Random(1).randbytes(11 * MIB), compresslevel=0)
@@ -137,8 +137,10 @@ def test_versions_and_large_members_keep_their_places() -> None:
         assert keys[places[0]] == trail_key(number)
 
 
-def test_what_is_not_looked_at_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By why: damaged gzip, no CloudTrail document, inflating to too much, large and no gzip."""
+def test_unsearched_members_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unsearched members are counted by reason: damaged gzip, not a CloudTrail document, inflating
+    to too much, large and not gzip.
+    """
     monkeypatch.setattr(packing_terms, "SEARCHED_MEMBER_BYTES_MAX", 3 * MIB)
     world = make_world(limits=PackLimits(copy_size_bytes_min=5 * MIB, part_size_bytes=8 * MIB))
     world.put("logs", trail_key(0), trail(LEAKED))
@@ -155,8 +157,8 @@ def test_what_is_not_looked_at_is_counted(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("size_bytes", [100 * KIB, 300 * KIB, 2 * MIB, 2 * MIB + 1])
-def test_members_of_every_size_are_looked_at(size_bytes: int) -> None:
-    """Those that are inflated at once, piece by piece, and a second time."""
+def test_members_of_every_size_are_searched(size_bytes: int) -> None:
+    """Terms are found in members inflated in one piece, in several, and a second time."""
     world = make_world()
     world.put("logs", trail_key(0), trail(LEAKED, pad="a" * (size_bytes - 300)))
     world.put("logs", trail_key(1), trail("AKIA1", pad=" " * size_bytes))
@@ -167,7 +169,7 @@ def test_members_of_every_size_are_looked_at(size_bytes: int) -> None:
 
 
 def test_small_members_are_inflated_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What packing inflates anyway is what is looked at."""
+    """The result of the packing's own inflating is examined."""
 
     def inflate(*_: object) -> bytes:
         raise AssertionError
@@ -179,8 +181,8 @@ def test_small_members_are_inflated_only_once(monkeypatch: pytest.MonkeyPatch) -
     assert read_all(world)[0].unsearched == {}
 
 
-def test_hashed_terms_hold_no_value() -> None:
-    """They are found by their hashes, and say which key made them."""
+def test_hashed_terms_contain_no_value() -> None:
+    """Terms are found by their hashes, and name the key that made them."""
     world = make_trail_world()
     world.run(rules=with_terms(world.rules, TermsOptions(is_hashed=True, key=KEY)))
     head, sightings = read_all(world)
@@ -191,16 +193,16 @@ def test_hashed_terms_hold_no_value() -> None:
     assert len(sightings[KEY.hash(Term(Field.ACCESS_KEY, LEAKED))].members) == 2
 
 
-def test_without_its_key_nothing_is_written_in_place_of_hashes() -> None:
-    """Never the values themselves; and it is said."""
+def test_without_the_key_no_values_are_stored() -> None:
+    """The values themselves are never written, and the lack of terms is reported."""
     world = make_trail_world()
     result = world.run(rules=with_terms(world.rules, TermsOptions(is_hashed=True)))
     assert (find_terms(world), left_in_place(world), result.failures) == ([], [], [])
     assert ["there is no key" in warning["message"] for warning in warnings_of(result)] == [True]
 
 
-def test_packs_that_have_no_terms() -> None:
-    """Search is off; log types without terms; what is copied alone."""
+def test_some_packs_have_no_terms() -> None:
+    """Search is off; log types without terms; objects copied alone."""
     off = make_trail_world(search="off")
     other = make_world()
     other.put("logs", "app/2025/04/03/x", b"text")
@@ -220,8 +222,8 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("error", REFUSALS, ids=lambda error: type(error).__name__)
-def test_terms_that_cannot_be_written_fail_nothing(error: RequestFailed) -> None:
-    """The pack is verified, its originals go, and that it cannot be searched is said once."""
+def test_a_failed_write_of_terms_is_not_a_failure(error: RequestFailed) -> None:
+    """The pack is verified, its originals are deleted, and the failure is reported once."""
     world = make_trail_world()
     for number in range(3):
         world.put("logs", trail_key(number, account="222222222222"), trail(LEAKED))
@@ -234,8 +236,8 @@ def test_terms_that_cannot_be_written_fail_nothing(error: RequestFailed) -> None
     assert describe_run(result, Measured({}, 0, 0))["packs_without_terms"] == 2
 
 
-def test_a_run_whose_credentials_end_at_terms_ends() -> None:
-    """No other request would do better."""
+def test_credentials_expiring_at_the_terms_end_the_run() -> None:
+    """No other request would succeed either."""
     world = make_trail_world()
     result, calls = world.run_faulty(fail_on(is_terms_write, NotAuthenticated("expired")))
     assert "NotAuthenticated" in [failure.error for failure in result.failures]
@@ -243,10 +245,10 @@ def test_a_run_whose_credentials_end_at_terms_ends() -> None:
 
 
 @pytest.mark.parametrize("method", ["add", "skip", "finish", "__init__"])
-def test_a_mistake_in_collecting_costs_the_terms_alone(
+def test_a_bug_in_collecting_costs_only_the_terms(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """And what it says itself is not told: it may quote a log."""
+    """The error's own text is not reported, because it may quote a log."""
 
     def fail(*_: object) -> None:
         raise KeyError(LEAKED)
@@ -261,8 +263,10 @@ def test_a_mistake_in_collecting_costs_the_terms_alone(
     assert LEAKED not in str(warning)
 
 
-def test_a_run_that_dies_before_the_terms_is_mended_without_them() -> None:
-    """The next one reads nothing again: the pack is in the ledger, and its originals go."""
+def test_a_run_that_died_before_its_terms_is_finished_without_them() -> None:
+    """The next run reads nothing again: the pack is in the ledger, and its originals are
+    deleted.
+    """
     world = make_trail_world()
     _, calls = make_trail_world().run_faulty(lambda *_: None)
     (number,) = [number for number, call in enumerate(calls) if is_terms_write(call)]
@@ -273,7 +277,7 @@ def test_a_run_that_dies_before_the_terms_is_mended_without_them() -> None:
     assert not [call for call in calls if call.operation == "GetObject" and call.bucket == "logs"]
 
 
-def test_the_terms_come_after_the_index_and_before_any_deletion() -> None:
+def test_terms_are_written_between_index_and_deletion() -> None:
     world = make_trail_world()
     _, calls = world.run_faulty(lambda *_: None)
     written = [
@@ -288,8 +292,8 @@ def test_the_terms_come_after_the_index_and_before_any_deletion() -> None:
     ]
 
 
-def test_a_pack_that_is_taken_over_gets_its_terms() -> None:
-    """Its members were all read; and terms that somebody else put there do not stay."""
+def test_an_adopted_pack_gets_its_terms() -> None:
+    """Its members were all read; terms that someone else wrote are replaced."""
     world = make_trail_world()
     twin = make_trail_world()
     twin.run(rules=make_rules(other_buckets="logs", destination_bucket="dest", search="off"))
@@ -299,7 +303,7 @@ def test_a_pack_that_is_taken_over_gets_its_terms() -> None:
     world.store.put("dest", key, b"forged")
 
     def be_first(number: int, call: Call) -> None:
-        """Somebody else writes the pack in the meantime."""
+        """Let another process write the pack first."""
         if call.operation == "PutObject" and call.key == pack.key:
             world.store.put("dest", pack.key, pack_data)
 
@@ -309,8 +313,8 @@ def test_a_pack_that_is_taken_over_gets_its_terms() -> None:
     assert Term(Field.ACCESS_KEY, LEAKED) in sightings
 
 
-def test_access_logs_are_read_out_of_their_blocks() -> None:
-    """Text members are looked at as they are: many of them share a gzip block of the pack."""
+def test_access_logs_in_text_blocks_are_searched() -> None:
+    """Text members are examined although many of them share a gzip block of the pack."""
     world = make_world()
     world.put("logs", access_key(1), b"line\n")
     world.put("logs", flow_key("a.log.gz"), pack_gzip(b"version account-id\n2 1\n"))

@@ -19,7 +19,7 @@ ONE, TWIN = b"one bytes\n", b"its twin.\n"
 
 
 def put_twin(store: MemoryStore, source: LogObject, *, at_once: bool) -> None:
-    """Other bytes of the same ETag and size; `at_once`: in the very second of the first ones."""
+    """Put other bytes with the same ETag and size; `at_once`: in the same second as the first."""
     store.put("logs", source.key, TWIN)
     entry = store._find_bucket("PutObject", "logs").find_current(source.key)
     assert entry is not None
@@ -44,7 +44,7 @@ def bytes_in_place(world: World) -> bytes:
 
 @pytest.mark.parametrize("versioning", [None, "Suspended"])
 def test_a_later_twin_is_another_object(versioning: str | None) -> None:
-    """It is packed as itself; the first one was overwritten, and is in its pack."""
+    """The twin is packed as a new object; the first one was overwritten, and is in its pack."""
     world, source = packed_and_kept(versioning)
     put_twin(world.store, source, at_once=False)
     result = world.run()
@@ -60,7 +60,7 @@ def test_a_later_twin_is_another_object(versioning: str | None) -> None:
 
 @pytest.mark.parametrize("versioning", [None, "Suspended"])
 def test_a_twin_of_the_same_second_stays(versioning: str | None) -> None:
-    """Nothing tells it from what was packed but its bytes: it is read, named, and left."""
+    """Only its bytes differ from what was packed: it is read, named, and left."""
     world, source = packed_and_kept(versioning)
     other = world.put("logs", access_key(2), b"another\n")
     put_twin(world.store, source, at_once=True)
@@ -75,8 +75,8 @@ def test_a_twin_of_the_same_second_stays(versioning: str | None) -> None:
     assert other.key not in left
 
 
-def test_what_was_packed_just_now_is_not_read_again() -> None:
-    """One GET for each log object; later one more, where there is no version id."""
+def test_objects_packed_in_this_run_are_not_read_again() -> None:
+    """One GET for each log object; one more later if there is no version id."""
     for versioning, more in ((None, 1), ("Enabled", 0)):
         world = make_world(versioning=versioning, keep_originals_days="2")
         world.put("logs", KEY, ONE)
@@ -89,8 +89,8 @@ def test_what_was_packed_just_now_is_not_read_again() -> None:
         assert find_losses(world) == []
 
 
-def test_a_pack_of_other_bytes_is_not_taken_over() -> None:
-    """Of the same name, with the same members, by whatever it holds."""
+def test_a_pack_with_other_bytes_is_not_adopted() -> None:
+    """Its name and members are the same, but its contents are not."""
     world, twin = make_world(versioning=None), make_world(versioning=None)
     source = world.put("logs", trail_key(1), document(1))
     twin.put("logs", trail_key(1), document(2))

@@ -29,7 +29,7 @@ def is_deletion(call: Call) -> bool:
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("versioning", [None, "Enabled", "Suspended"])
 def test_a_lost_answer_is_looked_up(versioning: str | None, error: str) -> None:
-    """All of it was done: they count as deleted, and nothing failed."""
+    """All of it was done: the objects count as deleted, and nothing failed."""
     world = three_logs(versioning)
     result, _ = world.run_faulty(
         lambda _number, call: Fault(after=ERRORS[error]) if is_deletion(call) else None
@@ -41,8 +41,8 @@ def test_a_lost_answer_is_looked_up(versioning: str | None, error: str) -> None:
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("versioning", [None, "Enabled", "Suspended"])
-def test_what_was_not_done_is_told(versioning: str | None, error: str) -> None:
-    """They are there: none counts as deleted, and the error is that of the request."""
+def test_deletions_that_did_not_happen_are_reported(versioning: str | None, error: str) -> None:
+    """The objects still exist: none counts as deleted, and the request's error is reported."""
     world = three_logs(versioning)
     result, _ = world.run_faulty(
         lambda _number, call: Fault(before=ERRORS[error]) if is_deletion(call) else None
@@ -53,8 +53,8 @@ def test_what_was_not_done_is_told(versioning: str | None, error: str) -> None:
 
 
 @pytest.mark.parametrize("versioning", [None, "Enabled"])
-def test_what_nobody_can_say_is_called_unknown(versioning: str | None) -> None:
-    """Neither deleted nor kept; the next run looks, and says."""
+def test_an_outcome_that_cannot_be_determined_is_unknown(versioning: str | None) -> None:
+    """It counts as neither deleted nor kept; the next run looks it up and reports it."""
     world = three_logs(versioning)
     is_lost = [False]
 

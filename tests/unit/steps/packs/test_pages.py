@@ -21,14 +21,14 @@ def make_store(count: int) -> CountingStore:
     return CountingStore(store)
 
 
-def test_all_pages_are_all_keys() -> None:
+def test_all_pages_give_all_keys() -> None:
     store = make_store(2500)
     assert [found.key for found in list_all(store, "b", "k/")] == [f"k/{n:05}" for n in range(2500)]
     assert store.requests == {"ListObjectsV2": 3}
     assert list(list_all(store, "b", "none/")) == []
 
 
-def test_a_page_that_nobody_takes_is_not_asked_for() -> None:
+def test_unneeded_pages_are_not_requested() -> None:
     store = make_store(2500)
     pages = list_pages(store.list_objects, "b", "k/", ListStart("k/00099"))
     assert next(pages).objects[0].key == "k/00100"
@@ -39,7 +39,7 @@ A, A1, A2, B = ListStart("a"), ListStart("a", "1"), ListStart("a", "2"), ListSta
 
 
 class Leading:
-    """Empty pages, each of which leads to the next of some places, the last one for ever."""
+    """Empty pages that lead to the given places in turn, the last one for ever."""
 
     def __init__(self, places: Sequence[ListStart | None]) -> None:
         self.places = list(places)
@@ -65,14 +65,14 @@ class Leading:
 def test_a_page_that_leads_back_is_an_error(
     start: ListStart | None, places: list[ListStart | None]
 ) -> None:
-    """Once it does: such a listing would be read for ever."""
+    """The loop is found immediately, because such a listing would never end."""
     pages = Leading(places)
     with pytest.raises(StoreError, match="would never end"):
         list(list_pages(pages, "b", "", start))
     assert pages.asked == len(places)
 
 
-def test_several_pages_may_begin_at_one_key() -> None:
+def test_several_pages_may_start_at_the_same_key() -> None:
     """A key may have more versions than a page holds."""
     pages = Leading([A1, A2, A, B, None])
     assert len(list(list_pages(pages, "b", ""))) == 5

@@ -24,8 +24,8 @@ def store() -> MemoryStore:
 
 
 @pytest.mark.parametrize("size", [1, 7, 50, 99, 100, 1000])
-def test_pieces_are_the_range(store: MemoryStore, size: int) -> None:
-    """Each byte of [10, 90) once, in pieces of this size, the last one shorter."""
+def test_pieces_cover_the_range(store: MemoryStore, size: int) -> None:
+    """The pieces give each byte of [10, 90) once, in this size, the last one shorter."""
     bodies = list(RangeReader(store, "b", "k").read_pieces(10, 90, size))
     assert b"".join(body.data for body in bodies) == DATA[10:90]
     assert {len(body.data) for body in bodies[:-1]} <= {size}
@@ -33,10 +33,10 @@ def test_pieces_are_the_range(store: MemoryStore, size: int) -> None:
     assert list(RangeReader(store, "b", "k").read_pieces(10, 10, size)) == []
 
 
-def test_a_small_object_comes_without_a_range(
+def test_a_small_object_is_read_without_a_range(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One request for what fits into one piece, whatever its size by now."""
+    """One request for what fits into one piece, whatever its present size."""
     monkeypatch.setattr(module, "READ_BYTES", 100)
     counting = CountingStore(store)
     (body,) = RangeReader(counting, "b", "k").read_all(99)
@@ -48,8 +48,8 @@ def test_a_small_object_comes_without_a_range(
         list(RangeReader(counting, "b", "k").read_all(101))
 
 
-def test_all_pieces_are_of_one_object(store: MemoryStore) -> None:
-    """Replaced in between: an error, also where nobody said which object it had to be."""
+def test_all_pieces_must_belong_to_one_object(store: MemoryStore) -> None:
+    """A replacement in between is an error, even if no particular object was required."""
     for reader in (
         RangeReader(store, "b", "k"),
         RangeReader.of_stored(store, store.head_object("b", "k")),
@@ -68,8 +68,8 @@ def test_a_listed_version_is_read_as_that_version(store: MemoryStore) -> None:
     assert RangeReader.of_source(store, listed).read(0, 10).data == DATA[:10]
 
 
-def test_what_is_too_short_is_an_error(store: MemoryStore) -> None:
-    """A range that ends behind the object comes back shorter; one that begins there is refused."""
+def test_a_range_beyond_the_end_is_an_error(store: MemoryStore) -> None:
+    """A range that ends after the object comes back shorter; one that begins there is refused."""
     with pytest.raises(VerificationError, match="s3://b/k: S3 returned"):
         RangeReader(store, "b", "k").read(50, 101)
     with pytest.raises(VerificationError, match="s3://b/k: shorter than its index says"):
@@ -79,7 +79,7 @@ def test_what_is_too_short_is_an_error(store: MemoryStore) -> None:
     assert refused.value.code == "InvalidRange"
 
 
-def test_a_pack_that_is_gone_is_told_in_the_words_of_its_index(store: MemoryStore) -> None:
+def test_a_missing_pack_is_reported_with_its_index(store: MemoryStore) -> None:
     with pytest.raises(NotFound, match="s3://b/gone: the index exists, but the pack does not"):
         PackReader(store, "b", "gone").read(0, 1)
     with pytest.raises(NotFound, match=r"^(?!.*index)"):

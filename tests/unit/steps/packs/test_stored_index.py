@@ -29,8 +29,10 @@ def packed() -> tuple[World, Target, str]:
     return world, world.targets[0], pack.key
 
 
-def test_what_is_wanted_is_what_is_found(packed: tuple[World, Target, str]) -> None:
-    """Whole, by key, by identity: the same members; and the tail holds the same bytes."""
+def test_every_lookup_gives_the_same_members(packed: tuple[World, Target, str]) -> None:
+    """Read whole, by key or by identity, an index gives the same members; and the tail holds the
+    same bytes.
+    """
     world, target, key = packed
     stored = read_index(world.store, target, key)
     index = stored.decode()
@@ -47,11 +49,11 @@ def test_what_is_wanted_is_what_is_found(packed: tuple[World, Target, str]) -> N
 
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize("lie", ["pack", "bucket", "account"])
-def test_an_index_that_names_something_else_is_refused(
+def test_an_index_of_something_else_is_refused(
     packed: tuple[World, Target, str], reading: str, lie: str
 ) -> None:
-    """Another pack, or a group in whose folder the pack does not lie: whoever can write indexes
-    could otherwise lead a reader to logs that the pack is not about.
+    """Another pack, or a group in whose folder the pack does not lie: otherwise anyone who can
+    write indexes could lead a reader to unrelated logs.
     """
     world, target, key = packed
     index = decode_index(world.store.get_object("dest", target.index_key(key)).data)
@@ -68,7 +70,7 @@ def test_an_index_that_names_something_else_is_refused(
 
 @pytest.mark.parametrize("reading", READINGS)
 def test_a_damaged_index_is_named(packed: tuple[World, Target, str], reading: str) -> None:
-    """The message says which object cannot be read; one that is not there is NotFound."""
+    """The message names the unreadable object; a missing one is NotFound."""
     world, target, key = packed
     where = target.index_key(key)
     world.store.put("dest", where, world.store.get_object("dest", where).data[:-9])

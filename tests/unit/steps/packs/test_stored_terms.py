@@ -22,8 +22,8 @@ def encode(pack_key: str) -> bytes:
     return encode_terms(TermsHead(pack_key, 1), [SIGHTING])
 
 
-def test_what_is_written_is_read() -> None:
-    """The newest of it: terms may be written over."""
+def test_terms_survive_writing() -> None:
+    """The newest terms are read, because they may be overwritten."""
     store = make_world().store
     for data in (b"forged", encode(KEY)):
         write_terms(store, DEST, KEY, data, OPTIONS)
@@ -31,9 +31,9 @@ def test_what_is_written_is_read() -> None:
     assert (head.members, list(sightings)) == (1, [SIGHTING])
 
 
-def test_terms_that_cannot_be_read_are_named() -> None:
-    """Of another pack, so that nobody who writes there can lead a reader elsewhere; cut short;
-    none at all.
+def test_unreadable_terms_are_named() -> None:
+    """Terms of another pack, so that no one who writes them can mislead a reader; cut short; or
+    missing.
     """
     store, where = make_world().store, f"s3://dest/{DEST.terms_key(KEY)}"
     with pytest.raises(NotFound):

@@ -27,9 +27,9 @@ def stream_of(store: MemoryStore) -> ObjectStream:
 
 
 @pytest.mark.parametrize("size", [1, 7, 30, 31, 100])
-def test_it_gives_every_byte_once(store: MemoryStore, size: int) -> None:
-    """In pieces of at most a range, however it is asked for, with the checksum of what has
-    passed.
+def test_a_stream_returns_every_byte_once(store: MemoryStore, size: int) -> None:
+    """In pieces of at most a range, however it is requested, with the checksum of the bytes
+    so far.
     """
     stream = stream_of(store)
     pieces: list[bytes] = []
@@ -40,8 +40,8 @@ def test_it_gives_every_byte_once(store: MemoryStore, size: int) -> None:
     assert stream.running.crc == crc64nvme(DATA)
 
 
-def test_skipping_reads_too_and_goes_forward_only(store: MemoryStore) -> None:
-    """What is skipped counts for the checksum; there is no way back, and nothing behind the end."""
+def test_a_stream_only_skips_forward(store: MemoryStore) -> None:
+    """Skipped bytes count for the checksum; there is no way back, and nothing after the end."""
     stream = stream_of(store)
     stream.skip_to(50)
     assert stream.running.crc == crc64nvme(DATA[:50])
@@ -52,8 +52,8 @@ def test_skipping_reads_too_and_goes_forward_only(store: MemoryStore) -> None:
         stream.skip_to(101)
 
 
-def test_another_object_under_the_same_key_is_not_read(store: MemoryStore) -> None:
-    """Replaced or deleted in the middle: an error, never bytes of two objects."""
+def test_a_replaced_object_is_not_read(store: MemoryStore) -> None:
+    """Replacement or deletion half-way is an error, never bytes of two objects."""
     stream = stream_of(store)
     list(stream.read(30))
     store.put("b", "k", bytes(100))

@@ -54,7 +54,7 @@ def test_a_pack_is_verified_without_reading_it() -> None:
     assert back.bytes_read - store.bytes_read == found.stored.size_bytes
 
 
-def test_missing_packs_and_indexes() -> None:
+def test_missing_packs_and_indexes_are_not_found() -> None:
     """A pack without an index, and an index without a pack, are NotFound."""
     world, key = packed()
     target = world.targets[0]
@@ -65,9 +65,9 @@ def test_missing_packs_and_indexes() -> None:
         world.store.put("dest", missing, b"x")
 
 
-def test_without_a_stored_checksum_it_is_read_back() -> None:
-    """Where S3 reports no checksum of the whole object, its bytes are read although nobody asked
-    for it.
+def test_without_a_stored_checksum_the_pack_is_read_back() -> None:
+    """If S3 reports no checksum of the whole object, its bytes are read although no one asked for
+    it.
     """
     world, key = packed()
     world.store.put("dest", key, world.store.get_object("dest", key).data, with_checksum=False)
@@ -79,8 +79,8 @@ def test_without_a_stored_checksum_it_is_read_back() -> None:
         verify_pack(world.store, world.targets[0], key)
 
 
-def test_verify_again() -> None:
-    """The second look costs one HEAD, and finds a pack that was replaced by the very same bytes."""
+def test_the_second_verification_costs_one_head() -> None:
+    """Verifying again costs one HEAD, and finds a pack that was replaced by the very same bytes."""
     world, key = packed()
     pack = verify_pack(world.store, world.targets[0], key)
     store = CountingStore(world.store)
@@ -92,7 +92,7 @@ def test_verify_again() -> None:
 
 
 def store_consistently(index: Index, content: bytes) -> tuple[MemoryStore, Index]:
-    """A pack whose tail and checksums all fit an index that lies about a member: only reading it
+    """Store a pack whose tail and checksums fit an index that is wrong about a member: only reading
     back can tell.
     """
     store = MemoryStore()
@@ -117,8 +117,8 @@ LIES = {
 @pytest.mark.parametrize("which", range(7))
 @pytest.mark.parametrize("lie", LIES)
 def test_reading_back_compares_every_member(lie: str, which: int) -> None:
-    """A pack that is stored as it was written, with an index that is wrong about one member, is
-    found out by reading it back.
+    """Reading back finds a pack that is stored as it was written, with an index that is wrong about
+    one member.
     """
     world, key = packed()
     index = read_index(world.store, world.targets[0], key).decode()

@@ -58,7 +58,7 @@ class UnconditionalWrites(MemoryStore):
 
 
 class SilentOverwrites(MemoryStore):
-    """Refuses, and writes all the same."""
+    """Refuses, but still writes."""
 
     def put_object(
         self, bucket: str, key: str, data: bytes | bytearray, *, crc64nvme: int, options: Any
@@ -71,7 +71,7 @@ class SilentOverwrites(MemoryStore):
 
 
 class NoEtags(MemoryStore):
-    """Ignores every ETag that a request names."""
+    """Ignores every ETag in a request."""
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         for each in deletions:
@@ -91,7 +91,7 @@ class NoEtags(MemoryStore):
 
 
 class SilentKeeping(MemoryStore):
-    """Keeps what it does not delete, and does not say so."""
+    """Keeps what it does not delete, without reporting it."""
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         super().delete_objects(bucket, deletions)
@@ -99,14 +99,14 @@ class SilentKeeping(MemoryStore):
 
 
 class DeniedDeletions(MemoryStore):
-    """Refuses to delete by any condition."""
+    """Refuses every conditional delete."""
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         return [DeletionFailure(each, "AccessDenied") for each in deletions]
 
 
 class NoVersionIds(MemoryStore):
-    """Ignores the version that a request names."""
+    """Ignores the version in a request."""
 
     def get_object(
         self, bucket: str, key: str, *, version_id: str | None = None, **rest: Any
@@ -120,7 +120,7 @@ class NoVersionIds(MemoryStore):
 
 
 class OddBodies(MemoryStore):
-    """Ranges are ignored, encodings undone, keys taken for another, metadata in capitals."""
+    """Ignores ranges, undoes encodings, confuses keys, puts metadata in capitals."""
 
     def get_object(
         self,
@@ -156,7 +156,7 @@ class NoChecksums(MemoryStore):
 
 
 class OddListings(MemoryStore):
-    """In another order, with the first key again, without folders and times."""
+    """Lists in another order, with the first key again, without folders and times."""
 
     def list_objects(self, bucket: str, *, prefix: str = "", start: Any = None) -> Page:
         page = super().list_objects(bucket, prefix=prefix)
@@ -185,7 +185,7 @@ class OddListings(MemoryStore):
 
 
 class NoNull(MemoryStore):
-    """Objects without versions have some other id."""
+    """Gives objects without versions some other id."""
 
     def list_object_versions(
         self, bucket: str, *, prefix: str = "", start: ListStart | None = None
@@ -221,7 +221,7 @@ class NoUploads(MemoryStore):
 
 
 class OddCopies(MemoryStore):
-    """Copies other bytes, and says nothing."""
+    """Copies other bytes without reporting it."""
 
     def complete_multipart_upload(
         self, upload: Upload, parts: Sequence[Part], *, size_bytes: int, crc64nvme: int
@@ -237,14 +237,14 @@ class OddCopyChecksums(MemoryStore):
 
 
 class NoLocks(MemoryStore):
-    """Takes locks, and does nothing with them."""
+    """Accepts locks, but ignores them."""
 
     def retain(self, bucket: str, key: str) -> None:
-        """As if it were done."""
+        """Report success without retaining anything."""
 
 
 class SilentRefusals(MemoryStore):
-    """Keeps what it refuses to delete, and does not say so."""
+    """Keeps what it refuses to delete, without reporting it."""
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         super().delete_objects(bucket, deletions)
@@ -252,7 +252,7 @@ class SilentRefusals(MemoryStore):
 
 
 class NothingFreezes(MemoryStore):
-    """Takes a storage class, and does nothing with it."""
+    """Accepts a storage class, but ignores it."""
 
     def put_object(
         self,
@@ -269,7 +269,7 @@ class NothingFreezes(MemoryStore):
 
 class SilentRestores(MemoryStore):
     def restore_object(self, bucket: str, key: str, *, days: int, tier: str) -> None:
-        """As if it were done."""
+        """Report success without retaining anything."""
 
 
 class RudeHands(MemoryHands):
@@ -279,7 +279,7 @@ class RudeHands(MemoryHands):
         self._store.delete(bucket, key)
 
     def list_of_owner(self, bucket: str, prefix: str, owner: str) -> None:
-        """Answers whomever."""
+        """List for any owner."""
 
 
 BREAKING: Mapping[str, Sequence[type[MemoryStore]]] = {
@@ -329,7 +329,7 @@ BREAKING: Mapping[str, Sequence[type[MemoryStore]]] = {
 
 
 @pytest.mark.parametrize("each", PROMISES, ids=lambda each: each.name)
-def test_a_store_that_keeps_it(each: Promise) -> None:
+def test_a_store_that_keeps_the_promise_passes(each: Promise) -> None:
     """Our own store keeps all promises, and no probe leaves anything behind."""
     ground = make_ground()
     assert ask(each, ground) == Answer(Seen.KEPT)
@@ -341,29 +341,27 @@ def test_a_store_that_keeps_it(each: Promise) -> None:
     ("name", "kind"),
     [(name, kind) for name, kinds in BREAKING.items() for kind in kinds],
 )
-def test_a_store_that_breaks_it(name: str, kind: type[MemoryStore]) -> None:
-    """It is seen as broken, and in one line how."""
+def test_a_store_that_breaks_the_promise_is_found(name: str, kind: type[MemoryStore]) -> None:
+    """The promise is seen as broken, with one line that says how."""
     answer = ask(promise(name), make_ground(kind()))
     assert answer.seen is Seen.BROKEN
     assert len(answer.what.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["delete-one-if-match", "expected-owner"])
-def test_hands_that_break_it(name: str) -> None:
+def test_hands_that_break_the_promise_are_found(name: str) -> None:
     assert ask(promise(name), make_ground(hands=RudeHands)).seen is Seen.BROKEN
 
 
-def test_every_promise_is_broken_somewhere() -> None:
-    """No probe says yes to everything."""
+def test_every_probe_can_fail() -> None:
+    """No probe passes everything."""
     names = {each.name for each in PROMISES}
     assert names == {*BREAKING, "delete-one-if-match", "expected-owner"}
     assert len(names) == len(PROMISES)
 
 
-def test_what_is_refused_is_not_broken() -> None:
-    """An error of the server's own has its code, and an answer that cannot be used is no
-    refusal.
-    """
+def test_a_refused_request_does_not_break_the_promise() -> None:
+    """An error of the server has its code, and an unusable answer is not a refusal."""
 
     def refuse(ground: Ground) -> None:
         raise StoreError("PutObject: no", code="NotImplemented", operation="PutObject")
@@ -379,7 +377,7 @@ def test_what_is_refused_is_not_broken() -> None:
 
 
 class PoorHands(MemoryHands):
-    """Somebody who may not lock."""
+    """A caller without permission to lock."""
 
     def hold(self, bucket: str, key: str, version_id: str, *, is_held: bool) -> None:
         raise AccessDenied("", code="AccessDenied")
@@ -389,14 +387,14 @@ class PoorHands(MemoryHands):
 
 
 @pytest.mark.parametrize("name", ["legal-hold", "retention"])
-def test_a_permission_that_is_lacking_says_nothing_of_the_server(name: str) -> None:
+def test_a_missing_permission_is_not_blamed_on_the_server(name: str) -> None:
     answer = ask(promise(name), make_ground(hands=PoorHands))
     assert answer.seen is Seen.NOT_ASKED
     assert answer.what.startswith("it needs s3:PutObject")
 
 
-def test_without_versions_they_are_not_asked_for() -> None:
-    """Of a server that has none it would only say so again."""
+def test_promises_about_versions_need_versions() -> None:
+    """A server without versions would only repeat that it has none."""
     ground = replace(make_ground(), versioned_bucket=None)
     seen = {each.name: ask(each, ground).seen for each in PROMISES}
     assert {name for name, each in seen.items() if each is Seen.NOT_ASKED} == {
@@ -404,8 +402,8 @@ def test_without_versions_they_are_not_asked_for() -> None:
     }
 
 
-def test_in_a_bucket_with_versions_nothing_is_asked_of_those_without() -> None:
-    """A conditional delete leaves a marker there, which the program never wants."""
+def test_promises_without_versions_are_not_tested_with_them() -> None:
+    """A conditional delete would leave a marker, which the program never wants."""
     ground = replace(make_ground(), bucket="versioned", is_plain=False, locked_bucket=None)
     answers = {each.name: ask(each, ground) for each in PROMISES}
     not_asked = {name for name, each in answers.items() if each.seen is Seen.NOT_ASKED}

@@ -21,7 +21,7 @@ from log_aggregator_lab.stores.memory_hands import MemoryHands
 
 @dataclass
 class Rehearser:
-    """`rehearse()` does it; `watched` are the texts that it told."""
+    """`rehearse()` does it; `watched` holds the progress texts."""
 
     store: MemoryStore = field(default_factory=MemoryStore)
     day: date = date(2026, 1, 2)
@@ -41,21 +41,21 @@ class Rehearser:
 
 @pytest.fixture(autouse=True)
 def no_large_log(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """10 MiB are read a dozen times in a life: only where it is about them."""
+    """A life reads 10 MiB a dozen times: only tests about large logs have one."""
     if "large" not in request.node.name:
         monkeypatch.setattr(rehearse_module, "can_copy", lambda *_: False)
 
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One promise and the first step, where it is about what comes before and after."""
+    """One promise and the first step, for tests of what comes before and after."""
     monkeypatch.setattr(rehearse_module, "PROMISES", PROMISES[:1])
     monkeypatch.setattr(life, "STEPS", STEPS[:1])
 
 
 @pytest.fixture
 def few_promises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is about lives."""
+    """For tests of lives."""
     monkeypatch.setattr(rehearse_module, "PROMISES", PROMISES[:1])
 
 

@@ -12,7 +12,7 @@ from log_aggregator.steps.rehearsal.signing import RehearsalKeys, make_signing_k
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def test_only_what_was_signed_is_valid() -> None:
+def test_only_what_was_signed_verifies() -> None:
     key, other = make_signing_key(), make_signing_key()
     public = parse_public_key(key.der)
     assert public == key.public
@@ -22,11 +22,11 @@ def test_only_what_was_signed_is_valid() -> None:
     assert not verify(other.public, b"message", key.sign(b"message"))
 
 
-def test_every_rehearsal_has_a_key_of_its_own() -> None:
+def test_every_rehearsal_has_its_own_key() -> None:
     assert make_signing_key().fingerprint != make_signing_key().fingerprint
 
 
-def test_it_is_valid_around_its_day() -> None:
+def test_the_key_is_valid_around_its_day() -> None:
     keys = RehearsalKeys(make_signing_key(), NOW)
     (found,) = keys.list_public_keys("eu-west-1", NOW - timedelta(days=1), NOW)
     assert (found.fingerprint, found.der) == (keys.key.fingerprint, keys.key.der)

@@ -35,8 +35,8 @@ def rows_not_kept(result: Rehearsed) -> set[str]:
     return {row.name for rows in result.lives.values() for row in rows if not row.is_kept}
 
 
-def test_where_all_is_kept_with_a_large_log(rehearser: Rehearser) -> None:
-    """In two buckets of its own, which go again."""
+def test_a_good_server_passes_with_a_large_log(rehearser: Rehearser) -> None:
+    """The two new buckets are removed at the end."""
     result = rehearser.rehearse()
     assert [
         (row.name, row.seen) for row in result.lives["without versions"] if not row.is_kept
@@ -53,7 +53,7 @@ def test_where_all_is_kept_with_a_large_log(rehearser: Rehearser) -> None:
 def test_in_a_named_bucket_nothing_else_is_touched(
     rehearser: Rehearser, versioning: str | None
 ) -> None:
-    """Every kind of bucket; what it cannot be asked is said."""
+    """This goes for every kind of bucket; promises that it cannot be asked are reported."""
     store = rehearser.store
     store.create_bucket("mine", versioning=versioning)
     for key in STRANGERS:
@@ -71,7 +71,7 @@ def test_in_a_named_bucket_nothing_else_is_touched(
 
 
 def test_a_bucket_that_locks_everything_is_refused(rehearser: Rehearser) -> None:
-    """What is written there could not be removed."""
+    """Objects written to it could not be removed."""
     rehearser.hands.create("mine", has_lock=True)
     rehearser.hands.locks["mine"] = Lock(is_default=True)
     with pytest.raises(CannotStart, match="locks every new object"):
@@ -92,10 +92,8 @@ class NoConditions(MemoryStore):
         return super().delete_objects(bucket, bare)
 
 
-def test_a_server_without_conditions_is_named() -> None:
-    """The run keeps its originals there, so the deletion is a step that does not go as it should;
-    nothing is lost.
-    """
+def test_a_server_without_conditions_is_reported() -> None:
+    """The run keeps its originals, so the deletion step fails; nothing is lost."""
     result = Rehearser(NoConditions()).rehearse()
     assert not result.is_kept
     broken = {name for name, each in result.answers.items() if each.seen is Seen.BROKEN}
@@ -106,7 +104,7 @@ def test_a_server_without_conditions_is_named() -> None:
 
 
 class LosingStore(MemoryStore):
-    """Deletes an original that nobody asked for, together with the first that somebody did."""
+    """Deletes one more original with the first deletion."""
 
     def delete_objects(self, bucket: str, deletions: Sequence[Deletion]) -> list[DeletionFailure]:
         failures = super().delete_objects(bucket, deletions)
@@ -118,8 +116,8 @@ class LosingStore(MemoryStore):
 
 
 @pytest.mark.usefixtures("few_promises")
-def test_what_is_lost_is_seen() -> None:
-    """By looking for every original, whatever the run says."""
+def test_a_lost_original_is_noticed() -> None:
+    """The rehearsal looks for every original, whatever the run reports."""
     result = Rehearser(LosingStore()).rehearse()
     assert {"kill-while-deleting", "lost"} <= rows_not_kept(result)
     (row,) = [row for row in result.lives["with versions"] if row.name == "lost"]
@@ -144,8 +142,8 @@ def is_shown(listed: LogObject) -> bool:
 
 
 @pytest.mark.usefixtures("few_promises")
-def test_logs_that_are_not_listed_are_missed() -> None:
-    """They are not packed, and nothing else says so."""
+def test_unlisted_logs_are_noticed() -> None:
+    """Hidden logs are not packed, and nothing else reports it."""
     failed = rows_not_kept(Rehearser(HidingStore()).rehearse())
     assert failed == {"plan", "resume", "late", "find", "extract", "put-back"}
 
@@ -160,7 +158,7 @@ class NewestOnly(MemoryStore):
 
 
 class OneVersion(MemoryStore):
-    """Forgets what is written over."""
+    """Forgets overwritten versions."""
 
     def put(self, bucket: str, key: str, *arguments: Any, **options: Any) -> LogObject:
         for each in self.list_object_versions(bucket, prefix=key).objects:
@@ -170,7 +168,7 @@ class OneVersion(MemoryStore):
 
 
 class NoMarkers(MemoryStore):
-    """It deletes what a marker should hide, and keeps the marker."""
+    """Deletes what a marker should hide, and keeps the marker."""
 
     def delete(self, bucket: str, key: str) -> None:
         found = self.head_object(bucket, key)
@@ -188,18 +186,16 @@ class NoMarkers(MemoryStore):
         (NoMarkers, {"versions"}),
     ],
 )
-def test_versions_that_are_not_as_they_should_be(
-    store: type[MemoryStore], failed: set[str]
-) -> None:
+def test_wrong_versions_are_noticed(store: type[MemoryStore], failed: set[str]) -> None:
     result = Rehearser(store()).rehearse()
     rows = result.lives["with versions"]
     assert {row.name for row in rows if not row.is_kept} == failed
 
 
 @pytest.mark.usefixtures("few_promises")
-def test_the_kill_comes_when_the_log_of_two_versions_goes(rehearser: Rehearser) -> None:
-    """Whichever groups go first: else a rehearsal would tell of a server one thing today and
-    another tomorrow. Of the two versions, one is gone then.
+def test_the_kill_happens_between_two_versions(rehearser: Rehearser) -> None:
+    """The kill comes then whichever groups go first: otherwise a rehearsal's findings would change
+    from day to day. By then one of the two versions is gone.
     """
     first = "/rehearsal-logs/o-rehearsal00/AWSLogs/o-rehearsal00/111111111111/CloudTrail/"
     left = []
@@ -214,7 +210,7 @@ def test_the_kill_comes_when_the_log_of_two_versions_goes(rehearser: Rehearser) 
 
 
 class FlippingStore(MemoryStore):
-    """Gives other bytes of what was put back."""
+    """Returns other bytes for objects that were put back."""
 
     def get_object(self, bucket: str, key: str, **options: Any) -> Body:
         body = super().get_object(bucket, key, **options)
@@ -222,12 +218,12 @@ class FlippingStore(MemoryStore):
 
 
 @pytest.mark.usefixtures("few_promises")
-def test_other_bytes_are_not_put_back() -> None:
+def test_different_bytes_after_put_back_are_noticed() -> None:
     assert rows_not_kept(Rehearser(FlippingStore()).rehearse()) == {"put-back"}
 
 
 class OverwritingStore(MemoryStore):
-    """Writes packs over again when a late log comes."""
+    """Overwrites packs when a late log comes."""
 
     def put_object(self, bucket: str, key: str, *arguments: Any, **options: Any) -> None:
         super().put_object(bucket, key, *arguments, **options)
@@ -239,13 +235,13 @@ class OverwritingStore(MemoryStore):
 
 
 @pytest.mark.usefixtures("few_promises")
-def test_a_pack_that_is_another_one_is_seen() -> None:
+def test_a_replaced_pack_is_noticed() -> None:
     failed = rows_not_kept(Rehearser(OverwritingStore()).rehearse())
     assert {"late", "verify", "extract", "lost"} <= failed
 
 
 class BadChecksums(MemoryStore):
-    """Says another checksum of everything that it stores."""
+    """Reports another checksum for everything that it stores."""
 
     def head_object(self, *arguments: Any, **options: Any) -> StoredObject:
         stored = super().head_object(*arguments, **options)
@@ -253,7 +249,7 @@ class BadChecksums(MemoryStore):
 
 
 @pytest.mark.usefixtures("few_promises")
-def test_a_pack_that_is_not_verified_is_no_success() -> None:
+def test_an_unverified_pack_is_not_a_success() -> None:
     result = Rehearser(BadChecksums()).rehearse()
     assert {"resume", "late", "verify"} <= rows_not_kept(result)
     assert "lost" not in rows_not_kept(result)
@@ -261,7 +257,7 @@ def test_a_pack_that_is_not_verified_is_no_success() -> None:
 
 @pytest.mark.parametrize("step", [0, 30, len(PROMISES) + 2, len(PROMISES) + 6])
 def test_a_stop_removes_everything(rehearser: Rehearser, step: int) -> None:
-    """Wherever it comes; and what was seen until then is there."""
+    """A stop at any point leaves nothing; findings until then are kept."""
 
     def watch(text: str) -> None:
         rehearser.watched.append(text)
@@ -280,10 +276,10 @@ def test_a_stop_removes_everything(rehearser: Rehearser, step: int) -> None:
 
 @pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, Interrupted])
-def test_a_stop_while_it_cleans_up(
+def test_a_stop_during_cleaning_up_is_ignored(
     rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
 ) -> None:
-    """It goes on cleaning up."""
+    """The clean-up continues."""
     abort_uploads, stops = rehearser.hands.abort_uploads, [stop(), stop()]
 
     def abort_at_last(bucket: str, prefix: str) -> None:
@@ -301,10 +297,10 @@ def test_a_stop_while_it_cleans_up(
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_stop_that_comes_again_and_again(
+def test_after_repeated_stops_leftovers_are_named(
     rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then what may be left is named."""
+    """After repeated stops, everything that may be left is named."""
 
     def stop(bucket: str, prefix: str) -> None:
         raise KeyboardInterrupt
@@ -316,8 +312,8 @@ def test_a_stop_that_comes_again_and_again(
 
 
 @pytest.mark.usefixtures("brief")
-def test_what_breaks_still_leaves_nothing(rehearser: Rehearser) -> None:
-    """A bug of ours is no reason to leave buckets behind."""
+def test_an_unexpected_error_leaves_nothing_behind(rehearser: Rehearser) -> None:
+    """Even a bug of ours leaves no buckets."""
 
     def watch(text: str) -> None:
         raise ZeroDivisionError
@@ -329,13 +325,11 @@ def test_what_breaks_still_leaves_nothing(rehearser: Rehearser) -> None:
 
 
 @pytest.mark.usefixtures("brief")
-def test_what_cannot_be_removed_is_named(
-    rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Place by place; and it is no success."""
+def test_leftovers_are_named(rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each place is named, and the rehearsal fails."""
 
     def refuse(bucket: str, entries: Sequence[Entry]) -> None:
-        """Nothing goes."""
+        """Remove nothing."""
 
     monkeypatch.setattr(rehearser.hands, "remove_entries", refuse)
     result = rehearser.rehearse()
@@ -357,7 +351,7 @@ class NoPrefixHands(MemoryHands):
         return super().list_entries(bucket, "")
 
     def clear(self, bucket: str, prefix: str, keys: Any) -> None:
-        """Nothing."""
+        """Remove nothing."""
 
 
 @pytest.mark.usefixtures("brief")
@@ -373,10 +367,10 @@ def test_a_server_that_ignores_the_prefix_loses_nothing(rehearser: Rehearser) ->
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_bucket_that_is_there_is_not_taken_for_a_new_one(
+def test_an_existing_bucket_is_not_taken_for_a_new_one(
     rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else it would be removed in the end."""
+    """Otherwise an existing bucket would be removed in the end."""
     monkeypatch.setattr(rehearser.hands, "exists", lambda _: True)
     with pytest.raises(CannotStart, match="already exists"):
         rehearser.rehearse()
@@ -384,10 +378,10 @@ def test_a_bucket_that_is_there_is_not_taken_for_a_new_one(
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_bucket_that_cannot_be_made(
+def test_a_bucket_that_cannot_be_made_is_reported(
     rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says what to do instead; and the one that was made before goes."""
+    """The error says what to do instead; a bucket made before is removed."""
     create = rehearser.hands.create
 
     def create_first(bucket: str, *, has_lock: bool = False) -> None:
@@ -401,10 +395,10 @@ def test_a_bucket_that_cannot_be_made(
     assert len(rehearser.hands.removed) == 1
 
 
-def test_without_locks_the_rest_is_asked(
+def test_without_object_lock_the_rest_is_tested(
     rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bucket with versions is made all the same."""
+    """A bucket with versions is still made."""
     create = rehearser.hands.create
 
     def create_plain(bucket: str, *, has_lock: bool = False) -> None:
@@ -419,8 +413,8 @@ def test_without_locks_the_rest_is_asked(
     assert result.is_kept
 
 
-def test_packs_go_where_versions_are() -> None:
-    """As they should; and two buckets of one kind are one scene."""
+def test_packs_go_into_the_versioned_bucket() -> None:
+    """Packs go to the bucket with versions; two buckets of one kind are one scene."""
     plain, versions = Place("a", "p/"), Place("b", "p/", "Enabled")
     assert Scene.list_all([plain, versions]) == [
         Scene(plain, versions, "life-0"),
@@ -429,8 +423,8 @@ def test_packs_go_where_versions_are() -> None:
     assert Scene.list_all([plain, Place("b", "p/")]) == [Scene(plain, plain, "life-0")]
 
 
-def test_a_life_without_large_logs(rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the server neither says nor shows what a copy holds; the rest goes on."""
+def test_large_logs_can_be_left_out(rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the server neither reports nor shows what a copy holds, the other steps continue."""
     monkeypatch.setattr(
         rehearser.store,
         "upload_part_copy",
@@ -446,8 +440,10 @@ def test_a_life_without_large_logs(rehearser: Rehearser, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("few_promises")
-def test_a_put_that_is_refused_is_no_loss(rehearser: Rehearser) -> None:
-    """Whatever the server says to a step, the next ones are tried, and the last one looks."""
+def test_a_refused_put_is_not_a_loss(rehearser: Rehearser) -> None:
+    """Whatever the server answers to a step, the next ones are tried, and the last one looks for
+    losses.
+    """
     put_object = rehearser.store.put_object
 
     def refuse(bucket: str, key: str, *arguments: Any, **options: Any) -> None:

@@ -14,7 +14,7 @@ DAY = date(2026, 1, 2)
 ORGANISATION = Organisation("logs", DAY, make_signing_key())
 
 
-def test_logs_are_logs_of_the_day() -> None:
+def test_logs_belong_to_the_day() -> None:
     logs = [each for each in ORGANISATION.list_originals() if each.is_log]
     for log in [*logs, ORGANISATION.make_late()]:
         parsed = parse_key(log.key)
@@ -24,7 +24,7 @@ def test_logs_are_logs_of_the_day() -> None:
     assert len({log.key for log in logs}) == len(logs)
 
 
-def test_strangers_are_none_of_the_day() -> None:
+def test_other_objects_do_not_belong_to_the_day() -> None:
     strangers = [each for each in ORGANISATION.list_originals() if not each.is_log]
     assert strangers
     for stranger in strangers:
@@ -32,14 +32,14 @@ def test_strangers_are_none_of_the_day() -> None:
         assert not (isinstance(parsed, Dated) and parsed.facts.date == DAY), stranger.key
 
 
-def test_one_log_is_copied_by_s3() -> None:
-    """It is as large as a setting allows that to begin."""
+def test_one_log_is_large_enough_for_a_copy() -> None:
+    """The copied log has the smallest size that a setting allows for copying."""
     large = [each for each in ORGANISATION.list_originals() if len(each.data) >= COPY_BYTES_MIN]
     assert len(large) == 1
     small = Organisation("logs", DAY, ORGANISATION.key, has_large=False)
     assert all(len(each.data) < 10_000 for each in small.list_originals())
 
 
-def test_it_is_the_same_every_time() -> None:
-    """But for the key that signs."""
+def test_the_organisation_is_always_the_same() -> None:
+    """Only the signing key differs."""
     assert ORGANISATION.list_originals() == ORGANISATION.list_originals()

@@ -25,7 +25,7 @@ GROUPS = [
 
 
 def make_catalog(root: str = "", page_size: int = 1000) -> FaultyStore:
-    """A pack and its index for each group; nothing in them."""
+    """An empty pack and an empty index for each group."""
     store = MemoryStore(page_size=page_size)
     store.create_bucket("dest")
     target = Target("dest", root)
@@ -62,10 +62,10 @@ QUERIES = [
 @pytest.mark.parametrize("root", ["", "aggregated/"])
 @pytest.mark.parametrize("page_size", [1, 3, 1000])
 @pytest.mark.parametrize("query", QUERIES)
-def test_the_catalog_has_what_can_match_and_nothing_else(
+def test_the_catalog_lists_exactly_the_matching_packs(
     query: Query, root: str, page_size: int
 ) -> None:
-    """Of all packs exactly those whose group may hold it, sorted, whatever the pages."""
+    """Exactly the packs whose group may match, sorted, whatever the pages."""
     store = make_catalog(root, page_size)
     target = Target("dest", root)
     wanted = sorted(
@@ -76,7 +76,7 @@ def test_the_catalog_has_what_can_match_and_nothing_else(
 
 
 def test_only_the_wanted_account_and_day_are_listed() -> None:
-    """Levels whose names are known are not listed, and of an account only the wanted day is,
+    """Levels whose names are known are not listed, and only the wanted day of an account is,
     however many there are.
     """
     store = make_catalog(page_size=1)
@@ -96,8 +96,8 @@ def test_only_the_wanted_account_and_day_are_listed() -> None:
     assert listings(store) == [f"indexes/{day}", f"packs/{day}"]
 
 
-def test_a_range_is_listed_under_what_its_days_share() -> None:
-    """A day, a month, a year: the keys of other days are no page's ballast."""
+def test_a_range_is_listed_by_its_common_prefix() -> None:
+    """A day, a month or a year: pages are not filled with keys of other days."""
     for first, last, shared in [
         (date(2025, 4, 3), date(2025, 4, 3), "2025/04/03/"),
         (date(2025, 4, 3), date(2025, 4, 5), "2025/04/"),
@@ -117,10 +117,8 @@ def test_a_range_is_listed_under_what_its_days_share() -> None:
         assert listings(store) == [f"indexes/{days}", f"packs/{days}"]
 
 
-def test_the_catalog_says_what_the_listings_said() -> None:
-    """Sizes and storage class are there for nothing; None stands for what is missing: an index, or
-    a pack.
-    """
+def test_the_catalog_contains_what_listings_show() -> None:
+    """Sizes and storage class cost no request; None stands for a missing index or pack."""
     store = make_catalog()
     group = GROUPS[0]
     inner = store.inner
@@ -162,8 +160,8 @@ def test_the_catalog_says_what_the_listings_said() -> None:
         "packs/é/c/d/2025/04/03/x.tar",
     ],
 )
-def test_what_is_neither_a_pack_nor_an_index_is_passed_over(key: str) -> None:
-    """Somebody else's object in our folders neither appears nor stops anything."""
+def test_other_objects_are_ignored(key: str) -> None:
+    """Foreign objects in our folders neither appear nor stop anything."""
     store = make_catalog()
     before = list_packs(store, SerialWorkers(), Target("dest"), Query())
     assert isinstance(store.inner, MemoryStore)
@@ -172,7 +170,7 @@ def test_what_is_neither_a_pack_nor_an_index_is_passed_over(key: str) -> None:
 
 
 def test_an_empty_destination_has_no_packs() -> None:
-    """Nothing, and no error."""
+    """The catalog is empty, without an error."""
     assert (
         list_packs(make_world().store, SerialWorkers(), Target("dest"), Query.of_days(DAY, DAY))
         == []

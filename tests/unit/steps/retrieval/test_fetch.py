@@ -55,7 +55,7 @@ EVERYTHING = VersionChoice()
 
 
 class Kept:
-    """A sink that keeps what it is given, as long as that is right."""
+    """A sink that keeps what it is given, if it is right."""
 
     def __init__(self) -> None:
         self.originals: dict[tuple[str, str | None], bytes] = {}
@@ -93,7 +93,7 @@ def fetch_kept(
     )
 
 
-def test_everything_comes_back() -> None:
+def test_all_members_are_fetched() -> None:
     """All members of all packs reach the sink, and the result counts them."""
     world = packed()
     kept, result = fetch_kept(world)
@@ -104,8 +104,8 @@ def test_everything_comes_back() -> None:
     assert result.size_bytes == sum(len(each.data) for each in world.originals)
 
 
-def test_threads_give_the_same() -> None:
-    """With reads running ahead in threads the same comes in the same order."""
+def test_threads_give_the_same_result() -> None:
+    """Reading ahead in threads gives the same in the same order."""
     world = packed()
     kept, with_threads = fetch_kept(world)[0], Kept()
     with ThreadWorkers(readers=3, ahead_bytes=100) as workers:
@@ -114,9 +114,9 @@ def test_threads_give_the_same() -> None:
     assert list(with_threads.originals.items()) == list(kept.originals.items())
 
 
-def test_versions() -> None:
-    """All versions of a key come, one of them as the newest; or only that one; or the one that is
-    named.
+def test_versions_can_be_chosen() -> None:
+    """All versions of a key come, one marked as the newest; or only the newest; or only the named
+    one.
     """
     world = packed()
     first, second, third = (each.source.version_id for each in world.originals[:3])
@@ -138,9 +138,9 @@ def test_versions() -> None:
     )
 
 
-def test_a_log_object_in_two_packs_comes_once() -> None:
-    """What two runs at once have packed twice is fetched once, and a newer version that a later
-    pack holds is the newest.
+def test_a_log_object_in_two_packs_is_fetched_once() -> None:
+    """A log object packed twice by simultaneous runs is fetched once, and a newer version in a
+    later pack is the newest.
     """
     world = packed()
     packs = [
@@ -166,9 +166,9 @@ def test_a_log_object_in_two_packs_comes_once() -> None:
     ]
 
 
-def test_the_other_pack_helps() -> None:
-    """Where one of two packs with the same log objects cannot be read, they come out of the other
-    one, and the result says so.
+def test_a_second_pack_replaces_an_unreadable_one() -> None:
+    """If one of two packs with the same log objects cannot be read, the other one gives them, and
+    the result says so.
     """
     world = packed()
     (pack,) = [
@@ -213,8 +213,8 @@ def test_the_other_pack_helps() -> None:
     assert (result.lost, store.requests) == (4, {"GetObject": 2})
 
 
-def test_a_frozen_pack_fails_alone() -> None:
-    """A pack that is refused is asked for once, said once, and the others come back."""
+def test_a_frozen_pack_does_not_affect_others() -> None:
+    """A refused pack is requested once and reported once, and the others come back."""
     world = packed()
     key = next(
         pack.pack_key
@@ -231,8 +231,8 @@ def test_a_frozen_pack_fails_alone() -> None:
     assert (len(kept.originals), result.lost, store.requests["GetObject"]) == (5, 20, 3)
 
 
-def test_a_refused_pack_is_not_asked_again() -> None:
-    """However many reads a frozen pack would take, it is asked for once."""
+def test_a_refused_pack_is_requested_only_once() -> None:
+    """A frozen pack is requested once, however many reads it would take."""
     world = packed()
     pack = next(
         each
@@ -253,9 +253,9 @@ def test_a_refused_pack_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "denied"])
-def test_a_pack_that_is_not_what_it_was(damage: str) -> None:
-    """A pack cut short, gone or denied: what is before the damage and in other packs comes back,
-    the rest is said.
+def test_a_changed_pack_loses_only_its_damaged_part(damage: str) -> None:
+    """For a pack cut short, gone or denied, members before the damage and in other packs come back;
+    the rest is reported.
     """
     world = packed()
     pack = next(
@@ -279,7 +279,7 @@ def test_a_pack_that_is_not_what_it_was(damage: str) -> None:
     assert len(result.failures) == 1
 
 
-def test_a_block_behind_its_damage_is_lost_and_nothing_else() -> None:
+def test_a_damaged_block_loses_only_its_rest() -> None:
     """Members of a damaged text block fail from the damage on, one by one; others come back."""
     world = packed()
     pack = next(
@@ -303,8 +303,8 @@ def test_a_block_behind_its_damage_is_lost_and_nothing_else() -> None:
     )
 
 
-def test_an_index_whose_members_overlap() -> None:
-    """An index that makes no sense is a failure of its members, not of the command."""
+def test_overlapping_members_are_failures() -> None:
+    """An inconsistent index is a failure of its members, not of the command."""
     world = packed()
     pack = next(
         each
@@ -332,8 +332,8 @@ def test_an_index_whose_members_overlap() -> None:
     )
 
 
-def test_no_answer_ends_it() -> None:
-    """Where S3 gives no answer at all, nothing is gained by asking for every other pack."""
+def test_a_silent_s3_ends_fetching() -> None:
+    """If S3 gives no answer at all, asking for every other pack gains nothing."""
     world = packed()
     store = FaultyStore(
         world.store, fail_on(lambda call: call.operation == "GetObject", Unreachable("no answer"))
@@ -342,8 +342,8 @@ def test_no_answer_ends_it() -> None:
         fetch_kept(world, store=store)
 
 
-def test_a_passing_trouble_is_said_of_the_pack() -> None:
-    """A refusal of one pack's read is a failure of this pack."""
+def test_a_temporary_error_is_a_failure_of_its_pack() -> None:
+    """A refused read fails the pack that it was for."""
     world = packed()
     error = AccessDenied("no", code="AccessDenied", operation="GetObject")
     store = FaultyStore(world.store, fail_on(is_flow, error, times=1))
@@ -359,9 +359,9 @@ def is_flow(call: Call) -> bool:
 
 
 class TestSinks:
-    def test_what_one_original_cannot_is_its_own(self) -> None:
-        """An original that the sink cannot take is a failure, and what it left of the bytes
-        disturbs no other.
+    def test_a_failed_original_does_not_affect_others(self) -> None:
+        """An original that the sink cannot take is a failure, and its unread bytes disturb no
+        other.
         """
 
         class Picky(Kept):
@@ -387,8 +387,8 @@ class TestSinks:
             if name[0] not in (access_key(3), access_key(5))
         }
 
-    def test_what_nobody_takes_is_in_nobodys_way(self) -> None:
-        """Originals that are left disturb neither those behind them nor the next pack."""
+    def test_unread_originals_do_not_affect_the_next(self) -> None:
+        """Skipped originals disturb neither later ones nor the next pack."""
         world = packed()
         packs = list(find(world.store, SerialWorkers(), [TARGET], Query()))
         expected = {
@@ -404,8 +404,8 @@ class TestSinks:
                         b"".join(each.pieces) == expected[each.member.key, each.member.version_id]
                     )
 
-    def test_a_broken_sink_ends_it(self) -> None:
-        """A full disk is no failure of an original."""
+    def test_a_broken_sink_ends_fetching(self) -> None:
+        """A full disk is not the failure of one original."""
 
         class Full:
             def take(self, original: Fetched) -> None:
@@ -420,7 +420,7 @@ class TestSinks:
 
 
 def test_a_damaged_index_hides_only_its_own_pack() -> None:
-    """Where an index cannot be read, everything else comes back, and the gap is a failure."""
+    """If an index cannot be read, everything else comes back, and the gap is a failure."""
     world = packed()
     pack = next(
         each

@@ -63,7 +63,7 @@ def index_keys(world: World) -> list[str]:
 def search(
     world: World, query: Query | None = None, decide: Decide = nothing
 ) -> tuple[list[FoundPack], str]:
-    """What is found, and the text of IncompleteSearch, or nothing."""
+    """The packs found, and the text of IncompleteSearch, or an empty one."""
     found: list[FoundPack] = []
     try:
         found.extend(
@@ -85,9 +85,9 @@ def overwrite(world: World, key: str, change: Callable[[bytes], bytes]) -> None:
     world.store.put("dest", key, change(world.store.get_object("dest", key).data))
 
 
-def test_frozen_packs_are_found_without_being_touched() -> None:
-    """With every pack in Deep Archive all members are found; nothing but indexes is read, and
-    nothing is restored.
+def test_frozen_packs_are_found_from_their_indexes() -> None:
+    """With every pack in Deep Archive all members are found; only indexes are read, and nothing is
+    restored.
     """
     world = packed(storage_class="DEEP_ARCHIVE")
     store = FaultyStore(world.store, nothing)
@@ -102,8 +102,8 @@ def test_frozen_packs_are_found_without_being_touched() -> None:
         world.store.get_object("dest", found[0].pack_key)
 
 
-def test_what_is_found_is_what_the_index_says() -> None:
-    """Members are whole and in the index's order; size and class of the pack are those of the
+def test_results_match_the_index() -> None:
+    """Members are whole and in the index's order; the pack's size and class are those of the
     listing.
     """
     world = packed()
@@ -115,7 +115,7 @@ def test_what_is_found_is_what_the_index_says() -> None:
 
 
 def test_several_targets_are_searched() -> None:
-    """Where each source bucket keeps its own packs, all of them are looked through."""
+    """If each source bucket keeps its own packs, all of them are searched."""
     world = make_world(destination_bucket="", other_buckets="logs,more")
     world.store.create_bucket("more", versioning="Enabled")
     for bucket in ("logs", "more"):
@@ -129,7 +129,7 @@ def test_several_targets_are_searched() -> None:
 
 
 def test_a_key_in_two_packs_is_found_in_both() -> None:
-    """A version that came late lies in a pack of its own; none hides the other."""
+    """A version that arrived late lies in a separate pack; neither hides the other."""
     world = packed()
     world.put("logs", trail_key(1), document(99))
     assert world.run().failures == []
@@ -138,7 +138,7 @@ def test_a_key_in_two_packs_is_found_in_both() -> None:
     assert len({member.identity for pack in found for member in pack.members}) == 2
 
 
-def test_large_objects_that_were_copied_are_found() -> None:
+def test_large_copied_objects_are_found() -> None:
     """A copy is a pack with one member."""
     world = make_world(limits=PackLimits(copy_alone_bytes_min=100))
     world.put("logs", flow_key("large.log.gz"), bytes(range(200)))
@@ -156,7 +156,7 @@ def app_key(day: date, host: str = "web-1") -> str:
 
 
 def packed_by(declared: dict[str, str]) -> World:
-    """Three days of a free key, which was written on the day after, and what is certain."""
+    """Three days of a free key, written 40 days later, and of keys with certain dates."""
     world = packed(layouts=[declared])
     for day in DAYS:
         after = datetime.combine(day + timedelta(days=40), time(), UTC)
@@ -179,8 +179,8 @@ def indexes_read(world: World, query: Query) -> int:
 
 
 @pytest.mark.parametrize("declared", [[], [APP]])
-def test_a_free_key_is_found_where_its_date_says(declared: list[dict[str, str]]) -> None:
-    """Whether the settings still declare its layout or not, few indexes are read: those of the day,
+def test_a_free_key_is_found_on_its_date(declared: list[dict[str, str]]) -> None:
+    """Whether or not the settings still declare its layout, few indexes are read: those of the day,
     or of three days.
     """
     world = packed_by(APP)
@@ -190,9 +190,9 @@ def test_a_free_key_is_found_where_its_date_says(declared: list[dict[str, str]])
 
 
 @pytest.mark.parametrize("declared", [[], [APP], [BY_LAST_MODIFIED]])
-def test_a_free_key_is_found_where_its_date_does_not_say(declared: list[dict[str, str]]) -> None:
-    """Its pack was made by another layout than the settings declare now, or than the key looks
-    like: it is found once, and so are the others.
+def test_a_free_key_is_found_on_another_date(declared: list[dict[str, str]]) -> None:
+    """Its pack was made by a layout other than the one declared now or suggested by the key: it is
+    found once, and so are the others.
     """
     world = packed_by(BY_LAST_MODIFIED)
     keys = (
@@ -219,13 +219,15 @@ def test_a_free_key_is_found_where_its_date_does_not_say(declared: list[dict[str
     ],
 )
 def test_a_glob_finds_all_free_keys(declared: dict[str, str], glob: str, days: list[date]) -> None:
-    """However they were dated."""
+    """The way they were dated does not matter."""
     found, _ = search(packed_by(declared), Query(keys=(glob,)))
     assert keys_of(found) == [app_key(day) for day in days]
 
 
 def test_a_damaged_index_is_named_once() -> None:
-    """Also where it is looked at twice: for what its days may hold, and for what is nowhere."""
+    """It is named once even if read twice: for the days of the key, and for keys not found
+    there.
+    """
     world = packed_by(APP)
     victim = next(key for key in index_keys(world) if "/app/" in key)
     overwrite(world, victim, lambda _: b"")
@@ -257,8 +259,8 @@ def test_a_damaged_index_hides_nothing_else(damage: str) -> None:
     assert f"s3://dest/{victim}" in message
 
 
-def test_no_flipped_bit_of_an_index_changes_what_is_found() -> None:
-    """Wherever it is: the index is named, or its members are found as they are."""
+def test_a_flipped_bit_in_an_index_changes_no_result() -> None:
+    """Wherever the bit is, the index is named, or its members are found unchanged."""
     world = packed()
     victim = index_keys(world)[0]
     whole = world.store.get_object("dest", victim).data
@@ -279,7 +281,7 @@ def test_no_flipped_bit_of_an_index_changes_what_is_found() -> None:
 
 
 def test_the_index_of_another_pack_is_refused() -> None:
-    """It is sound, and it lies under the wrong name: named, and its members not taken for the
+    """It is sound but has the wrong name: it is named, and its members are not taken for the
     pack's.
     """
     world = packed()
@@ -291,7 +293,7 @@ def test_the_index_of_another_pack_is_refused() -> None:
 
 
 def test_a_pack_without_its_index_is_named() -> None:
-    """It may hold what is looked for; but only where its group can match."""
+    """The pack may hold the wanted key, but is named only if its group can match."""
     world = packed()
     victim = index_keys(world)[0]
     drop(world, victim)
@@ -301,9 +303,9 @@ def test_a_pack_without_its_index_is_named() -> None:
     assert search(world, Query(log_types=frozenset({"vpcflowlogs"})))[1] == ""
 
 
-def test_what_a_run_writes_meanwhile_is_no_lost_index() -> None:
-    """A pack and its index that came after indexes were listed and before packs were: it is found,
-    and nothing is amiss.
+def test_a_pack_written_meanwhile_has_not_lost_its_index() -> None:
+    """A pack and index that came after indexes were listed and before packs were: the pack is
+    found, and nothing is missing.
     """
     world = packed()
     late = index_keys(world)[0]
@@ -320,7 +322,7 @@ def test_what_a_run_writes_meanwhile_is_no_lost_index() -> None:
 
 
 def test_an_index_without_its_pack_is_found_and_marked() -> None:
-    """The members are what the index says, and of the pack it is known that it is not there."""
+    """The members are those in the index, and the pack is marked as missing."""
     world = packed()
     victim = DEST.pack_key(index_keys(world)[0])
     drop(world, victim)
@@ -331,9 +333,9 @@ def test_an_index_without_its_pack_is_found_and_marked() -> None:
 
 
 @pytest.mark.parametrize("error", [NotFound("it went away"), ObjectFrozen("it was moved")])
-def test_an_index_that_cannot_be_read_now_is_named(error: StoreError) -> None:
-    """Gone since the listing, or in an archive class by somebody's lifecycle rule: the others are
-    found all the same.
+def test_an_index_that_became_unreadable_is_named(error: StoreError) -> None:
+    """Gone since the listing, or moved to an archive class by a lifecycle rule: the others are
+    still found.
     """
     world = packed()
     victim = index_keys(world)[3]
@@ -345,14 +347,14 @@ def test_an_index_that_cannot_be_read_now_is_named(error: StoreError) -> None:
 @pytest.mark.parametrize(
     "error", [AccessDenied("no"), Unreachable("nobody there"), StoreError("broken")]
 )
-def test_what_concerns_every_index_ends_the_search(error: StoreError) -> None:
-    """A missing permission or a network that is gone is said once, not for each index."""
+def test_an_error_that_affects_every_index_ends_the_search(error: StoreError) -> None:
+    """A missing permission or a failed network is reported once, not for each index."""
     world = packed()
     with pytest.raises(type(error)):
         search(world, decide=fail_on(lambda call: call.operation == "GetObject", error))
 
 
-def test_many_gaps_make_a_short_list() -> None:
+def test_a_long_list_of_gaps_is_cut() -> None:
     """Sixty damaged indexes: all are counted, fifty named."""
     world = make_world()
     for number in range(60):
@@ -367,6 +369,6 @@ def test_many_gaps_make_a_short_list() -> None:
     assert "and 10 more" in message
 
 
-def test_incomplete_is_no_bad_pack() -> None:
-    """Whoever catches BadPack for one pack does not catch the end of a whole search with it."""
+def test_an_incomplete_search_is_not_a_bad_pack() -> None:
+    """Code that catches BadPack for one pack does not catch the end of a whole search."""
     assert not issubclass(IncompleteSearch, BadPack)

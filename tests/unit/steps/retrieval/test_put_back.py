@@ -83,7 +83,7 @@ def put(
     )
 
 
-def test_all_is_as_it_was() -> None:
+def test_originals_are_restored_exactly() -> None:
     """Bytes, user metadata, content type and encoding of every original are back under its key."""
     world = packed()
     assert world.store.list_objects("logs").objects == ()
@@ -97,8 +97,8 @@ def test_all_is_as_it_was() -> None:
         assert body.content_encoding == ("gzip" if stored.source.key == trail_key(1) else None)
 
 
-def test_again_changes_nothing() -> None:
-    """What is there already counts as there, and no version is added."""
+def test_a_second_put_back_changes_nothing() -> None:
+    """Existing objects count as there, and no version is added."""
     world = packed()
     put(world)
     before = world.store.list_object_versions("logs")
@@ -123,8 +123,8 @@ def test_again_changes_nothing() -> None:
     ids=str,
 )
 def test_nothing_is_overwritten(other: dict[str, Any]) -> None:
-    """An object that differs, by its bytes or by any one thing beside them (also where only a value
-    does), stays, and is a failure; the others are put back.
+    """An object with different bytes, or any other difference (even in one value), stays and is a
+    failure; the others are put back.
     """
     world = packed()
     world.store.put("logs", trail_key(1), **(AS_IT_WAS | other))
@@ -139,8 +139,8 @@ def test_nothing_is_overwritten(other: dict[str, Any]) -> None:
     assert world.store.list_object_versions("logs", prefix=trail_key(1)) == before
 
 
-def test_what_has_another_size_is_not_read() -> None:
-    """An object that cannot be equal, however large, costs no reading."""
+def test_an_object_of_another_size_is_not_read() -> None:
+    """An object that cannot be equal is not read, however large."""
     world = packed()
     world.store.put("logs", trail_key(1), b"another size")
     store = FaultyStore(world.store, lambda *_: None)
@@ -150,8 +150,8 @@ def test_what_has_another_size_is_not_read() -> None:
     ]
 
 
-def test_elsewhere() -> None:
-    """Another bucket and a prefix take them all, and the source bucket stays empty."""
+def test_originals_can_go_to_another_bucket() -> None:
+    """They all go to another bucket under a prefix, and the source bucket stays empty."""
     world = packed()
     world.store.create_bucket("audit")
     result = put(world, ReturnAddress("audit", "2026/"))
@@ -165,8 +165,8 @@ def test_elsewhere() -> None:
     ] * 4
 
 
-def test_versions() -> None:
-    """Of several versions the newest is put back; or the one that is named."""
+def test_versions_can_be_chosen() -> None:
+    """The newest of several versions is put back, or the named one."""
     world = make_world()
     first = world.put("logs", trail_key(1), document(1))
     world.put("logs", trail_key(1), document(2))
@@ -182,9 +182,9 @@ def test_versions() -> None:
     assert world.store.get_object("audit", trail_key(1)).data == document(1)
 
 
-def test_large_originals_go_in_parts() -> None:
-    """An original above 16 MiB is written in parts, never held whole, and is there or not at
-    all.
+def test_large_originals_are_written_in_parts() -> None:
+    """An original above 16 MiB is written in parts, never held whole, and is put back completely or
+    not at all.
     """
     limits = PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB)
     world = make_world(limits=limits)
@@ -221,8 +221,8 @@ def test_large_originals_go_in_parts() -> None:
     assert [failure.error for failure in put(world).failures] == ["KeyTaken"]
 
 
-def test_what_is_as_it_was_is_there() -> None:
-    """An equal object, whoever wrote it, is what was wanted."""
+def test_an_equal_object_counts_as_present() -> None:
+    """An equal object counts, whoever wrote it."""
     world = packed()
     world.store.put("logs", trail_key(1), **AS_IT_WAS)
     result = put(world)
@@ -230,10 +230,10 @@ def test_what_is_as_it_was_is_there() -> None:
 
 
 @pytest.mark.parametrize("size_bytes", [34 * MIB, 34 * MIB + 1])
-def test_parts_grow_where_there_would_be_too_many(
+def test_parts_grow_to_stay_within_s3s_limit(
     size_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S3 takes so many parts and not one more, also where the last byte is one too many."""
+    """The parts stay within S3's limit, even if the last byte would be one too many."""
     monkeypatch.setattr(put_back_module, "PART_COUNT_MAX", 2)
     world = make_world(limits=PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB))
     large = b"\x1f\x8b\x08" + random.Random(1).randbytes(size_bytes - 3)
@@ -246,9 +246,9 @@ def test_parts_grow_where_there_would_be_too_many(
 
 
 @pytest.mark.parametrize("code", ["PreconditionFailed", "NoSuchUpload"])
-def test_a_large_original_whose_last_answer_was_lost_is_there(code: str) -> None:
+def test_a_lost_answer_for_a_large_original_is_checked(code: str) -> None:
     """The client repeats the completion, and hears that the key is taken, or that there is no such
-    upload: what is there is compared.
+    upload: the existing object is compared.
     """
     world = make_world(limits=PackLimits(copy_size_bytes_min=10 * MIB, part_size_bytes=5 * MIB))
     large = b"\x1f\x8b\x08" + random.Random(1).randbytes(17 * MIB)
@@ -288,9 +288,9 @@ def test_damage_is_never_put_back() -> None:
 
 
 @pytest.mark.parametrize("key", ["index.html", trail_key(1, account="222222222222")])
-def test_a_key_of_another_group_leads_nowhere(key: str) -> None:
-    """Whoever can write to the destination may forge an index, but not make anybody write what its
-    pack's place does not say. Elsewhere, where one looks at it first, it may go.
+def test_a_forged_key_of_another_group_is_refused(key: str) -> None:
+    """A forged index in the destination cannot make put-back write a key that does not match its
+    pack's place. Elsewhere, where it is examined first, it may go.
     """
     world = packed()
     (index_key,) = (
@@ -308,8 +308,8 @@ def test_a_key_of_another_group_leads_nowhere(key: str) -> None:
     assert put(world, ReturnAddress("court")).failures == []
 
 
-def test_keys_of_declared_layouts_go_home() -> None:
-    """Also where nothing is declared any more."""
+def test_keys_of_declared_layouts_are_restored() -> None:
+    """Keys return to their bucket even if nothing is declared any more."""
     world = make_world(layouts=[{"name": "own", "pattern": "app/{YYYY-MM-DD}.log"}])
     world.put("logs", f"app/{DAY}.log", b"line\n")
     assert world.run().failures == []
@@ -317,9 +317,9 @@ def test_keys_of_declared_layouts_go_home() -> None:
     assert (result.written, result.failures) == (1, [])
 
 
-def test_killed_anywhere_it_goes_on() -> None:
-    """Killed before or after any request, no wrong object is there, and the next call puts back the
-    rest.
+def test_a_killed_put_back_can_be_resumed() -> None:
+    """If it is killed before or after any request, no wrong object exists, and the next call puts
+    back the rest.
     """
     for after in (False, True):
         number, is_killed = 0, True
@@ -338,8 +338,8 @@ def test_killed_anywhere_it_goes_on() -> None:
         assert number >= 7
 
 
-def test_a_lost_answer_is_no_failure() -> None:
-    """A write that had its effect and is repeated finds its own object, which counts as there."""
+def test_a_lost_answer_is_not_a_failure() -> None:
+    """A write that took effect and is repeated finds its own object, which counts as there."""
     world = packed()
     original = world.store.put_object
     calls: list[str] = []
@@ -354,8 +354,8 @@ def test_a_lost_answer_is_no_failure() -> None:
     assert (result.written, result.there, result.failures, len(calls)) == (0, 4, [], 4)
 
 
-def test_threads() -> None:
-    """Side by side the same comes about, and failures of writers are listed."""
+def test_threads_give_the_same_result() -> None:
+    """Threads give the same result, and failures of writers are listed."""
     world = make_world()
     for number in range(300):
         world.put("logs", access_key(number), b"line %d\n" % number)
@@ -379,8 +379,8 @@ def test_threads() -> None:
         )
 
 
-def test_the_limit_comes_before_everything() -> None:
-    """More originals than allowed: nothing is written."""
+def test_the_limit_is_checked_first() -> None:
+    """With more originals than allowed, nothing is written."""
     world = packed()
     packs = list(find(world.store, SerialWorkers(), [TARGET], Query()))
     assert sum(len(each.pack.members) for each in limit_originals(choose(packs, NEWEST), 4)) == 4
@@ -388,9 +388,9 @@ def test_the_limit_comes_before_everything() -> None:
         limit_originals(choose(packs, NEWEST), 3)
 
 
-def test_the_next_run_finds_it_again() -> None:
-    """What lies in a source bucket again is packed again or found in its pack, and deleted; nothing
-    is lost by that.
+def test_the_next_run_packs_it_again() -> None:
+    """Originals put back into a source bucket are packed again or found in their pack, and deleted;
+    nothing is lost.
     """
     for versioning in ("Enabled", None):
         world = packed(versioning=versioning)

@@ -61,7 +61,7 @@ def look(world: World, store: Any = None) -> list[PackState]:
 
 
 def patience(clock: SteppingClock, hours_max: float = 72) -> tuple[Patience, list[float]]:
-    """Waiting, by the world's clock."""
+    """Wait by the world's clock."""
     pauses: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -71,9 +71,9 @@ def patience(clock: SteppingClock, hours_max: float = 72) -> tuple[Patience, lis
     return Patience(pause, 3600, hours_max), pauses
 
 
-def test_the_whole_way() -> None:
-    """Frozen packs are asked for once, take their time, can be read then, and freeze again when
-    their days are over.
+def test_packs_are_thawed_read_and_frozen_again() -> None:
+    """Frozen packs are requested once, take their time, can then be read, and freeze again after
+    their days.
     """
     world = frozen()
     store = CountingStore(world.store)
@@ -104,8 +104,8 @@ def test_the_whole_way() -> None:
         world.store.get_object("dest", done[0].key)
 
 
-def test_what_is_warm_is_not_asked_about() -> None:
-    """Packs whose listing says that they can be read cost no request at all."""
+def test_warm_packs_cost_no_request() -> None:
+    """Packs that the listing shows as readable cost no request."""
     world = frozen("STANDARD_IA")
     store = CountingStore(world.store)
     states = look(world, store)
@@ -115,9 +115,9 @@ def test_what_is_warm_is_not_asked_about() -> None:
     assert [option.dollars for option in price_tiers(states, 1)] == [0, 0, 0]
 
 
-def test_prices() -> None:
-    """Each tier costs what its table says, for each class its own; a tier that a class does not
-    know has no price.
+def test_each_tier_has_its_price() -> None:
+    """Each tier costs what its table says, per class; a tier that a class does not have has no
+    price.
     """
     packs = [
         PackState("b", str(number), 10**9, "DEEP_ARCHIVE", State.FROZEN, 1) for number in range(10)
@@ -137,7 +137,7 @@ def test_prices() -> None:
     assert both[2].dollars is None
 
 
-def test_what_is_refused_is_said() -> None:
+def test_a_refused_restore_is_a_failure() -> None:
     """A restore that S3 refuses is a failure of its pack; the others begin."""
     world = frozen("GLACIER")
     states = look(world)
@@ -152,9 +152,9 @@ def test_what_is_refused_is_said() -> None:
     ]
 
 
-def test_a_missing_pack_is_said() -> None:
-    """An index whose pack is gone, and a pack that nobody may look at, are failures; the others are
-    looked at.
+def test_a_missing_pack_is_a_failure() -> None:
+    """An index without a pack, and a pack without read permission, are failures; the others are
+    examined.
     """
     world = frozen()
     first, second, _ = look(world)
@@ -168,8 +168,8 @@ def test_a_missing_pack_is_said() -> None:
     assert "the index exists, but the pack does not" in failures[0].message + failures[1].message
 
 
-def test_a_restore_that_nobody_makes() -> None:
-    """Waiting for what is not under way, or for what never ends, ends with a failure, not never."""
+def test_waiting_for_a_missing_restore_ends() -> None:
+    """Waiting for a restore that was not begun, or never ends, ends with a failure."""
     world = frozen()
     states = look(world)
     waiting, pauses = patience(world.clock)
@@ -182,8 +182,8 @@ def test_a_restore_that_nobody_makes() -> None:
     assert len(pauses) == 5
 
 
-def test_a_network_that_goes_away_for_a_while() -> None:
-    """While one waits for hours, no answer for some minutes ends nothing; none at all does."""
+def test_a_temporary_network_failure_does_not_end_waiting() -> None:
+    """During hours of waiting, no answer for some minutes ends nothing; no answer at all does."""
     world = frozen()
     states = look(world)
     start_thawing(world.store, WORKERS, states, days=1, tier="Standard")
@@ -209,9 +209,9 @@ def test_a_network_that_goes_away_for_a_while() -> None:
         wait_until_thawed(store, states, world.clock, patience(world.clock)[0], ThawProgress())
 
 
-def test_looking_is_cheap() -> None:
-    """Of many packs only the first hundred are looked at while they are frozen, and progress is
-    told.
+def test_checking_progress_is_limited() -> None:
+    """Only the first hundred of many packs are looked up while they are frozen, and progress is
+    reported.
     """
     world = frozen()
     pack = look(world)[0]
@@ -230,8 +230,8 @@ def test_looking_is_cheap() -> None:
     assert (told[0], told[-1]) == ((0, 1_000), (1_000, 1_000))
 
 
-def test_thawing_does_not_change_what_was_verified() -> None:
-    """A restore comes and goes while the object stays the same."""
+def test_thawing_does_not_change_a_verified_pack() -> None:
+    """The object stays the same through a restore."""
     world = frozen()
     key = look(world)[0].key
     before = world.store.head_object("dest", key)

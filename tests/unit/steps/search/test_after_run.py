@@ -24,11 +24,11 @@ DAY = date(2026, 3, 14)
     ],
     ids=["no keys", "of packs", "of search", "both"],
 )
-def test_terms_and_tables_have_the_key_of_search_and_packs_have_theirs(
+def test_terms_and_packs_have_separate_keys(
     given: dict[str, str], packs: str | None, searched: str | None
 ) -> None:
-    """Without a key of their own they are encrypted as packs are; a table is written once, terms
-    may be written over.
+    """Without a separate key they are encrypted as packs are; a table is written once, terms may be
+    overwritten.
     """
     settings = read_settings(None, {"other_buckets": "logs", **given})
     combine = make_rules(settings, DateWindow(DAY, DAY)).group.combine

@@ -1,5 +1,5 @@
-"""Invariant: packs with hashed values are searched with the right key, and reported as unsearched
-with any other key and for any question that a hash cannot answer.
+"""Packs with hashed values are searched with the right key, and reported as unsearched with any
+other key and for any question that a hash cannot answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADDRESS = "192.0.2.1"
 
 
 def make_shelf(*, merged: bool) -> TermsShelf:
-    """One pack, hashed."""
+    """One pack with hashed terms."""
     shelf = TermsShelf()
     pack = shelf.add_pack(date(2021, 3, 5))
     seen = sighting(Field.ADDRESS, ADDRESS)
@@ -52,9 +52,7 @@ def test_the_right_key_finds_the_value(merged: bool) -> None:
 
 @pytest.mark.parametrize("merged", [True, False])
 @pytest.mark.parametrize("key", [OTHER, None])
-def test_another_key_is_told_and_nothing_is_said_of_the_pack(
-    merged: bool, key: SearchKey | None
-) -> None:
+def test_with_another_key_the_pack_is_unsearched(merged: bool, key: SearchKey | None) -> None:
     answer = search(make_shelf(merged=merged), key, ADDRESS)
     assert answer.sighted == []
     assert answer.coverage.unsearched_packs == {Unsearched.OTHER_KEY: 1}
@@ -63,7 +61,7 @@ def test_another_key_is_told_and_nothing_is_said_of_the_pack(
 
 @pytest.mark.parametrize("merged", [True, False])
 @pytest.mark.parametrize(("text", "is_prefix"), [("192.0.2.0/24", False), ("192.0", True)])
-def test_hashes_cannot_answer_for_networks_and_prefixes(
+def test_hashes_cannot_be_searched_by_network_or_prefix(
     merged: bool, text: str, is_prefix: bool
 ) -> None:
     answer = search(make_shelf(merged=merged), KEY, text, is_prefix=is_prefix)

@@ -1,5 +1,5 @@
-"""Invariant: everything in the terms of a pack is found, in exactly that pack; and whatever was not
-searched is reported.
+"""Everything in the terms of a pack is found, in exactly that pack; whatever was not searched is
+reported.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_a_value_is_found_in_its_packs_and_no_others(merged: bool) -> None:
     assert answer.coverage.packs == 3
 
 
-def test_a_pack_that_no_table_covers_is_read_by_its_own_terms() -> None:
+def test_a_pack_without_a_table_is_searched_by_its_own_terms() -> None:
     shelf, with_key = shelf_with_key()
     shelf.merge()
     late = shelf.add_pack(LATER, sighting(Field.ACCESS_KEY, KEY))
@@ -75,9 +75,9 @@ def test_a_pack_that_no_table_covers_is_read_by_its_own_terms() -> None:
     assert answer.coverage.is_whole
 
 
-def test_nothing_is_only_said_of_what_was_looked_at() -> None:
-    """A pack without terms, one whose terms are damaged, a log type without terms, a member that
-    could not be read: each makes the answer less than whole, and is counted.
+def test_nothing_found_is_claimed_only_of_searched_packs() -> None:
+    """A pack without terms or with damaged ones, a log type without terms, or an unreadable member
+    makes the answer incomplete, and is counted.
     """
     shelf, _ = shelf_with_key()
     shelf.merge()
@@ -104,8 +104,8 @@ def test_nothing_is_only_said_of_what_was_looked_at() -> None:
     assert [failure.error for failure in coverage.failures] == ["BadTerms"]
 
 
-def test_adopted_aggregates_are_said_and_no_advice_is_given_that_cannot_help() -> None:
-    """They have no terms, and `index terms` makes none."""
+def test_adopted_aggregates_are_reported_without_useless_advice() -> None:
+    """Adopted aggregates have no terms, and `index terms` makes none."""
     shelf, _ = shelf_with_key()
     shelf.merge()
     for log_type in ("CloudTrail", "CloudTrail-Digest"):
@@ -116,7 +116,7 @@ def test_adopted_aggregates_are_said_and_no_advice_is_given_that_cannot_help() -
     assert not coverage.is_whole
 
 
-def test_members_that_were_not_searched_are_said_by_tables_too() -> None:
+def test_tables_also_report_unsearched_members() -> None:
     shelf = TermsShelf()
     shelf.add_pack(DAY, sighting(Field.NAME, "x"), unsearched={Unsearched.TOO_MANY: 1})
     shelf.merge()
@@ -125,15 +125,15 @@ def test_members_that_were_not_searched_are_said_by_tables_too() -> None:
     assert not coverage.is_whole
 
 
-def test_more_packs_than_are_read_one_by_one_are_said_to_be_unsearched() -> None:
+def test_too_many_packs_without_tables_are_unsearched() -> None:
     shelf, _ = shelf_with_key()
     coverage = search(shelf, KEY, read_directly_max=1).coverage
     assert coverage.unsearched_packs == {Unsearched.NOT_MERGED: 2}
     assert coverage.packs == 1
 
 
-def test_a_quick_answer_is_never_whole() -> None:
-    """Packs were not listed: there may be some that no table covers."""
+def test_a_quick_answer_is_never_complete() -> None:
+    """Packs were not listed: there may be some without a table."""
     shelf, with_key = shelf_with_key()
     shelf.merge()
     answer = search(shelf, KEY, is_quick=True)
@@ -142,7 +142,7 @@ def test_a_quick_answer_is_never_whole() -> None:
 
 
 def test_a_damaged_table_covers_nothing() -> None:
-    """Its packs are searched by their own terms."""
+    """The packs of a damaged table are searched by their own terms."""
     shelf, with_key = shelf_with_key()
     shelf.merge()
     for key in shelf.tables:
@@ -166,8 +166,8 @@ def test_a_damaged_table_covers_nothing() -> None:
         (b"/2021/03/05/", b"/2021/03/99/"),
     ],
 )
-def test_a_table_that_lies_covers_nothing(before: bytes, after: bytes) -> None:
-    """Whoever can write there must not end a search, nor be believed."""
+def test_a_forged_table_covers_nothing(before: bytes, after: bytes) -> None:
+    """A forged table must neither end a search nor be believed."""
     shelf = TermsShelf()
     pack = shelf.add_pack(DAY, sighting(Field.ACCESS_KEY, KEY))
     shelf.merge()
@@ -180,7 +180,7 @@ def test_a_table_that_lies_covers_nothing(before: bytes, after: bytes) -> None:
 
 
 def lie(table: bytes, before: bytes, after: bytes) -> bytes:
-    """A table with another directory. Whatever it says of a pack's name is said of its rows."""
+    """Give a table another directory. A changed pack name also applies to its rows."""
     size, footer = find_end(table), footer_bytes(table)
     assert size is not None
     text = zlib.decompress(table[-size:-footer])
@@ -190,7 +190,7 @@ def lie(table: bytes, before: bytes, after: bytes) -> bytes:
     return table[:-size] + told + end
 
 
-def test_more_than_anybody_reads_is_refused() -> None:
+def test_too_many_results_are_refused() -> None:
     shelf, _ = shelf_with_key()
     for _ in range(2):
         with pytest.raises(LimitExceeded, match="values in packs match"):
@@ -199,8 +199,8 @@ def test_more_than_anybody_reads_is_refused() -> None:
         shelf.merge()
 
 
-def test_expired_packs_are_found_as_such_and_lost_indexes_do_not_matter() -> None:
-    """The table outlives the pack; a listed index alone is no pack that nobody looked at."""
+def test_expired_packs_are_reported_and_lost_indexes_do_not_matter() -> None:
+    """The table outlives the pack; a listed index alone does not count as an unsearched pack."""
     shelf, with_key = shelf_with_key()
     shelf.merge()
     gone = min(with_key)
@@ -215,8 +215,8 @@ def test_expired_packs_are_found_as_such_and_lost_indexes_do_not_matter() -> Non
     assert answer.coverage.is_whole
 
 
-def test_a_table_of_another_month_is_not_believed() -> None:
-    """Whoever can write there must not make a month look searched by another month's table."""
+def test_a_table_of_another_month_is_ignored() -> None:
+    """Another month's table, put in its place, must not make a month look searched."""
     shelf, _ = shelf_with_key()
     shelf.merge()
     march, april = shelf.tables
@@ -229,7 +229,7 @@ def test_a_table_of_another_month_is_not_believed() -> None:
     assert "another month" in answer.coverage.failures[0].message
 
 
-def test_without_a_reader_of_tables_terms_are_read_one_by_one(
+def test_without_parquet_terms_are_read_one_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shelf, with_key = shelf_with_key()
@@ -241,8 +241,8 @@ def test_without_a_reader_of_tables_terms_are_read_one_by_one(
 
 
 def test_tables_are_listed_by_log_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers that keep folders list `CloudTrail/` before `CloudTrail-Insight/`, and keys in
-    another order than S3's are refused.
+    """Servers that keep folders list `CloudTrail/` before `CloudTrail-Insight/`, and keys in an
+    order other than S3's are refused.
     """
     shelf, with_key = shelf_with_key()
     shelf.merge()
@@ -258,7 +258,7 @@ def test_tables_are_listed_by_log_type(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [prefix.rpartition("tables/")[2] for prefix in prefixes] == ["CloudTrail/"]
 
 
-def test_a_query_leaves_packs_out_and_counts_only_the_others() -> None:
+def test_a_query_excludes_and_counts_packs() -> None:
     shelf, with_key = shelf_with_key()
     shelf.merge()
     in_march = Query.of_days(date(2021, 3, 1), date(2021, 3, 31))
@@ -270,7 +270,7 @@ def test_a_query_leaves_packs_out_and_counts_only_the_others() -> None:
     assert elsewhere.coverage.packs == 1
 
 
-def test_prefixes_and_networks() -> None:
+def test_prefixes_and_networks_are_found() -> None:
     shelf = TermsShelf()
     shelf.add_pack(
         DAY,

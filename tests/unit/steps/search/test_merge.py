@@ -1,5 +1,5 @@
-"""Invariant: merging loses no row and counts none twice, however often, by however many, and
-wherever it is interrupted.
+"""Merging loses no row and counts none twice, however often, by however many, and wherever it is
+interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST = date(2021, 3, 1)
 
 
 def counts(shelf: TermsShelf) -> Counter[str]:
-    """How often the value was seen, by day."""
+    """The number of sightings of the value, by day."""
     answer = look_up(
         shelf.store, SerialWorkers(), [shelf.target], Asked([parse_wanted("role")], Query())
     )
@@ -45,7 +45,7 @@ def expected(*days: int) -> dict[str, int]:
     return {str(FIRST + timedelta(days=day)): day + 1 for day in days}
 
 
-def test_merging_twice_writes_nothing_the_second_time() -> None:
+def test_a_second_merge_writes_nothing() -> None:
     shelf = TermsShelf()
     add_days(shelf, 0, 1)
     assert len(shelf.merge().tables) == 1
@@ -54,8 +54,8 @@ def test_merging_twice_writes_nothing_the_second_time() -> None:
     assert counts(shelf) == expected(0, 1)
 
 
-def test_two_that_merge_at_once_count_no_pack_twice() -> None:
-    """Each sees other packs, and both write: a reader takes every pack from one table."""
+def test_simultaneous_merges_count_no_pack_twice() -> None:
+    """Each merge sees other packs, and both write: a reader takes every pack from one table."""
     one, both = TermsShelf(), TermsShelf()
     add_days(one, 0, 1)
     one.merge()
@@ -68,7 +68,7 @@ def test_two_that_merge_at_once_count_no_pack_twice() -> None:
     assert counts(one) == expected(0, 1, 2)
 
 
-def test_many_tables_of_a_month_become_one_that_replaces_them() -> None:
+def test_many_tables_of_a_month_are_combined() -> None:
     shelf = TermsShelf()
     for day in range(TABLES_MAX):
         add_days(shelf, day)
@@ -78,7 +78,7 @@ def test_many_tables_of_a_month_become_one_that_replaces_them() -> None:
     assert counts(shelf) == expected(*range(TABLES_MAX))
 
 
-def test_a_month_that_is_over_has_one_table_to_read() -> None:
+def test_a_past_month_has_a_single_table() -> None:
     shelf = TermsShelf()
     add_days(shelf, 0)
     shelf.merge()
@@ -89,7 +89,7 @@ def test_a_month_that_is_over_has_one_table_to_read() -> None:
     assert shelf.merge().tables == []
 
 
-def test_what_a_compaction_replaced_may_be_gone() -> None:
+def test_tables_replaced_by_a_compaction_may_be_missing() -> None:
     """The new table alone has every row."""
     shelf = TermsShelf()
     add_days(shelf, 0)
@@ -105,7 +105,7 @@ def test_what_a_compaction_replaced_may_be_gone() -> None:
 
 
 @pytest.mark.parametrize("rows_max", [1, 50])
-def test_more_rows_than_a_table_holds_make_several(rows_max: int) -> None:
+def test_too_many_rows_are_split_into_several_tables(rows_max: int) -> None:
     shelf = TermsShelf()
     add_days(shelf, *range(6))
     assert len(shelf.merge(rows_max=rows_max).tables) > 1
@@ -113,8 +113,8 @@ def test_more_rows_than_a_table_holds_make_several(rows_max: int) -> None:
 
 
 @pytest.mark.parametrize("rows_max", [50, 1_000_000])
-def test_rebuilding_makes_every_table_anew(rows_max: int) -> None:
-    """Terms that were made again count, and what was merged before does not."""
+def test_a_rebuild_makes_every_table_again(rows_max: int) -> None:
+    """Terms that were made again count, and earlier merges do not."""
     shelf = TermsShelf()
     add_days(shelf, 0, 1, 2)
     shelf.merge()
@@ -124,7 +124,7 @@ def test_rebuilding_makes_every_table_anew(rows_max: int) -> None:
     assert counts(shelf) == {**expected(1, 2), str(FIRST): 100}
 
 
-def test_terms_that_cannot_be_read_are_left_out_and_said() -> None:
+def test_unreadable_terms_are_skipped_and_reported() -> None:
     shelf = TermsShelf()
     add_days(shelf, 0, 1)
     bad = shelf.add_pack(FIRST, sighting(Field.NAME, "role"), account="444455556666")

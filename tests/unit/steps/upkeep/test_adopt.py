@@ -79,7 +79,7 @@ def find_all(store: MemoryStore, query: Query | None = None) -> list[FoundPack]:
 
 
 def test_an_adopted_aggregate_is_found_and_its_members_come_back() -> None:
-    """Each gzip member, byte for byte, out of the bucket in which the aggregate lies; those of a
+    """Each gzip member comes back byte for byte from the aggregate's own bucket; those of a
     multi-member original one by one.
     """
     store = make_store()
@@ -122,14 +122,14 @@ def test_an_adopted_aggregate_is_found_and_its_members_come_back() -> None:
         (Query(regions=frozenset({"us-east-1"})), 0),
     ],
 )
-def test_it_is_found_by_what_its_key_tells(query: Query, count: int) -> None:
-    """By log type, account, source bucket, date, region and key."""
+def test_an_adopted_aggregate_is_found_by_its_key(query: Query, count: int) -> None:
+    """The search goes by log type, account, source bucket, date, Region and key."""
     store = make_store()
     adopt_it(store)
     assert sum(len(pack.members) for pack in find_all(store, query)) == count
 
 
-def test_what_is_adopted_is_neither_changed_nor_copied() -> None:
+def test_an_adopted_aggregate_is_neither_changed_nor_copied() -> None:
     """One index is written and nothing else; the second time nothing is even read."""
     store = make_store()
     watched = FaultyStore(store, lambda *_: None)
@@ -146,7 +146,7 @@ def test_what_is_adopted_is_neither_changed_nor_copied() -> None:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_padding_is_counted(whole: bool) -> None:
-    """Zero bytes at the end belong to nobody."""
+    """Zero bytes at the end belong to no member."""
     adopted = adopt_it(make_store(b"".join(PARTS) + bytes(0 if whole else 1024)))
     assert (adopted.member_count, adopted.padding_bytes) == (4, 0 if whole else 1024)
 
@@ -161,8 +161,8 @@ def test_padding_is_counted(whole: bool) -> None:
         (b"", "it has no gzip members"),
     ],
 )
-def test_what_is_no_concatenation_is_refused(data: bytes, message: str) -> None:
-    """With the object's name and the byte; nothing is written."""
+def test_other_formats_are_refused(data: bytes, message: str) -> None:
+    """The error names the object and the byte; nothing is written."""
     store = make_store(data)
     before = store.snapshot()
     with pytest.raises(BadPack, match=message) as caught:
@@ -171,7 +171,7 @@ def test_what_is_no_concatenation_is_refused(data: bytes, message: str) -> None:
     assert store.snapshot() == before
 
 
-def test_frozen_missing_and_changed_aggregates() -> None:
+def test_frozen_missing_and_changed_aggregates_are_refused() -> None:
     """Each has its own error, and nothing is written."""
     store = make_store()
     store.put("old", KEY, b"".join(PARTS), storage_class="DEEP_ARCHIVE")
@@ -190,8 +190,8 @@ def test_frozen_missing_and_changed_aggregates() -> None:
     assert list(list_all(store, "dest", "")) == []
 
 
-def test_a_prefix_is_everything_under_it_that_is_not_ours() -> None:
-    """Packs, indexes and adopted indexes in the same bucket are passed over, and so are folder
+def test_a_prefix_excludes_own_objects() -> None:
+    """Packs, indexes and adopted indexes in the same bucket are skipped, and so are folder
     markers.
     """
     world = make_world()
@@ -217,9 +217,9 @@ def test_a_prefix_is_everything_under_it_that_is_not_ours() -> None:
     ]
 
 
-def test_what_is_no_log_may_be_an_aggregate() -> None:
-    """Only what nobody can mean is passed over: folder markers, what AWS writes to test a
-    permission, and packs of ours in any bucket.
+def test_only_obvious_non_logs_are_skipped() -> None:
+    """Only what cannot be meant is skipped: folder markers, AWS's permission test files, and our
+    packs in any bucket.
     """
     store = MemoryStore()
     store.create_bucket("old")
@@ -243,7 +243,7 @@ def test_what_is_no_log_may_be_an_aggregate() -> None:
 
 @pytest.mark.parametrize("folder", ["", "packs/", "packs/logs/"])
 def test_a_pack_is_not_adopted(folder: str) -> None:
-    """A pack of ours is a concatenation of gzip files, too; adopted it would be found twice, once
+    """Our packs are concatenations of gzip files too; an adopted one would be found twice, once
     under made-up keys.
     """
     world = make_world()
@@ -254,9 +254,9 @@ def test_a_pack_is_not_adopted(folder: str) -> None:
         list(list_aggregates(world.store, TARGET, "dest", folder or pack.key))
 
 
-def test_an_adopted_index_that_cannot_be_read_now_is_named() -> None:
-    """Gone since the listing, or moved to an archive class: it is named at the end, and what else
-    there is comes.
+def test_an_adopted_index_that_became_unreadable_is_named() -> None:
+    """Gone since the listing, or moved to an archive class: it is named at the end, and the others
+    come.
     """
     store = make_store()
     adopt_it(store)
@@ -270,8 +270,8 @@ def test_an_adopted_index_that_cannot_be_read_now_is_named() -> None:
             list(find(faulty, WORKERS, [TARGET], Query()))
 
 
-def test_what_is_read_must_be_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the bytes that came have another checksum than S3's, nothing is adopted."""
+def test_bytes_read_must_match_the_stored_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the bytes read have a checksum other than S3's, nothing is adopted."""
     store = make_store()
     aggregate = aggregate_of(store)
     stored = replace(store.head_object("old", KEY), crc64nvme=1)
@@ -286,8 +286,8 @@ def check(store: MemoryStore, *, read_back: bool = True) -> Adopted:
     return check_adopted(store, TARGET, entry.index_key, read_back=read_back)
 
 
-def test_an_adopted_aggregate_is_verified() -> None:
-    """By its checksum without reading it, or by all of its bytes; without a checksum and with
+def test_an_adopted_aggregate_can_be_verified() -> None:
+    """Its checksum verifies it without reading, or all of its bytes do; without a checksum and with
     another ETag it is read.
     """
     store = make_store()
@@ -300,9 +300,7 @@ def test_an_adopted_aggregate_is_verified() -> None:
 
 
 def test_any_damage_of_an_adopted_aggregate_is_found() -> None:
-    """A flipped bit anywhere, a cut, an exchange for another one, a missing one: with S3's own
-    checksum or without.
-    """
+    """A flipped bit anywhere, a cut, a replacement or a loss: with S3's own checksum or without."""
     store = make_store(b"".join(PARTS) + bytes(3))
     adopt_it(store)
     whole = store.get_object("old", KEY).data
@@ -327,9 +325,9 @@ def test_any_damage_of_an_adopted_aggregate_is_found() -> None:
     assert (pack.pack_bytes, pack.storage_class) == (None, None)
 
 
-def test_an_index_that_lies_is_found_by_reading_back() -> None:
-    """About one member's hash, length or place, or about the checksum of the whole, in an index
-    that is whole itself.
+def test_an_index_with_wrong_entries_is_found_by_reading_back() -> None:
+    """A well-formed index that is wrong about a member's hash, length or place, or about the
+    checksum of the whole.
     """
     store = make_store()
     store.put("old", KEY, b"".join(PARTS), with_checksum=False)
@@ -359,9 +357,9 @@ def test_an_index_that_lies_is_found_by_reading_back() -> None:
             check(store)
 
 
-def test_damage_of_its_index_is_found() -> None:
-    """A flipped bit of the index is found, or is one of those that gzip itself has no use for; the
-    index of another one is refused.
+def test_damage_to_an_adopted_index_is_found() -> None:
+    """A flipped bit of the index is found, or is one that gzip ignores; another aggregate's index
+    is refused.
     """
     store = make_store()
     adopted = adopt_it(store)
@@ -388,9 +386,9 @@ def test_damage_of_its_index_is_found() -> None:
         list(find(store, WORKERS, [TARGET], Query()))
 
 
-def test_runs_never_meet_an_adopted_aggregate() -> None:
-    """With an adopted aggregate of the very same group and the same keys, a run packs and deletes
-    exactly what it does without.
+def test_runs_ignore_adopted_aggregates() -> None:
+    """With an adopted aggregate of the very same group and keys, a run packs and deletes exactly
+    what it does without.
     """
 
     def make(*, with_adopted: bool) -> World:
@@ -423,8 +421,8 @@ def test_runs_never_meet_an_adopted_aggregate() -> None:
 
 
 def test_no_adopted_aggregate_can_be_verified_as_a_pack() -> None:
-    """What deletion takes is made of an `Index` and nothing else, and no reader of indexes gives
-    one for an adopted aggregate, wherever its index is put.
+    """Deletion takes only packs made from an `Index`, and no reader of indexes makes one from an
+    adopted aggregate, wherever its index is put.
     """
     assert typing.get_type_hints(VerifiedPack)["index"] is Index
     assert not issubclass(Adopted, Index)
@@ -444,8 +442,8 @@ def test_no_adopted_aggregate_can_be_verified_as_a_pack() -> None:
 
 
 class Generated(MemoryStore):
-    """A store whose bucket `old` holds one object, of so many members, that is made while it is
-    read.
+    """A store whose bucket `old` holds one object with this number of members, generated while it
+    is read.
     """
 
     PIECE = gzip.compress(random.Random(1).randbytes(3_000), mtime=0)
@@ -503,9 +501,9 @@ def test_memory_does_not_grow_with_the_aggregate() -> None:
     assert many - few < 2 * 1024 * 1024, f"{few:,} bytes, then {many:,}"
 
 
-def test_many_aggregates_of_other_days_are_not_read() -> None:
-    """A query that no key of an adopted aggregate can match asks for nothing; one of a day reads
-    the indexes of that day.
+def test_aggregates_of_other_days_are_not_read() -> None:
+    """A query that no key of an adopted aggregate can match requests nothing; one for a day reads
+    that day's indexes.
     """
     store = make_store()
     for day in range(1, 29):

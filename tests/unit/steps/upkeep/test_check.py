@@ -66,8 +66,8 @@ def check_all(world: World, level: Level = Level.READ_BACK) -> list[Finding]:
 
 
 @pytest.mark.parametrize("level", Level)
-def test_all_packs_and_adopted_aggregates_are_looked_at(level: Level) -> None:
-    """At every level what is right is sound."""
+def test_all_packs_and_adopted_aggregates_are_checked(level: Level) -> None:
+    """Undamaged packs are sound at every level."""
     world, *packs = make_packed()
     findings = check_all(world, level)
     assert [type(finding) for finding in findings] == [Sound, Sound, Sound]
@@ -79,8 +79,8 @@ def test_all_packs_and_adopted_aggregates_are_looked_at(level: Level) -> None:
     ]
 
 
-def test_what_each_level_reads() -> None:
-    """Checksum: an index and a HEAD a pack. Tail: two ranges more, of the tail alone. Read-back:
+def test_each_level_reads_only_what_it_needs() -> None:
+    """Checksum: an index and a HEAD per pack. Tail: two more ranges, of the tail alone. Read-back:
     every byte once.
     """
     world, key, _ = make_packed()
@@ -111,7 +111,7 @@ def flip(position: int) -> Callable[[bytes], bytes]:
 
 
 def replace_index(world: World, key: str, _: str) -> None:
-    """By one that says the same of the same pack, but for one thing: somebody was clever."""
+    """Replace it by one that differs in a single detail, as a careful forger would."""
     index = read_index(world.store, TARGET, key).decode()
     world.store.put(
         "dest", TARGET.index_key(key), encode_index(replace(index, tool="another tool"))
@@ -202,8 +202,8 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_each_kind_of_damage_has_its_own_message(name: str) -> None:
-    """At read-back; the other packs are found to be right all the same. The text names the pack and
-    holds nothing of a log.
+    """The messages are those of read-back; the other packs are still found right. The text names
+    the pack and quotes no log.
     """
     world, key, other = make_packed()
     damage, error, message = DAMAGES[name]
@@ -221,9 +221,9 @@ def test_each_kind_of_damage_has_its_own_message(name: str) -> None:
     "name",
     [name for name in DAMAGES if name not in ("member damaged", "newline damaged", "tail damaged")],
 )
-def test_lesser_levels_find_what_is_missing_or_exchanged(name: str) -> None:
-    """Also without a byte of the pack being read, and by its tail alone; what S3's checksum says is
-    believed there.
+def test_lower_levels_find_missing_and_replaced_packs(name: str) -> None:
+    """Without reading a byte of the pack, or by its tail alone; these levels believe S3's
+    checksum.
     """
     for level in (Level.CHECKSUM, Level.TAIL):
         world, key, other = make_packed()
@@ -236,7 +236,7 @@ def test_lesser_levels_find_what_is_missing_or_exchanged(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["member damaged", "newline damaged", "tail damaged"])
 def test_the_checksum_level_finds_every_changed_byte(name: str) -> None:
-    """S3's checksum of the whole pack is another then."""
+    """S3's checksum of the whole pack then differs."""
     world, key, other = make_packed()
     DAMAGES[name][0](world, key, other)
     assert [
@@ -247,9 +247,9 @@ def test_the_checksum_level_finds_every_changed_byte(name: str) -> None:
 
 
 @pytest.mark.parametrize("level", [Level.TAIL, Level.READ_BACK])
-def test_frozen_packs_are_neither_right_nor_broken(level: Level) -> None:
-    """They cannot be read; their checksum is compared, if S3 has one. At checksum level they are as
-    good as any.
+def test_frozen_packs_are_neither_good_nor_damaged(level: Level) -> None:
+    """They cannot be read; their checksum is compared, if S3 has one. At checksum level they are
+    like any other.
     """
     for has_checksum in (True, False):
         world, key, _ = make_packed()
@@ -264,8 +264,10 @@ def test_frozen_packs_are_neither_right_nor_broken(level: Level) -> None:
     assert [type(finding) for finding in check_all(world, level)].count(Broken) == 1
 
 
-def test_one_denied_pack_is_named_and_a_dead_store_ends_it() -> None:
-    """A missing permission leaves that pack unchecked; without S3 nothing is said of any pack."""
+def test_a_denied_pack_is_named_and_an_outage_ends_the_check() -> None:
+    """A missing permission leaves that pack unchecked; without S3 nothing is reported about any
+    pack.
+    """
     world, key, _ = make_packed()
     places = list(list_places(world.store, SerialWorkers(), [TARGET], Query()))
     denied = FaultyStore(
@@ -290,9 +292,7 @@ def test_one_denied_pack_is_named_and_a_dead_store_ends_it() -> None:
 
 
 class Generated(MemoryStore):
-    """A store whose packs have a content of zeros that is made while it is read, and then their
-    tails.
-    """
+    """A store whose packs contain zeros, generated while they are read, and then their tails."""
 
     content_bytes = 0
     tail = b""
@@ -327,7 +327,7 @@ class Generated(MemoryStore):
 
 
 def measure_read_back(size_bytes: int) -> int:
-    """Peak memory of reading back a pack of two members, of which one is nearly all of it."""
+    """Peak memory of reading back a pack of two members, one of which is nearly all of it."""
     world, key, _ = make_packed()
     member = read_index(world.store, TARGET, key).decode().members[0]
     parts = [(0, 1000), (1000, size_bytes - 1000)]
@@ -380,8 +380,8 @@ def test_memory_does_not_grow_with_the_pack() -> None:
     assert large - small < 2**20, f"{small:,} bytes, then {large:,}"
 
 
-def test_a_pack_that_was_copied_alone_has_no_tail() -> None:
-    """It is right at every level, and damage is found by its own checksum."""
+def test_a_copied_pack_has_no_tail() -> None:
+    """A copy is right at every level, and its own checksum shows damage."""
     world = make_world(limits=PackLimits(copy_alone_bytes_min=400, copy_size_bytes_min=300))
     world.put("logs", flow_key("large.log.gz"), bytes(range(256)) * 2)
     (pack,) = world.run().groups[0].packs

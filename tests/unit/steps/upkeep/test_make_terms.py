@@ -38,7 +38,7 @@ ACCESS_LOG = (
 
 
 def put_all(world: World) -> None:
-    """Of each way in which a member may lie in its pack."""
+    """Put one member for each way in which a pack stores members."""
     for number in (3, 1, 2):
         world.put("logs", trail_key(number), trail(LEAKED, f"AKIA{number}"))
     world.put("logs", trail_key(1), trail("AKIANEWER"))
@@ -51,7 +51,7 @@ def put_all(world: World) -> None:
 
 
 def sightings_of(world: World) -> dict[str, tuple[TermsHead, list[Sighting]]]:
-    """By the pack's key."""
+    """The sightings, by the pack's key."""
     found = {}
     for entry in world.store.list_objects("dest", prefix="terms/").objects:
         key = DEST.pack_key_of_terms(entry.key)
@@ -73,8 +73,10 @@ def make_unsearched_world() -> World:
     return world
 
 
-def test_they_are_those_of_a_run() -> None:
-    """Of gzip members, text blocks, damaged and sealed ones; and then nothing is left to do."""
+def test_terms_equal_those_made_by_a_run() -> None:
+    """Terms of gzip members, text blocks, damaged and sealed ones are equal, and then nothing is
+    left to do.
+    """
     packed, world = make_world(), make_unsearched_world()
     put_all(packed)
     packed.run()
@@ -88,8 +90,8 @@ def test_they_are_those_of_a_run() -> None:
     assert len(make_all(world, again=True)) == len(made)
 
 
-def test_members_that_s3_copied_unread_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is more than a run can do; what is too large for memory stays out."""
+def test_members_copied_by_s3_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run cannot read them; members too large for memory are left out."""
     monkeypatch.setattr(upkeep_terms, "SEARCHED_MEMBER_BYTES_MAX", 30 * MIB)
     world = make_world(limits=PackLimits(copy_size_bytes_min=10 * MIB))
     noise = gzip.compress(Random(1).randbytes(11 * MIB), compresslevel=0)
@@ -114,8 +116,8 @@ def test_hashes_are_made_with_the_key() -> None:
     assert KEY.hash(Term(Field.ACCESS_KEY, LEAKED)) in hashed
 
 
-def test_packs_that_never_have_terms_are_counted() -> None:
-    """Log types without any, and copies; neither is read."""
+def test_packs_without_possible_terms_are_counted() -> None:
+    """Log types without terms, and copies: neither is read."""
     world = make_world(search="off", limits=PackLimits(copy_alone_bytes_min=100_000))
     world.put("logs", trail_key(1), trail(LEAKED))
     world.put("logs", trail_key(2), bytes(100_000))
@@ -131,8 +133,8 @@ def test_packs_that_never_have_terms_are_counted() -> None:
         assert len(find_named_lack(world.job(), [(DEST, key)], again=again).packs) == count
 
 
-def test_a_pack_that_is_gone_needs_no_terms() -> None:
-    """It expired before its index did."""
+def test_a_missing_pack_needs_no_terms() -> None:
+    """A pack that expired before its index needs no terms."""
     world = make_unsearched_world()
     for entry in world.store.list_objects("dest", prefix="packs/").objects:
         world.store.delete("dest", entry.key)
@@ -156,7 +158,7 @@ def freeze(world: World, key: str) -> None:
 
 
 def forge(world: World, key: str) -> None:
-    """An index that says that the members lie elsewhere, as whoever writes indexes could."""
+    """Write an index with wrong member offsets, as anyone who writes indexes could."""
     index = decode_index(world.store.get_object("dest", DEST.index_key(key)).data)
     members = tuple(replace(each, offset=each.offset + 10**6) for each in index.members)
     world.store.put("dest", DEST.index_key(key), encode_index(replace(index, members=members)))
@@ -171,7 +173,7 @@ def forge(world: World, key: str) -> None:
         (forge, GroupFailed),
     ],
 )
-def test_nothing_is_written_of_a_pack_that_is_not_right(
+def test_a_damaged_pack_gets_no_terms(
     spoil: Callable[[World, str], None], error: type[GroupFailed]
 ) -> None:
     world = make_unsearched_world()
@@ -184,8 +186,8 @@ def test_nothing_is_written_of_a_pack_that_is_not_right(
     assert sightings_of(world) == {}
 
 
-def test_a_block_that_is_too_large_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large text was streamed into its pack; its members count as not looked at."""
+def test_an_oversized_block_is_not_held_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large text was streamed into its pack; its members count as not examined."""
     world = make_unsearched_world()
     monkeypatch.setattr(upkeep_terms, "_BLOCK_BYTES_MAX", 100)
     make_all(world)

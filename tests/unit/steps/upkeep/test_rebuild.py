@@ -58,10 +58,8 @@ def rebuild(world: World, pack_key: str) -> Rebuilt:
 
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
-def test_an_index_comes_back_out_of_the_tail(pack_format: PackFormat) -> None:
-    """The very bytes; the pack is not read but for its tail, and a second time there is nothing to
-    do.
-    """
+def test_an_index_is_rebuilt_from_the_tail(pack_format: PackFormat) -> None:
+    """The very bytes come back; only the pack's tail is read, and a second call does nothing."""
     world = make_packed()
     key = pack_keys(world)[pack_format]
     data = lose(world, key)
@@ -75,9 +73,9 @@ def test_an_index_comes_back_out_of_the_tail(pack_format: PackFormat) -> None:
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", None, "Suspended"])
-def test_the_index_of_a_copy_comes_back_while_its_original_is_there(versioning: str | None) -> None:
-    """Version id, ETag, time, user metadata and content type too, so that the next run deletes the
-    original after all.
+def test_the_index_of_a_copy_is_rebuilt_from_its_original(versioning: str | None) -> None:
+    """Version id, ETag, time, user metadata and content type come back too, so that the next run
+    deletes the original.
     """
     world = make_packed(keep=True, versioning=versioning)
     key = pack_keys(world)[PackFormat.COPY]
@@ -87,9 +85,9 @@ def test_the_index_of_a_copy_comes_back_while_its_original_is_there(versioning: 
     assert replace(read_index(world.store, TARGET, key).decode(), tool=before.tool) == before
 
 
-def test_of_several_versions_the_one_that_was_packed_is_taken() -> None:
-    """A newer version of the same size came meanwhile; the hash in the pack's key says which one it
-    was.
+def test_the_packed_version_is_chosen_among_several() -> None:
+    """A newer version of the same size arrived meanwhile; the hash in the pack's key identifies the
+    packed one.
     """
     world = make_packed(keep=True)
     key = pack_keys(world)[PackFormat.COPY]
@@ -103,7 +101,7 @@ def test_of_several_versions_the_one_that_was_packed_is_taken() -> None:
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", None, "Suspended"])
-def test_a_copy_whose_identity_is_lost_is_found_all_the_same_and_never_deletes(
+def test_a_copy_with_lost_identity_is_found_and_never_used_for_deletion(
     versioning: str | None,
 ) -> None:
     """Its original is gone, and with it version id, ETag and time: the member says so, and a new
@@ -129,8 +127,8 @@ def test_a_copy_whose_identity_is_lost_is_found_all_the_same_and_never_deletes(
     )
 
 
-def test_a_copy_stays_without_index_where_its_source_cannot_be_asked() -> None:
-    """Only who may look at the source bucket can say that the original is gone."""
+def test_a_copy_without_access_to_its_source_gets_no_index() -> None:
+    """Only with access to the source bucket can the original be called gone."""
     world = make_packed(keep=True)
     key = pack_keys(world)[PackFormat.COPY]
     lose(world, key)
@@ -151,9 +149,7 @@ def damaged_in_content(data: bytes) -> bytes:
 
 
 def test_a_damaged_pack_gives_its_index_back_and_is_named() -> None:
-    """The index is whole, so it is written; what it says of the pack is not true, which is an
-    error.
-    """
+    """The index is whole, so it is written; the pack does not match it, which is an error."""
     world = make_packed()
     key = pack_keys(world)[PackFormat.GZIP]
     data = lose(world, key)
@@ -170,7 +166,7 @@ def test_a_damaged_pack_gives_its_index_back_and_is_named() -> None:
 
 @pytest.mark.parametrize("pack_format", [PackFormat.GZIP, PackFormat.TAR])
 def test_a_damaged_tail_is_refused(pack_format: PackFormat) -> None:
-    """A bit of the tail flipped, or the pack cut short: BadPack with the pack's name, and no index
+    """With a flipped bit in the tail, or the pack cut short, BadPack names the pack, and no index
     is written.
     """
     world = make_packed()
@@ -195,8 +191,8 @@ def test_a_damaged_tail_is_refused(pack_format: PackFormat) -> None:
                 lose(world, key)
 
 
-def test_an_index_that_is_there_is_never_written_over() -> None:
-    """Damaged, of another pack, or made up: the message says what to do, and it stays as it is."""
+def test_an_existing_index_is_never_overwritten() -> None:
+    """Damaged, of another pack, or made up, it stays as it is; the message says what to do."""
     world = make_packed()
     keys = pack_keys(world)
     key = keys[PackFormat.GZIP]
@@ -209,10 +205,8 @@ def test_an_index_that_is_there_is_never_written_over() -> None:
         assert world.store.get_object("dest", TARGET.index_key(key)).data == wrong
 
 
-def test_frozen_missing_and_foreign() -> None:
-    """A frozen pack must be thawed; a pack that is not there, and an object that is no pack, are
-    named.
-    """
+def test_frozen_missing_and_foreign_packs_are_named() -> None:
+    """A frozen pack must be thawed; a missing pack, and an object that is not a pack, are named."""
     world = make_packed()
     keys = pack_keys(world)
     for pack_format in (PackFormat.GZIP, PackFormat.COPY):
@@ -247,15 +241,15 @@ def test_frozen_missing_and_foreign() -> None:
         "x/packs/a/b/c/2025/04/03/x.gz",
     ],
 )
-def test_keys_that_are_no_packs(key: str) -> None:
-    """Refused before anything is asked for."""
+def test_other_keys_are_refused(key: str) -> None:
+    """Keys that are not packs are refused before any request."""
     with pytest.raises(ValueError, match="not the key of a pack"):
         entry_of(TARGET, key)
 
 
-def test_a_rebuilt_index_is_one_that_runs_go_on_with() -> None:
-    """After an index was lost and made anew, the next run verifies the pack and deletes the
-    originals, and packs nothing twice.
+def test_a_rebuilt_index_can_be_used_by_runs() -> None:
+    """After a lost index was rebuilt, the next run verifies the pack and deletes the originals, and
+    packs nothing twice.
     """
     world = make_world(keep_originals_days=30)
     originals: list[LogObject] = [

@@ -23,7 +23,7 @@ DAYS = 12
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """Twelve packs, of 1 to 12 members: 78 in all. None is counted unless it is hit."""
+    """Twelve packs, of 1 to 12 members: 78 in all. Only packs that are hit are counted."""
     monkeypatch.setattr(module, "COUNTED_PACKS_MAX", 0)
     made = make_world()
     for day in range(DAYS):
@@ -41,10 +41,10 @@ def draw(world: World, seed: int, members: int = 2, store: ObjectStore | None = 
     return found
 
 
-def test_only_packs_that_are_hit_are_looked_into(
+def test_only_indexes_of_drawn_packs_are_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a few KB of their indexes each."""
+    """Only a few KB of their indexes are read."""
     monkeypatch.setattr(module, "INDEX_BYTES_PER_MEMBER_MIN", 60)
     store = CountingStore(world.store)
     found = draw(world, 3, 1, store)
@@ -52,7 +52,7 @@ def test_only_packs_that_are_hit_are_looked_into(
     assert store.requests["GetObject"] <= 5  # the beginnings of four at most, and one index
 
 
-def test_members_of_large_packs_are_drawn_as_often_as_others(world: World) -> None:
+def test_members_of_large_packs_are_drawn_evenly(world: World) -> None:
     """The larger six packs have 57 of 78 members. Fixed seeds, six standard deviations."""
     draws, late = 400, DAY + timedelta(days=DAYS // 2)
     hits = Counter(
@@ -65,36 +65,34 @@ def test_members_of_large_packs_are_drawn_as_often_as_others(world: World) -> No
     assert abs(hits[True] - expected) < 76
 
 
-def test_it_says_about_how_many_members_there_are(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """78; on the average of fixed seeds it is near."""
+def test_the_number_of_members_is_estimated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The average over fixed seeds is near 78."""
     monkeypatch.setattr(module, "COUNTED_RATIO_MIN", 1)
     guesses = [draw(world, seed, 9).population for seed in range(100)]
     assert 70 < sum(guesses) / len(guesses) < 88
 
 
-def test_a_pack_with_more_members_than_places_is_drawn_again(
+def test_a_pack_with_too_few_places_is_drawn_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An index that is smaller than thought hides no member: all of the last pack's come up."""
+    """An index that is smaller than assumed hides no member: all of the last pack's are drawn."""
     monkeypatch.setattr(module, "INDEX_BYTES_PER_MEMBER_MIN", 10**9)
     drawn = {each.member.key for seed in range(400) for each in draw(world, seed).members}
     last = f"{DAY + timedelta(days=DAYS - 1):%Y/%m/%d}"
     assert sum(last in key for key in drawn) == DAYS
 
 
-def test_a_pack_without_index_is_told_of(world: World) -> None:
+def test_a_pack_without_an_index_is_counted(world: World) -> None:
     key = world.store.list_objects("dest", prefix="indexes/").objects[0].key
     world.store.delete("dest", key)
     found = draw(world, 1)
     assert (found.packs, found.packs_without_index) == (DAYS - 1, 1)
 
 
-def test_where_no_index_can_be_read_nothing_is_drawn(
+def test_without_any_readable_index_it_is_an_error(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That is an error, and no sample of nothing."""
+    """Unreadable indexes are an error, not an empty sample."""
     for counted in (0, 100):
         monkeypatch.setattr(module, "COUNTED_PACKS_MAX", counted)
         for found in world.store.list_objects("dest", prefix="indexes/").objects:

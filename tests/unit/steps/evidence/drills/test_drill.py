@@ -73,7 +73,7 @@ def replace_pack(world: World, key: str, change: Callable[[bytes], bytes]) -> No
 
 
 def damage_first_member(world: World, key: str) -> None:
-    """Somebody changes a byte, and S3 has the checksum of what he wrote."""
+    """Change a byte, and let S3 have the checksum of the changed bytes."""
     (member, *_) = read_index(world.store, DEST, key).decode().members
     place = member.offset + member.length_bytes // 2
     replace_pack(
@@ -97,8 +97,8 @@ def test_all_members_of_a_small_archive_come_back() -> None:
     assert outcome.failures == []
 
 
-def test_what_came_of_it_is_a_link_of_the_chain() -> None:
-    """`custody verify` finds the record unbroken, and what it says is what the drill said."""
+def test_the_result_is_a_record_of_the_chain() -> None:
+    """`custody verify` finds the chain unbroken, and the record says what the drill reported."""
     world = packed()
     outcome = drill(world)
     (walked,) = walk(world)
@@ -112,7 +112,7 @@ def test_what_came_of_it_is_a_link_of_the_chain() -> None:
     assert (walked.findings, walked.records) == ([], 4)
 
 
-def test_a_run_goes_on_with_a_chain_that_has_drills() -> None:
+def test_a_run_continues_a_chain_with_drills() -> None:
     world = packed()
     drill(world)
     world.put("logs", trail_key(50), document(50))
@@ -121,8 +121,8 @@ def test_a_run_goes_on_with_a_chain_that_has_drills() -> None:
     assert (walked.findings, walked.records) == ([], 5)
 
 
-def test_the_sample_can_be_drawn_again() -> None:
-    """The same seed and the same packs give the same members; another seed others."""
+def test_the_sample_can_be_repeated() -> None:
+    """The same seed and packs give the same members; another seed gives others."""
     world = packed(logs=40)
     samples = [drill(world, seed=seed, members=5).sample.members for seed in (1, 2)]
     world.clock.advance(seconds=5)
@@ -144,7 +144,7 @@ def test_a_changed_byte_is_found_and_recorded() -> None:
     assert find_end(world.store, DEST).newest is not None
 
 
-def test_a_pack_that_is_gone_is_found() -> None:
+def test_a_missing_pack_is_found() -> None:
     world = packed()
     key = pack_keys(world)[0]
     count = len(read_index(world.store, DEST, key).decode().members)
@@ -154,7 +154,7 @@ def test_a_pack_that_is_gone_is_found() -> None:
     assert (found.bad, found.packs_bad, found.members) == (count, 1, 7)
 
 
-def test_a_pack_that_is_cut_is_found() -> None:
+def test_a_truncated_pack_is_found() -> None:
     world = packed()
     replace_pack(world, pack_keys(world)[0], lambda data: data[:-10])
     found = drill(world).drill
@@ -165,9 +165,9 @@ def test_a_pack_that_is_cut_is_found() -> None:
 @pytest.mark.parametrize(
     ("keeps", "members", "bad"), [(20, 1, 0), (1000, 31, 30)], ids=["no beginning", "no end"]
 )
-def test_members_that_no_index_names_any_more_are_bad(keeps: int, members: int, bad: int) -> None:
-    """An index that is damaged at its beginning has none that could be drawn; at its end, those
-    drawn are lost. Neither passes unseen.
+def test_members_missing_from_the_index_are_bad(keeps: int, members: int, bad: int) -> None:
+    """An index that is damaged at its beginning has no members to draw; at its end, the drawn ones
+    are lost. Both are found.
     """
     world = packed(logs=30)
     key = DEST.index_key(pack_keys(world)[0])
@@ -181,8 +181,8 @@ def test_members_that_no_index_names_any_more_are_bad(keeps: int, members: int, 
     assert outcome.record.failures[0][1] == "BadPack"
 
 
-def test_a_line_that_changed_since_it_was_drawn_is_found() -> None:
-    """While a drill waits for its packs, somebody makes the index say what the pack says."""
+def test_an_index_line_changed_after_the_draw_is_found() -> None:
+    """While a drill waits for its packs, someone makes the index say what the pack says."""
     world = packed("DEEP_ARCHIVE")
     assert drill(world).waiting == 2
     key = pack_keys(world)[0]
@@ -200,9 +200,9 @@ def test_a_line_that_changed_since_it_was_drawn_is_found() -> None:
     )
 
 
-def test_a_drill_waits_for_days_and_goes_on_by_itself() -> None:
-    """What it drew and asked for is written down; the next one thaws nothing again, and measures
-    from the first request on.
+def test_a_waiting_drill_is_resumed_days_later() -> None:
+    """Its sample and requests are written down; the next drill thaws nothing again, and measures
+    from the first request.
     """
     world = packed("DEEP_ARCHIVE")
     store = CountingStore(world.store)
@@ -225,7 +225,7 @@ def test_a_drill_waits_for_days_and_goes_on_by_itself() -> None:
     assert (fresh.has_gone_on, fresh.sample.seed) == (False, 99)
 
 
-def test_who_waits_sees_when_each_pack_is_ready() -> None:
+def test_waiting_measures_when_each_pack_is_ready() -> None:
     world = packed("DEEP_ARCHIVE")
 
     def pause(seconds: float) -> None:
@@ -237,8 +237,8 @@ def test_who_waits_sees_when_each_pack_is_ready() -> None:
     assert 40 * 3600 < found.frozen.p50_seconds < 50 * 3600
 
 
-def test_nothing_is_thawed_above_the_limit() -> None:
-    """Nor is anything written: the drill has not begun."""
+def test_nothing_is_thawed_above_the_price_limit() -> None:
+    """Nothing is written either: the drill has not begun."""
     world = packed("DEEP_ARCHIVE")
     before = world.store.snapshot()
     with pytest.raises(LimitExceeded, match=r"--dollars-max of \$0"):
@@ -250,8 +250,10 @@ def test_nothing_is_thawed_above_the_limit() -> None:
     assert world.store.snapshot() == before
 
 
-def test_the_limit_is_that_of_the_whole_drill() -> None:
-    """Copies that went before somebody came back are paid for twice, and the limit knows both."""
+def test_the_limit_applies_to_the_whole_drill() -> None:
+    """Copies that expired before the drill resumed are paid for twice, and the limit counts
+    both.
+    """
     world = packed("DEEP_ARCHIVE")
     first = drill(world)
     world.clock.advance(days=30)
@@ -278,9 +280,9 @@ def test_the_limit_is_that_of_the_whole_drill() -> None:
     ids=["sample", "request", "thawing", "record", "end"],
 )
 @pytest.mark.parametrize("is_done", [False, True], ids=["refused", "answer lost"])
-def test_a_drill_that_breaks_off_goes_on(operation: str, part: str, is_done: bool) -> None:
-    """At whatever it writes or asks for: in the end there is one record of every drill, and its
-    chain is whole.
+def test_an_interrupted_drill_is_resumed(operation: str, part: str, is_done: bool) -> None:
+    """Whatever write or request fails, in the end there is one record of every drill, and its chain
+    is whole.
     """
     world = packed("GLACIER")
     broken = FaultyStore(world.store, break_once(operation, part, is_done=is_done))
@@ -306,8 +308,8 @@ def break_once(operation: str, part: str, *, is_done: bool) -> Decide:
     return decide
 
 
-def test_a_refused_thaw_is_no_evidence() -> None:
-    """It is told, nothing is recorded, and the next drill asks again."""
+def test_a_refused_thaw_is_not_evidence() -> None:
+    """A refused thaw is reported, nothing is recorded, and the next drill asks again."""
     world = packed("DEEP_ARCHIVE")
     refusing = FaultyStore(
         world.store,
@@ -318,9 +320,9 @@ def test_a_refused_thaw_is_no_evidence() -> None:
     assert drill(world).waiting == 2
 
 
-def test_what_nobody_may_read_is_no_evidence() -> None:
-    """Where nothing at all can be read for want of a permission, no record says that logs are
-    bad; where one pack cannot, its members did not come back.
+def test_a_missing_permission_is_not_evidence() -> None:
+    """If a missing permission blocks all reading, no record says that logs are bad; if it blocks
+    one pack, its members were not recovered.
     """
     world = packed()
     for key in pack_keys(world):
@@ -335,8 +337,8 @@ def test_what_nobody_may_read_is_no_evidence() -> None:
     assert (found.bad > 0, found.packs_bad) == (True, 0)
 
 
-def test_what_s3_never_thaws_ends_the_drill_too() -> None:
-    """It did not come back."""
+def test_a_pack_that_is_never_thawed_counts_as_lost() -> None:
+    """The member was not recovered."""
     world = packed("DEEP_ARCHIVE")
     drill(world)
 
@@ -358,7 +360,7 @@ def test_what_s3_never_thaws_ends_the_drill_too() -> None:
 
 
 def keep_keys(trails: Trails) -> None:
-    """Beside the packs, those of all Regions."""
+    """Keep the keys of all Regions with the packs."""
     now, keys = trails.world.clock.now(), trails.keys
     assert keys is not None
     names = filter(None, (parse_digest_key("", key) for key in trails.objects))
@@ -368,8 +370,8 @@ def keep_keys(trails: Trails) -> None:
         )
 
 
-def test_digests_are_validated_by_the_keys_that_are_kept() -> None:
-    """Without its key nothing is said against a digest, and it is told of."""
+def test_digests_are_validated_with_archived_keys() -> None:
+    """A digest without its key is not called invalid, but is reported."""
     trails = Trails()
     trails.pack()
     outcome = drill(trails.world)
@@ -385,8 +387,8 @@ def test_digests_are_validated_by_the_keys_that_are_kept() -> None:
     assert vouched.digests_invalid == 0
 
 
-def test_a_digest_that_cloudtrail_did_not_sign_is_found() -> None:
-    """Its bytes are as they were packed; they were false before."""
+def test_a_digest_with_a_false_signature_is_found() -> None:
+    """A forged digest is as it was packed, but was false before."""
     trails = Trails()
     trails.rewrite(trails.digest_keys[3], lambda fields: fields["logFiles"].clear())
     trails.pack()
@@ -398,13 +400,13 @@ def test_a_digest_that_cloudtrail_did_not_sign_is_found() -> None:
     assert "signature verification failed" in outcome.failures[0].message
 
 
-def test_where_there_is_no_pack_there_is_no_drill() -> None:
+def test_without_packs_there_is_no_drill() -> None:
     world = make_world()
     assert advance_drill(world.job(), DEST, DrillRules(DrawRules(1)), DrillWatch()) is None
 
 
-def test_a_sample_of_another_place_is_not_gone_on_with() -> None:
-    """Whoever can write to the target cannot lead a drill elsewhere."""
+def test_a_sample_of_another_place_is_not_resumed() -> None:
+    """Someone who can write to the target cannot redirect a drill."""
     world = packed("DEEP_ARCHIVE")
     outcome = drill(world)
     key = drill_key(DEST, outcome.sample.name, SAMPLE)
@@ -416,8 +418,8 @@ def test_a_sample_of_another_place_is_not_gone_on_with() -> None:
         folder.find_begun()
 
 
-def test_one_that_ended_is_remembered() -> None:
-    """By when it was drawn; one that has begun is gone on with, whenever."""
+def test_a_finished_drill_is_remembered() -> None:
+    """The last drill is known by when it was drawn; an unfinished one is continued at any time."""
     world = packed()
     job = world.job()
     assert find_last_drill(job, DEST) is None

@@ -30,8 +30,8 @@ def plant(
 
 
 @pytest.mark.parametrize("versioning", ["Enabled", None], ids=["versions", "no versions"])
-def test_every_damage_is_found_and_nothing_stays(versioning: str | None) -> None:
-    """Not even in a bucket without versions; packs, records and drills are as they were."""
+def test_every_planted_damage_is_found_and_removed(versioning: str | None) -> None:
+    """Damage is found even without versions; packs, records and drills are unchanged."""
     world = packed()
     world.store.create_bucket("scratch", versioning=versioning)
     before = world.store.snapshot()
@@ -46,11 +46,11 @@ def test_every_damage_is_found_and_nothing_stays(versioning: str | None) -> None
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_it_finds_damage_to_any_member(seed: int) -> None:
+def test_damage_to_any_member_is_found(seed: int) -> None:
     assert plant(packed(logs=20), seed=seed).is_kept
 
 
-def test_a_drill_that_sees_nothing_fails_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blind_drill_fails_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recovery, "recover", lambda self, key, members: PackOutcome(key))
     found = plant(packed())
     assert [trial.is_kept for trial in found.trials] == [True, False, False, False]
@@ -58,7 +58,7 @@ def test_a_drill_that_sees_nothing_fails_it(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_where_nothing_can_be_removed_nothing_is_copied() -> None:
-    """As where Object Lock keeps every new object: one small object stays."""
+    """If Object Lock keeps every new object, one small object stays."""
     world = packed()
     before = len(world.store.snapshot())
 
@@ -74,7 +74,7 @@ def test_where_nothing_can_be_removed_nothing_is_copied() -> None:
 
 @pytest.mark.parametrize("versioning", ["Enabled", None], ids=["versions", "no versions"])
 def test_a_server_that_ignores_the_prefix_loses_nothing(versioning: str | None) -> None:
-    """The copies lie in the bucket of the packs, or in one of somebody else's things."""
+    """The copies may lie in the packs' bucket, or in one with other objects."""
     world = packed()
     world.store.create_bucket("scratch", versioning=versioning)
     world.store.put("scratch", "mine", b"mine")
@@ -98,8 +98,8 @@ def _clear_by(store: ObjectStore) -> None:
         pass
 
 
-def test_what_could_not_be_removed_is_named() -> None:
-    """A removal that fails at the end is told, and what is left with it."""
+def test_copies_that_could_not_be_removed_are_named() -> None:
+    """A removal that fails at the end is reported, with what is left."""
     world = packed()
     asked = 0
 
@@ -113,7 +113,7 @@ def test_what_could_not_be_removed_is_named() -> None:
     assert found.place in found.left[0]
 
 
-def test_a_stop_removes_the_copies_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_also_removes_the_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     world = packed()
     before = world.store.snapshot()
 
