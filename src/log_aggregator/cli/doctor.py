@@ -33,8 +33,8 @@ ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}")
     "role_arns",
     metavar="ARN",
     multiple=True,
-    help="Check the permissions of this role (of a deployed function) instead of your own. May be "
-    "repeated: a permission counts if any of the roles has it.",
+    help="Check the permissions of this role (of a deployed function). May be repeated: a "
+    "permission counts if any of the roles has it. Left out: your own permissions.",
 )
 def doctor(
     settings: Settings,

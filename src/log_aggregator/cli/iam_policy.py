@@ -86,7 +86,7 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     "folder",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Write each policy to its own file in this folder, instead of standard output.",
+    help="Write each policy to its own file in this folder. Left out: to standard output.",
 )
 @click.option("--force", is_flag=True, help="With --directory: overwrite files of the same name.")
 @click.option(
