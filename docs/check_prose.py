@@ -165,16 +165,22 @@ def _run_harper(files: dict[Path, Path], rules: Iterable[str], pack: Path) -> It
     by_name = {path.name: original for path, original in files.items()}
     for file in json.loads(done.stdout):
         for lint in file["lints"]:
-            if not _is_name(lint):
+            if not _is_false(lint):
                 yield Finding(by_name[file["file"]], lint["line"], _describe(lint))
 
 
-def _is_name(lint: dict[str, str]) -> bool:
-    """Python's None, or a name that no dictionary has, such as UploadPart or the py of a file."""
+def _is_false(lint: dict[str, str]) -> bool:
+    """Python's None, an option before its value, or a name that no dictionary has, such as
+    UploadPart or the py of a file.
+    """
     text = lint["matched_text"]
-    if lint["rule"] == "SpellCheck":
-        return not (text.isalpha() and text.islower() and len(text) > len("json"))
-    return text.endswith(" None")
+    match lint["rule"]:
+        case "SpellCheck":
+            return not (text.isalpha() and text.islower() and len(text) > len("json"))
+        case "RepeatedWords":
+            return len(set(text.split())) > 1
+        case _:
+            return text.endswith(" None")
 
 
 def _describe(lint: dict[str, str]) -> str:

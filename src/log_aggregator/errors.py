@@ -435,8 +435,8 @@ class BadPack(Unsound):
 
 
 class NewerFormat(BadPack):
-    """A newer release wrote it, in a version of its format that this release does not know. That is
-    no sign of damage.
+    """A newer release wrote it, in a version of its format that this release does not know. It is
+    not a sign of damage.
     """
 
     advice = (

@@ -4,7 +4,7 @@ Needs only Python 3.9 or newer and no network, and changes nothing. BUNDLE is th
 that it was unpacked into. Exit code 0: no contradiction found; 1: a contradiction, or changed
 bytes; 2: the bundle cannot be read.
 
-This is one file on purpose: every bundle contains it as verify.py. Whoever changed a bundle may
+This is one file on purpose: every bundle contains it as verify.py. Someone who changed a bundle may
 have changed its verify.py too, so where that matters take the file from elsewhere:
 `log-aggregator evidence --verifier` prints it.
 """

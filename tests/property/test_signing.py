@@ -73,7 +73,7 @@ def sign_as_botocore(
 @given(KEYS, st.none() | TEXT, HEADERS, CREDENTIALS, MOMENTS, st.sampled_from(["GET", "HEAD"]))
 @example("//a/../b/./", "null", {}, Credentials("A", "s"), NOON, "GET")
 @example("a", "+/=&%?", {"if-match": '" two  spaces "'}, Credentials("A", "s", "t"), NOON, "HEAD")
-def test_a_signature_equals_botocores(
+def test_a_signature_equals_that_of_botocore(
     key: str,
     version_id: str | None,
     headers: dict[str, str],

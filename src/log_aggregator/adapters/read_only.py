@@ -1,4 +1,4 @@
-"""A store that can only be read: for whoever promises to change nothing."""
+"""A store that can only be read, for code that promises to change nothing."""
 
 from __future__ import annotations
 

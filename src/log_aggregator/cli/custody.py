@@ -101,8 +101,9 @@ def verify_custody(
     """Check the chain of custody records, newest to oldest, and their signatures. Changes nothing.
 
     Exit code 1 if a record was changed, removed, replaced or inserted, if one does not add up, if
-    there are packs that no record can name, or if there is no record at all; and if a signature
-    does not match its record, is by a key that was not named, or signs a record that is not there.
+    there are packs that no record can name, or if there is no record at all. It is 1, too, if a
+    signature does not match its record, is by a key that was not named, or signs a record that is
+    missing.
     """
     rules = WalkRules(last, oldest, dict(map(_parse_expected, expect)), reads_indexes)
     named = trusted.read_files()

@@ -47,8 +47,8 @@ PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
     multiple=True,
     required=True,
     help="survey looks and changes nothing; pack writes packs and keeps originals; delete deletes "
-    "originals that are in verified packs; read finds, extracts, verifies and thaws; search looks "
-    "up what is kept for searching, and shows events only together with read; drill recovers a "
+    "originals that are in verified packs; read finds, extracts, verifies and thaws. search looks "
+    "up what is kept for searching, and shows events only together with read. drill recovers a "
     "sample and records the result; prove starts the hashing of packs at rest, and hash is for the "
     "role that S3 hashes with. May be repeated, for one policy of several stages.",
 )

@@ -109,7 +109,7 @@ def read_settings_for(bucket: str, config: Path | None) -> Settings:
 
 def read_layouts(config: Path | None, bucket: str | None = None) -> Layouts:
     """The layouts that the settings file declares, if there is one; or those that count in one
-    bucket, which are none in a Control Tower bucket. Raises SettingsError.
+    bucket, which do not exist in a Control Tower bucket. Raises SettingsError.
     """
     path = _choose_config(config)
     values = read_toml(path, "--config") if path else {}

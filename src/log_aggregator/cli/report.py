@@ -91,7 +91,7 @@ def report(
     recovered. Changes nothing in any bucket.
 
     The page shows a calendar of all accounts and days, custody records, Object Lock and lifecycle
-    of the packs' bucket, checks of packs at rest, drills, and what packing saved; next to each,
+    of the packs' bucket, checks of packs at rest, drills, and what packing saved. Next to each is
     what PCI DSS, NIS2, SEC 17a-4 and SOC 2 ask for. What could not be read is shown as unknown.
 
     Exit code 1 if something is wrong.

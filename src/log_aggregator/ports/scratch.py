@@ -67,7 +67,7 @@ class ScratchBuckets(Protocol):
     """The buckets of a rehearsal, and what is under its prefix in any bucket."""
 
     def exists(self, bucket: str) -> bool:
-        """Whether there is a bucket of that name, whoever owns it."""
+        """Whether there is a bucket of that name, in any account."""
 
     def create(self, bucket: str, *, has_lock: bool = False) -> None:
         """Without versions, or with Object Lock, which implies versions."""

@@ -353,7 +353,7 @@ def _find_breaches(shape: Shape, value: Any, where: str) -> Iterator[str]:
             yield from _find_breaches(shape.member, inner, where)
     elif shape.type_name == "string":
         if getattr(shape, "enum", None) and value not in shape.enum:
-            yield f"{where}: {value!r} is none of {shape.enum}"
+            yield f"{where}: {value!r} is not one of {shape.enum}"
         if len(value) > shape.metadata.get("max", len(value)):
             yield f"{where}: longer than {shape.metadata['max']}"
         pattern = shape.metadata.get("pattern")

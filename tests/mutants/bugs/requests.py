@@ -141,7 +141,7 @@ REQUESTS = Section(
                     "f'GET\\n{path}\\n{query}\\n{lines}\\n{names}\\n{EMPTY_SHA256}'",
                 ),
             ),
-            proof="tests/property/test_signing.py::test_a_signature_equals_botocores",
+            proof="tests/property/test_signing.py::test_a_signature_equals_that_of_botocore",
         ),
         Mutant(
             "half-a-listing",

@@ -64,7 +64,7 @@ class Unsearched(StrEnum):
     TOO_LARGE = "too large to be looked at"
     TOO_MANY = "more terms than are kept"
     NOT_MADE = "no terms were made of the pack"
-    ADOPTED = "an adopted aggregate, which is no pack and has no terms"
+    ADOPTED = "an adopted aggregate, which is not a pack and has no terms"
     OFF = "search is off"
     UNREAD = "its terms cannot be read"
     NOT_MERGED = "its terms are in no table, and too many are not"

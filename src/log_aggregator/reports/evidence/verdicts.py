@@ -105,10 +105,7 @@ def _judge_coverage(calendar: Calendar | None) -> Iterator[Sentence]:
     elif not there:
         yield Sentence(State.UNKNOWN, "There are no logs of these days.")
     else:
-        text = (
-            f"{format_count(there, 'day')} with logs, in {rows}; nothing that is expected is "
-            "missing."
-        )
+        text = f"{format_count(there, 'day')} with logs, in {rows}; no expected log is missing."
         yield Sentence(State.GOOD, text)
     if there and not calendar.has_every_digest:
         text = (

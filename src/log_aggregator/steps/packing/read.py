@@ -65,7 +65,7 @@ class Reader:
     """Reads the log objects of one pack.
 
     A log object's bytes are right if their MD5 equals the ETag. If not, either they were damaged on
-    the way, or the ETag is not an MD5: it is none with SSE-KMS, with SSE-C and after a multipart
+    the way, or the ETag is not an MD5, as with SSE-KMS, with SSE-C and after a multipart
     upload (https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html). Only
     the headers of this object's own response tell which. Complete gzip, which has its own CRC-32
     over all but its header, is accepted then; anything else is read once more and compared with
