@@ -305,6 +305,16 @@ def decode_record(data: bytes) -> Record:
         return _parse(_inflate(data).splitlines())
 
 
+def decode_place(data: bytes) -> tuple[Target, int, str | None]:
+    """Where a record says that it belongs: its chain, its number, the hash of the record before it.
+
+    Every version of the format has these fields (docs/reference/compatibility.md). Raises BadPack.
+    """
+    with decoding("the custody record"):
+        head = decode_json(_inflate(data).splitlines()[0])
+        return Target(head["bucket"], head["root"]), head["sequence"], head["previous"]
+
+
 def _inflate(data: bytes) -> bytes:
     """Accepts exactly one gzip member with our own header, so that nothing can be hidden in extra
     members or header fields.

@@ -14,7 +14,7 @@ COMPATIBILITY = Section(
     (
         Mutant(
             "newer-version-read",
-            "what a newer release wrote is read as if it were of a version that this one knows",
+            "data that a newer release wrote is read as if this release knew its format",
             in_symbol(
                 "log_aggregator.core.formats:check_version",
                 ("type(found) is int and found > version", "False"),
@@ -24,7 +24,7 @@ COMPATIBILITY = Section(
         ),
         Mutant(
             "field-renamed",
-            "an index calls the size of a member otherwise, so that no pack of before can be read",
+            "a renamed field in the index makes every existing pack unreadable",
             in_symbol(
                 "log_aggregator.core.packformat.index:_parse_member",
                 ("line['size']", "line['size_bytes']"),
@@ -33,13 +33,22 @@ COMPATIBILITY = Section(
         ),
         Mutant(
             "version-raised",
-            "a release writes another version of custody records, and keeps no file of it",
+            "custody records get a new version, and no golden file keeps its reader tested",
             in_symbol("log_aggregator.core.custody:VERSION", ("1", "2")),
             proof=f"{_FORMATS}::test_every_version_has_files",
         ),
         Mutant(
+            "made-up-version-stops-runs",
+            "one made-up custody record of a newer version stops every later run, so nothing is packed",
+            in_symbol(
+                "log_aggregator.steps.custody.chain:read_record",
+                ("_is_of_chain(store, target, sequence, data)", "True"),
+            ),
+            proof=f"{_NEWER}::test_a_made_up_record_of_a_newer_version_stops_no_run",
+        ),
+        Mutant(
             "second-chain",
-            "an older program writes its custody record beside one of a newer release",
+            "an older program starts a second chain of custody records next to a newer release's",
             in_symbol(
                 "log_aggregator.steps.custody.chain:read_record",
                 (
@@ -51,13 +60,13 @@ COMPATIBILITY = Section(
         ),
         Mutant(
             "name-taken-back",
-            "a field of the JSON that programs read is called otherwise",
+            "a field of the JSON gets another name, and scripts that read it break",
             in_symbol("log_aggregator.reports.run:describe_run", ("'packs'", "'written_packs'")),
             proof=f"{_PUBLISHED}::test_what_was_published_is_still_there",
         ),
         Mutant(
             "reader-writes",
-            "what is opened for reading passes on whatever it is asked for",
+            "the read-only store of the Python API also writes and deletes",
             in_symbol(
                 "log_aggregator.adapters.read_only:ReadOnlyStore._call",
                 ("call.operation not in READS", "False"),

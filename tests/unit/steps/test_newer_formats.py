@@ -5,6 +5,8 @@ names it.
 from __future__ import annotations
 
 import gzip
+import json
+from dataclasses import replace
 
 import pytest
 from tests.golden.golden_formats import make_newer
@@ -12,7 +14,8 @@ from tests.support.backfilling import backfill, three_windows
 from tests.support.custody import run_recorded, walk
 from tests.support.world import World, document, make_rules, make_world, trail_key
 
-from log_aggregator.core.custody import record_key
+from log_aggregator.core.custody import decode_place, encode_record, hash_record, record_key
+from log_aggregator.core.packformat.deflate import encode_gzip
 from log_aggregator.core.query import Query
 from log_aggregator.errors import CannotStart, IncompleteSearch, NewerFormat
 from log_aggregator.model import Target
@@ -63,6 +66,46 @@ def test_an_older_run_writes_no_second_chain_beside_it() -> None:
         run_recorded(world, "second")
     assert keys_of(world, "dest") == before
     assert keys_of(world, "logs") == [trail_key(2)]
+
+
+def plant_newer(world: World, sequence: int, previous: str) -> str:
+    """A made-up record of version 2, by somebody who can write under custody/."""
+    newest = find_end(world.store, DEST).newest
+    assert newest is not None
+    record = replace(newest.record, sequence=sequence, previous=previous)
+    data = make_newer(encode_record(record))
+    world.store.put("dest", record.key, data)
+    return hash_record(data)
+
+
+def test_a_made_up_record_of_a_newer_version_stops_no_run() -> None:
+    """It follows no record of the chain; nor does a second one that follows only the first."""
+    world = make_world()
+    world.put("logs", trail_key(1), document(1))
+    assert run_recorded(world, "first").failures == []
+    newest = find_end(world.store, DEST).newest
+    assert newest is not None
+    first = plant_newer(world, newest.sequence + 1, "0" * 64)
+    plant_newer(world, newest.sequence + 2, first)
+    world.put("logs", trail_key(2), document(2))
+    assert run_recorded(world, "second").failures == []
+    end = find_end(world.store, DEST)
+    assert end.newest is not None
+    assert end.newest.sequence > newest.sequence + 2
+
+
+def test_several_records_of_a_newer_release_stop_an_older_run() -> None:
+    """The newest of them follows another that this release cannot read, and so on down."""
+    world = chain_of_a_newer_release()
+    (last,) = keys_of(world, "dest", "custody/")[-1:]
+    data = world.store.get_object("dest", last).data
+    (target, sequence, _) = decode_place(data)
+    head, _, rest = gzip.decompress(data).partition(b"\n")
+    following = json.loads(head) | {"sequence": sequence + 1, "previous": hash_record(data)}
+    lines = json.dumps(following).encode() + b"\n" + rest
+    world.store.put("dest", record_key(target, sequence + 1), encode_gzip(lines))
+    with pytest.raises(NewerFormat, match="has version 2 of its format"):
+        find_end(world.store, DEST)
 
 
 def test_custody_verify_names_it() -> None:

@@ -7,6 +7,7 @@ it: anyone who can write there must not be able to end the chain, or to divert i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from log_aggregator.core.checksums import crc64nvme
@@ -14,6 +15,7 @@ from log_aggregator.core.custody import (
     Record,
     WrittenRecord,
     custody_prefix,
+    decode_place,
     decode_record,
     encode_record,
     hash_record,
@@ -114,8 +116,11 @@ def read_record(store: ObjectStore, target: Target, sequence: int) -> ChainRecor
             record = decode_record(data)
         except NotFound:
             return None
-        except NewerFormat as error:  # to pass it over would be to write a second chain beside it
-            raise NewerFormat(f"s3://{target.bucket}/{key}: {error}") from error
+        except NewerFormat as error:
+            if _is_of_chain(store, target, sequence, data):
+                # To pass it over would be to write a second chain next to it.
+                raise NewerFormat(f"s3://{target.bucket}/{key}: {error}") from error
+            break
         except BadPack:
             if data in seen:  # the stored bytes are bad; they were not damaged in transit
                 return None
@@ -125,6 +130,40 @@ def read_record(store: ObjectStore, target: Target, sequence: int) -> ChainRecor
         if not is_in_place or (record.previous is None) != (sequence == 0):
             return None
         return ChainRecord(record, hash_record(data))
+    return None
+
+
+def _is_of_chain(store: ObjectStore, target: Target, sequence: int, data: bytes) -> bool:
+    """Whether a record that this release cannot read follows one that it can.
+
+    Otherwise anyone who can write under `custody/` could stop every run with one made-up record.
+    """
+    with suppress(BadPack):
+        for _ in range(FOREIGN_COUNT_MAX):
+            claimed, number, previous = decode_place(data)
+            if (claimed, number) != (target, sequence):
+                break
+            before = _find_by_hash(store, target, sequence, previous)
+            if before is None:
+                return sequence == 0 and previous is None
+            sequence, data = before
+            with suppress(NewerFormat):
+                decode_record(data)
+                return True
+        else:
+            return True
+    return False
+
+
+def _find_by_hash(
+    store: ObjectStore, target: Target, sequence: int, sha256: str | None
+) -> tuple[int, bytes] | None:
+    """The number and the bytes of an object before `sequence` that has this hash."""
+    for number in range(sequence - 1, max(-1, sequence - 1 - FOREIGN_COUNT_MAX), -1):
+        with suppress(NotFound):
+            data = store.get_object(target.bucket, record_key(target, number)).data
+            if hash_record(data) == sha256:
+                return number, data
     return None
 
 
