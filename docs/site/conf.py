@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +84,24 @@ def setup(app: Sphinx) -> None:
 
 
 def add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
-    """The front page gets the sections of docs/README.md, which are the navigation."""
+    """The front page gets the sections of docs/README.md, which are the navigation; the README of
+    another folder gets the pages of that folder that it links.
+    """
     if docname != root_doc:
+        if docname.endswith("/README") and docname != CONTENTS:
+            pages = re.findall(r"\]\(([^)#:/]+)\.md\)", source[0])
+            source[0] += make_toctree(posixpath.basename(posixpath.dirname(docname)), pages)
         return
     sections = read_sections(Path(app.srcdir, f"{CONTENTS}.md").read_text(encoding="utf-8"))
     listed = {root_doc, *(page for pages in sections.values() for page in pages)}
     about = sorted({page.stem for page in Path(app.srcdir).glob("*.md")} - listed)
     for caption, pages in {**sections, "About the project": about}.items():
-        entries = "\n".join(pages)
-        source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"
+        source[0] += make_toctree(caption, pages)
+
+
+def make_toctree(caption: str, pages: Iterable[str]) -> str:
+    entries = "\n".join(pages)
+    return f"\n\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```\n"
 
 
 def read_sections(text: str) -> dict[str, list[str]]:
