@@ -5,12 +5,13 @@ of commands takes its texts from here.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
 
+from log_aggregator.cli.groups import Group
 from log_aggregator.errors import NotInstalled
 
 
@@ -165,7 +166,7 @@ COMMANDS = {
 """By name. Commands of the lab need packages that are not installed by default."""
 
 
-class LazyCommands(click.Group):
+class LazyCommands(Group):
     """A group that imports a command when it is used.
 
     As in https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
@@ -191,10 +192,10 @@ class LazyCommands(click.Group):
         ]
         return found if not incomplete.startswith("-") else super().shell_complete(ctx, incomplete)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does, with stand-ins that have only their help."""
-        stand_ins = [click.Command(name, help=row.help) for name, row in self._rows.items()]
-        click.Group(commands=stand_ins).format_commands(ctx, formatter)
+    def list_texts(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """From the rows alone, as above."""
+        for name in self.list_commands(ctx):
+            yield name, self._rows[name].help
 
 
 def _complete(name: str, command: click.Command) -> click.Command:

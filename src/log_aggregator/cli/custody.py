@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from log_aggregator.cli.groups import Group
 from log_aggregator.cli.lasting import print_lasting_report, require_room
 from log_aggregator.cli.options import (
     connection_options,
@@ -49,7 +50,7 @@ from log_aggregator.wiring import (
 _EXPECTED = re.compile(r"(?P<sequence>[0-9]{1,10}):(?P<sha256>[0-9a-f]{64})")
 
 
-@click.group()
+@click.group(cls=Group)
 def custody() -> None:
     """Verify, sign and show the records that runs keep next to their packs, of what was found,
     packed, verified and deleted; each names the hash of the one before.

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from log_aggregator.cli.groups import Group
 from log_aggregator.cli.index_tables import tables
 from log_aggregator.cli.index_terms import terms
 from log_aggregator.cli.lasting import require_room
@@ -59,7 +60,7 @@ ADVICE: dict[type[LogAggregatorError], str] = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def index() -> None:
     """Make indexes: for packs that lost theirs, for other tools' aggregates, and for searching."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from log_aggregator.cli.groups import Group
 from log_aggregator.cli.options import (
     connection_options,
     json_option,
@@ -46,7 +47,7 @@ _config_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def layouts() -> None:
     """Show which keys are logs, how a key is read and why, and what a bucket's logs could be
     declared as.
