@@ -76,7 +76,7 @@ def test_the_bundle_is_verified() -> None:
     """Nothing in it contradicts anything, and the originals are proved as when it was made."""
     result = verifier.verify(str(BUNDLE))
     assert result.problems == []
-    assert "2 originals are in the bundle, each with the hash of its index" in result.proved
+    assert "2 originals are in the bundle, each with the hash in its index" in result.proved
     assert "1 of 1 indexes are as custody records name them" in result.proved
 
 

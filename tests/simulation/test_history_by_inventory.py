@@ -128,10 +128,10 @@ def test_an_incomplete_inventory_is_refused(clouds: MakeCloud) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"inventory": "s3://inventories/nothing/here"}, "no whole inventory"),
+        ({"inventory": "s3://inventories/nothing/here"}, "no complete inventory"),
         ({"inventory": "not a place"}, "SettingsError"),
         ({"bucket_name": "other-trail"}, "bucket_name"),
-        ({"surprise": "x"}, "needed are"),
+        ({"surprise": "x"}, "expected start_date"),
         ({"start_date": "2025-04-05", "end_date": "2025-04-05"}, ""),
     ],
 )

@@ -166,7 +166,7 @@ def test_unsuitable_buckets_are_refused(suggest: Suggest) -> None:
     Path("aggregator.toml").write_text('control_tower_bucket = ["main-bucket"]', encoding="utf-8")
     for bucket, message in (
         ("main-bucket", "Control Tower bucket"),
-        ("nowhere", "no bucket 'nowhere'"),
+        ("nowhere", "bucket 'nowhere' does not exist"),
         ("log*", "one bucket"),
     ):
         code, out, err = suggest(bucket)

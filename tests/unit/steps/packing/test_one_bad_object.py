@@ -109,7 +109,9 @@ def test_an_object_refused_by_s3_is_left_and_the_rest_is_packed(name: str) -> No
     assert (world.run().failures, left_in_place(world), find_losses(world)) == ([], [], [])
 
 
-@pytest.mark.parametrize(("count", "end"), [(1, "S3 says"), (10, ".json.gz"), (12, " and 2 more")])
+@pytest.mark.parametrize(
+    ("count", "end"), [(1, "S3's answer"), (10, ".json.gz"), (12, " and 2 more")]
+)
 def test_unreadable_objects_are_named(count: int, end: str) -> None:
     """Each of up to ten objects is named, and the first with its reason."""
     world = make_world()
