@@ -71,7 +71,7 @@ def test_unsuitable_inventories_are_refused(site: Site) -> None:
         (["run", *site.sources, "--inventory", "somewhere"], 2, "s3://BUCKET/"),
         (["run", *site.sources, "--inventory", missing], 3, "cannot be read"),
         (["run", *site.sources, "--inventory", f"{folder}/nothing"], 3, "no complete inventory"),
-        (["run", *site.sources, "--inventory", first, "--inventory", first], 2, "another one"),
+        (["run", *site.sources, "--inventory", first, "--inventory", first], 2, "is named too"),
         (
             [
                 "plan",
