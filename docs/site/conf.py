@@ -105,14 +105,16 @@ def make_toctree(caption: str, pages: Iterable[str]) -> str:
 
 
 def read_sections(text: str) -> dict[str, list[str]]:
-    """The pages that each section links first. Those before any section stand in the first."""
+    """The pages that each section links first, but for the introduction, "In short", which links
+    pages of all sections.
+    """
     folder = posixpath.dirname(CONTENTS)
-    before, *parts = re.split(r"^## +", text, flags=re.MULTILINE)
+    _, *parts = re.split(r"^## +(?!In short$)", text, flags=re.MULTILINE)
     sections: dict[str, list[str]] = {}
     seen = {root_doc}
-    for number, part in enumerate(parts):
+    for part in parts:
         caption, _, body = part.partition("\n")
-        links = re.findall(r"\]\(([^)#:]+)\.md[)#]", body if number else before + body)
+        links = re.findall(r"\]\(([^)#:]+)\.md[)#]", body)
         pages = dict.fromkeys(posixpath.normpath(f"{folder}/{link}") for link in links)
         if new := [page for page in pages if page not in seen]:
             sections[caption.strip()] = new

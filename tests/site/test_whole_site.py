@@ -81,8 +81,13 @@ def test_anchors_are_those_of_github(
 
 
 def test_the_sections_are_the_navigation(site: Built, version: str) -> None:
-    """Of docs/README.md, in their order, then what stands beside the README."""
-    sections = re.findall(r"^## (.+)$", (ROOT / "docs" / "README.md").read_text(), re.MULTILINE)
+    """The sections of docs/README.md in their order, but for its introduction; then the pages next
+    to the README.
+    """
+    introduction, *sections = re.findall(
+        r"^## (.+)$", (ROOT / "docs" / "README.md").read_text(), re.MULTILINE
+    )
+    assert introduction == "In short"
     page = site.read(f"{version}/README.html")
     assert re.findall(r'class="caption-text">([^<]+)<', page) == [*sections, "About the project"]
 
