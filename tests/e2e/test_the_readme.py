@@ -214,7 +214,7 @@ def delete_all(place: Place, line: str) -> int:
         assert typed.end() == 3
         assert "'yes' is not" in typed.screen
     with place.type(line) as typed:
-        found = re.search(r"([\d,]+) +[\d,]+ +together", typed.wait_for("Type that number"))
+        found = re.search(r"([\d,]+) +[\d,]+ +total", typed.wait_for("Type that number"))
         assert found, typed.screen
         typed.press(f"{found[1]}\n")
         assert typed.end() == 0, typed.screen
