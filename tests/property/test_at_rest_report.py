@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from log_aggregator.core.checksums import crc64nvme
@@ -100,6 +100,7 @@ def test_any_other_hash_means_damage(data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b'"')  # a row that is cut off in the middle of a quoted field
 def test_random_bytes_are_not_accepted_as_a_report(data: bytes) -> None:
     """They are refused, or prove nothing."""
     found, _ = verdicts(data, ReportFile("k", hashlib.md5(data).hexdigest()))

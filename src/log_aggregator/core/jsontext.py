@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import gzip
 import io
 import json
@@ -61,6 +62,7 @@ def decoding(what: str) -> Iterator[None]:
         OSError,
         EOFError,
         zlib.error,
+        csv.Error,
         ValueError,
         KeyError,
         IndexError,
