@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from log_aggregator.core.evidence.calendar import (
@@ -80,6 +80,7 @@ def test_long_ranges_are_folded(width: int, unit: str) -> None:
 
 
 @given(st.lists(st.sampled_from(list(DayState)), min_size=1, max_size=500), st.integers(20, 200))
+@example([*[DayState.PACKED] * 200, DayState.MISSING, *[DayState.PACKED] * 299], 80)
 def test_folding_hides_no_missing_day(states: list[DayState], width: int) -> None:
     """A row shows that something is missing, however narrow the terminal, and fits a wide one."""
     calendar = calendar_of(states)
