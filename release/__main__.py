@@ -42,7 +42,8 @@ def _check(target: Path) -> Path:
     wheel, source = building.build_twice(ROOT, target)
     _say("two builds, in different folders, time zones and at different times, are the same bytes")
     metadata.check_wheel(wheel, version)
-    metadata.check_source(source, ROOT)
+    if not metadata.check_source(source, ROOT):
+        print("note: not a git checkout, so the contents were not compared with what is committed")
     metadata.run_checkers(wheel, source)
     _say("name, licence, Python versions and contents are what they should be")
     with tempfile.TemporaryDirectory(prefix="release-") as name:

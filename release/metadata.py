@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -70,17 +71,36 @@ def check_wheel(wheel: Path, version: str) -> None:
         raise ReleaseError(f"the wheel holds {', '.join(sorted(strangers))}, which it should not")
 
 
-def check_source(source: Path, root: Path) -> None:
-    """Raises ReleaseError unless the source distribution holds what is committed, all and only."""
+def check_source(source: Path, root: Path) -> bool:
+    """Raises ReleaseError unless the source distribution holds what is committed, all and only.
+
+    False where that cannot be compared, because `root` is not a git checkout.
+    """
     with tarfile.open(source) as archive:
         names = {each.name.partition("/")[2] for each in archive.getmembers() if not each.isdir()}
-    committed = set(run(["git", "ls-files", "-z"], root).split("\0")) - {""}
+    committed = list_committed(root)
+    if committed is None:
+        return False
     if missing := committed - names:
         raise ReleaseError(f"the source distribution lacks {', '.join(sorted(missing))}")
     if strange := names - committed - {"PKG-INFO"}:
         raise ReleaseError(
             f"the source distribution has {', '.join(sorted(strange))}. Commit it, or remove it"
         )
+    return True
+
+
+def list_committed(root: Path) -> set[str] | None:
+    """The files that git tracks; None without git, or outside of a checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    # Git refuses a checkout of another user's, such as a mounted one, unless it is named.
+    command = [git, "-c", f"safe.directory={root}", "ls-files", "-z"]
+    try:
+        return set(run(command, root).split("\0")) - {""}
+    except ReleaseError:
+        return None
 
 
 def check_bill(bill: Path) -> int:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from log_aggregator import __version__
+from release.metadata import list_committed
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,8 +39,11 @@ def test_the_readme_is_followed(tmp_path: Path) -> None:
 
 
 def copy_committed(clone: Path) -> Path:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
-    for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
+    committed = list_committed(ROOT)
+    if committed is None:  # a copy without git's folder
+        ignored = shutil.ignore_patterns(".venv*", ".*_cache", ".hypothesis", ".aws-sam", "build")
+        return Path(shutil.copytree(ROOT, clone, ignore=ignored))
+    for name in committed:
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, clone / name)
     return clone

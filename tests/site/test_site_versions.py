@@ -5,6 +5,7 @@ These take seconds each: sites are built.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.site.building import PAGES, Built, add, build, write_project
 
 NEW = "docs/how-to/three.md"
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
 def git(project: Path, *arguments: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -15,6 +16,7 @@ from log_aggregator import __version__
 from release.metadata import check_bill, check_source, check_version, check_wheel
 from release.programs import ReleaseError
 
+NEEDS_GIT = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 ROOT = Path(__file__).resolve().parents[3]
 METADATA = """Metadata-Version: 2.4
 Name: control-tower-log-aggregator
@@ -78,6 +80,14 @@ def test_a_wheel_with_another_package_is_refused(tmp_path: Path) -> None:
         check_wheel(write_wheel(tmp_path / "p.whl", more="tests/conftest.py"), "1.2.3")
 
 
+def test_outside_of_a_checkout_the_contents_are_not_compared(tmp_path: Path) -> None:
+    source = tmp_path / "p.tar.gz"
+    with tarfile.open(source, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("p-1.2.3/PKG-INFO"), io.BytesIO())
+    assert not check_source(source, tmp_path)
+
+
+@NEEDS_GIT
 @pytest.mark.parametrize(
     ("packed", "message"),
     [
@@ -98,7 +108,7 @@ def test_the_source_distribution_is_what_is_committed(
         for name in packed:
             archive.addfile(tarfile.TarInfo(f"p-1.2.3/{name}"), io.BytesIO())
     if not message:
-        check_source(source, tmp_path)
+        assert check_source(source, tmp_path)
         return
     with pytest.raises(ReleaseError, match=message):
         check_source(source, tmp_path)
