@@ -28,18 +28,20 @@ def build_twice(root: Path, target: Path) -> tuple[Path, Path]:
         for file in copy.rglob("*"):
             os.utime(file, (0, 0))
         again = _build(copy, folder / "dist", {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "2"})
-        compare_builds((wheel, source), again)
+        if differs := find_difference((wheel, source), again):
+            raise ReleaseError(
+                f"{differs} is not reproducible: a second build gave other bytes. "
+                "Compare both with diffoscope"
+            )
     return wheel, source
 
 
-def compare_builds(first: tuple[Path, ...], second: tuple[Path, ...]) -> None:
-    """Raises ReleaseError where files of the same name have different contents."""
+def find_difference(first: tuple[Path, ...], second: tuple[Path, ...]) -> str | None:
+    """The name of the first file that has another name or other bytes in the second build."""
     for one, other in zip(first, second, strict=True):
         if one.name != other.name or hash_file(one) != hash_file(other):
-            raise ReleaseError(
-                f"{one.name} is not reproducible: a second build gave other bytes. "
-                "Compare both with diffoscope"
-            )
+            return one.name
+    return None
 
 
 def write_sums(target: Path) -> None:

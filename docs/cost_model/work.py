@@ -25,9 +25,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many log objects of this size, in so many groups that are all alike, in a versioned
-    bucket.
-    """
+    """Log objects of one size, in groups that are all alike, in a versioned bucket."""
 
     objects: int
     size_bytes: int
